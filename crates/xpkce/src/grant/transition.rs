@@ -1,0 +1,1 @@
+//! The one table of how a grant moves from state to state.

@@ -1,0 +1,96 @@
+//! The seam to the network: a request, a response, and how sure we are that nothing was sent.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// The most that is read of any response body.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// The deadline of a connection to X, name lookup and TLS included.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The deadline of a response, from the first byte sent to the last byte read. Giving up early on
+/// a refresh is itself a way to lose the pair.
+pub const READ_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A request, ready to send.
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// The headers; secrets among them are marked sensitive.
+    pub headers: HeaderMap,
+    /// The body; wiped when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpRequest({} {})", self.method, self.url.path())
+    }
+}
+
+/// A response as it came, at most [`MAX_BODY`] bytes of it.
+pub struct HttpResponse {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; wiped when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpResponse({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why there is no whole response.
+///
+/// The difference decides whether a refresh token may be spent, so an implementation says
+/// [`NotSent`](Self::NotSent) only when no byte of the request can have left.
+#[derive(Debug)]
+pub enum SendError {
+    /// The connection was never made: name lookup, refusal, TLS.
+    NotSent(Box<dyn StdError + Send + Sync>),
+    /// Some of the request may have been sent: a reset, a deadline, a broken or oversized answer.
+    MaybeSent(Box<dyn StdError + Send + Sync>),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent(_) => "the request was not sent",
+            Self::MaybeSent(_) => "the request may have been sent, and no whole answer came",
+        })
+    }
+}
+
+impl StdError for SendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NotSent(why) | Self::MaybeSent(why) => Some(why.as_ref()),
+        }
+    }
+}
+
+/// A future behind a seam.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends one request, once.
+///
+/// An implementation follows no redirect, never sends a request again by itself, reads at most
+/// [`MAX_BODY`] bytes, and keeps [`CONNECT_DEADLINE`] and [`READ_DEADLINE`].
+pub trait HttpClient: Send + Sync {
+    /// Sends the request and reads the whole answer.
+    fn send(&self, request: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>>;
+}

@@ -1,0 +1,120 @@
+//! Where grants are kept: one small trait, several back ends, one contract for all of them.
+//!
+//! A store compares and swaps whole records and knows the time; it decides nothing. What a record
+//! may become is [`crate::grant::transition`]'s affair, so that every back end runs the same
+//! protocol. Every secret in a record is sealed before a store sees it.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::grant::{Account, Grant};
+use crate::http::Pending;
+use crate::seal::Sealed;
+use crate::{Result, Timestamp};
+
+/// Counts the writes of one record. A swap names the one that it has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+/// A record as it was read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The record.
+    pub grant: Grant,
+    /// Its revision.
+    pub revision: Revision,
+    /// How much of its lease is left by the store's clock; zero when it ran out, when it was taken
+    /// in an earlier boot of this machine, or when there is none.
+    pub lease_left: Duration,
+}
+
+/// What a swap does to the lease's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseEnd {
+    /// Leaves it.
+    Keep,
+    /// Sets it this far from now, by the store's clock.
+    In(Duration),
+    /// Ends it.
+    Now,
+}
+
+/// What came of a swap.
+#[derive(Debug)]
+pub enum Swapped {
+    /// The record is durable, at this revision.
+    Done(Revision),
+    /// Somebody else was first; nothing was written. Holds what is there now.
+    Moved(Option<Box<Stored>>),
+}
+
+/// A sign-in that waits for its callback, sealed. Taken once.
+#[derive(Clone, Debug)]
+pub struct PendingLogin {
+    /// A hash of the state, so that the state itself is not in the store.
+    pub key: String,
+    /// The sign-in.
+    pub login: Sealed,
+    /// Until when it can be finished.
+    pub expires_at: Timestamp,
+}
+
+/// A place for grants that survives the process.
+///
+/// Every write is durable when its future is ready. Implementations pass
+/// the contract suite.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Reads one record.
+    fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>>;
+
+    /// Writes `grant` if the record is still at `expected`; none expects that there is no record.
+    fn swap<'a>(
+        &'a self,
+        grant: &'a Grant,
+        expected: Option<Revision>,
+        lease: LeaseEnd,
+    ) -> Pending<'a, Result<Swapped>>;
+
+    /// Moves the record `from`, if still at its revision, to `grant`'s account, if still at
+    /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account.
+    fn relabel<'a>(
+        &'a self,
+        from: (&'a Account, Revision),
+        grant: &'a Grant,
+        expected: Option<Revision>,
+    ) -> Pending<'a, Result<Swapped>>;
+
+    /// Reads up to `limit` records in the order of their accounts, from the one after `after`.
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a Account>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Stored>>>;
+
+    /// Returns a number higher than every one returned before, by any process.
+    fn next_sign_in(&self) -> Pending<'_, Result<u64>>;
+
+    /// Keeps a sign-in until its callback comes, and drops those that ended before `now`.
+    fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>>;
+
+    /// Takes a sign-in out; a second caller gets none. One that ended before `now` is none.
+    fn take_login<'a>(
+        &'a self,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Pending<'a, Result<Option<Sealed>>>;
+
+    /// Returns the key check of this store, after setting it to `proposed` where there was none.
+    /// It tells a wrong sealing key before anything is sealed with it.
+    fn key_check<'a>(&'a self, proposed: Option<&'a Sealed>)
+    -> Pending<'a, Result<Option<Sealed>>>;
+
+    /// Returns the folder this store lives in, where its holders share a file system.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+}
