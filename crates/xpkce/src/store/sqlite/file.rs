@@ -132,7 +132,8 @@ fn refuse_network(folder: &Path) -> Result<()> {
     const SMB2: i64 = 0xfe53_4d42;
     const CIFS: i64 = 0xff53_4d42;
     let about = rustix::fs::statfs(folder).map_err(|why| failed("read", folder, why.into()))?;
-    // The kernel's word is signed on some machines: compare its lower half.
+    // The kernel's word is signed on some machines and narrow on others: compare its lower half.
+    #[allow(clippy::useless_conversion, reason = "its type is the machine's")]
     let kind = i64::from(about.f_type) & 0xffff_ffff;
     if matches!(kind, NFS | SMB | SMB2 | CIFS) {
         return Err(Error::new(
