@@ -32,7 +32,8 @@ fn bare_commits() -> f64 {
     let db = Connection::open(folder.path().join("bare.db")).unwrap();
     db.pragma_update(None, "journal_mode", "WAL").unwrap();
     db.pragma_update(None, "synchronous", "FULL").unwrap();
-    db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, revision INTEGER, record TEXT)").unwrap();
+    db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, revision INTEGER, record TEXT)")
+        .unwrap();
     let record = serde_json::to_string(&grant(Account::new("app", "user"))).unwrap();
     for id in 0..1024 {
         db.execute("INSERT INTO t VALUES (?1, 0, ?2)", params![id, record]).unwrap();
