@@ -94,6 +94,21 @@ impl SqliteStore {
         Self::open_at(path.as_ref(), boot_id, clock).await
     }
 
+    /// Reads the whole file and checks that it is sound.
+    ///
+    /// # Errors
+    /// [`Reason::StoreDamaged`] when it is not, and [`Reason::Store`] when it cannot be read.
+    pub async fn check(&self) -> Result<()> {
+        let found: String =
+            self.read(|db| db.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))).await?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let path = self.place.path.display();
+        Err(Error::new(Reason::StoreDamaged, format!("the store {path} is damaged"))
+            .with_source(found))
+    }
+
     async fn open_at(path: &Path, boot_id: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = absolute(path)?;
         let store = Self {
@@ -277,4 +292,18 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 fn damaged(user: &str) -> Error {
     Error::new(Reason::StoreDamaged, format!("the record of {user} cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_forked_child_does_not_use_its_parents_connections() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let parents = SqliteStore::open(folder.path().join("xpkce.db")).await.unwrap();
+        let childs = SqliteStore { process: parents.process + 1, ..parents };
+        assert_eq!(childs.list(None, 1).await.unwrap_err().reason(), Reason::Store);
+        assert_eq!(childs.next_sign_in().await.unwrap_err().reason(), Reason::Store);
+    }
 }

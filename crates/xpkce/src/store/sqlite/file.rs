@@ -14,6 +14,9 @@ use super::failure::failure;
 use super::{backoff::Backoff, schema};
 use crate::{Error, Reason, Result};
 
+/// The smallest page, and so the smallest database, in bytes.
+const SHORTEST: u64 = 512;
+
 /// Which file it is, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -74,6 +77,11 @@ fn prepare(path: &Path) -> Result<()> {
             format!("the store {} can be read by others than its owner", path.display()),
         )
         .with_hint(format!("chmod 600 {}", path.display()))),
+        // SQLite takes a file that is shorter than any database for an empty one.
+        Ok(about) if (1..SHORTEST).contains(&about.len()) => Err(Error::new(
+            Reason::StoreDamaged,
+            format!("{} is not a store; it was left as it is", path.display()),
+        )),
         Ok(_) => refuse_network(folder_of(path)),
         Err(why) if why.kind() == io::ErrorKind::NotFound => make(path),
         Err(why) => Err(failed("read", path, why)),
