@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 
 use futures_util::future::join_all;
 use tempfile::TempDir;
-use xpkce::grant::{Account, Generation, Grant};
+use xpkce::Reason;
+use xpkce::grant::{Account, Generation, Grant, Lease};
 use xpkce::seal::{KeySource, unlock};
-use xpkce::store::contract::grant;
+use xpkce::store::contract::{big_grant, grant};
 use xpkce::store::{LeaseEnd, SqliteStore, Store, Swapped};
 
 const STORE: &str = "XPKCE_TEST_STORE";
@@ -149,4 +150,55 @@ async fn increments_until_it_is_killed() {
         }
     }))
     .await;
+}
+
+/// Runs a role on a disk of its own, of 4 MiB, that no other process sees.
+fn on_a_small_disk(role: &str, folder: &TempDir) -> Child {
+    let mount =
+        r#"mount -t tmpfs -o size=4m,mode=700 tmpfs "$1" && exec "$2" "$3" --exact --ignored"#;
+    Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg(role)
+        .env(STORE, folder.path().join("xpkce.db"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare, of util-linux")
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_spent_and_what_was_is_saved() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![on_a_small_disk("spends_on_a_full_disk", &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn spends_on_a_full_disk() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    let spend = LeaseEnd::In(Lease::SPAN);
+    let begun = store.swap(&grant(account(0)), None, spend).await.unwrap();
+    let Swapped::Done(revision) = begun else { panic!("{begun:?}") };
+    let ballast = path().with_extension("ballast");
+    fill_the_disk(&ballast);
+
+    let refused = store.swap(&big_grant(account(1)), None, spend).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Store);
+    assert!(refused.to_string().contains("full"), "{refused}");
+
+    let saved = store.swap(&big_grant(account(0)), Some(revision), LeaseEnd::Now).await.unwrap();
+    let Swapped::Done(revision) = saved else { panic!("{saved:?}") };
+
+    fill_the_disk(&ballast);
+    let refused = store.swap(&grant(account(0)), Some(revision), spend).await.unwrap_err();
+    assert!(refused.to_string().contains("no room"), "{refused}");
+    std::fs::remove_file(ballast).unwrap();
+    store.swap(&grant(account(0)), Some(revision), spend).await.unwrap();
+    store.check().await.unwrap();
+}
+
+fn fill_the_disk(path: &Path) {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    while file.write_all(&[0xa5; 4096]).is_ok() {}
 }

@@ -166,3 +166,19 @@ fn failed(what: &str, path: &Path, why: io::Error) -> Error {
     Error::new(Reason::Store, format!("cannot {what} the store {}", path.display()))
         .with_source(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_flushed_and_what_is_deleted_is_overwritten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(open(&path).unwrap());
+        let db = open_for_writing(&path).unwrap();
+        let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).unwrap();
+        const FULL: i32 = 2;
+        assert_eq!((pragma("synchronous"), pragma("secure_delete")), (FULL, 1));
+    }
+}
