@@ -1,5 +1,6 @@
 //! Many processes share one SQLite file, and one that is killed takes nothing with it that it was
 //! told is kept. Each process is this test binary again.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

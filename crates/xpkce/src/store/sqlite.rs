@@ -297,6 +297,7 @@ fn damaged(user: &str) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -168,6 +168,7 @@ fn failed(what: &str, path: &Path, why: io::Error) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

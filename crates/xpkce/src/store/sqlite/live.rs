@@ -51,6 +51,7 @@ pub(super) fn forked() -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
