@@ -59,6 +59,11 @@ impl Grant {
         grant
     }
 
+    /// Notes that the user is known now.
+    pub fn label(&mut self, attempt: &Attempt) {
+        self.note(What::Labelled, attempt);
+    }
+
     /// Takes over from the record that the user had before: counts on, keeps its history, and
     /// keeps its pair as a candidate, because which of two sign-ins X saw last is not known here.
     pub fn succeed(&mut self, before: &Self, candidate: Option<Candidate>, attempt: &Attempt) {
