@@ -1,18 +1,70 @@
-//! Encryption at rest, between a grant and every back end.
+//! Encryption at rest, between a grant and every back end: XChaCha20-Poly1305, with the place a
+//! secret belongs to bound in, so that a record that was moved or mixed does not open.
+//!
+//! Where the keys come from is in [`file`](self) and [`unlock`]; what is sealed, and when, is the
+//! keeper's affair.
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::AeadInOut as _;
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::grant::{Account, Generation, GrantId, PairId};
+use crate::{Error, Reason, Result};
 
-/// A secret as a store sees it.
+mod file;
+
+mod key;
+pub use key::KeyId;
+use key::SealingKey;
+
+mod place;
+pub use place::Place;
+
+mod unlock;
+pub use unlock::{KeySource, unlock};
+
+/// The bytes of a nonce.
+const NONCE: usize = 24;
+
+/// The bytes of an authentication tag.
+const TAG: usize = 16;
+
+/// A secret as a store sees it: serialised as one string, `KEY.TEXT`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Sealed {
     /// Names the key that sealed it.
-    pub(crate) key: String,
+    pub(crate) key: KeyId,
     /// The nonce and the ciphertext, base64url without padding.
     pub(crate) text: String,
+}
+
+impl Sealed {
+    /// Returns the name of the key that sealed it.
+    pub fn key(&self) -> &KeyId {
+        &self.key
+    }
+}
+
+impl From<Sealed> for String {
+    fn from(sealed: Sealed) -> Self {
+        format!("{}.{}", sealed.key, sealed.text)
+    }
+}
+
+impl TryFrom<String> for Sealed {
+    type Error = Error;
+
+    fn try_from(written: String) -> Result<Self> {
+        let (key, text) = written.split_once('.').ok_or_else(|| {
+            Error::new(Reason::StoreDamaged, "a sealed secret does not name its key")
+        })?;
+        Ok(Self { key: key.parse()?, text: text.to_owned() })
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -21,21 +73,114 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// Where a sealed secret belongs. It opens nowhere else.
-#[derive(Clone, Copy, Debug)]
-pub enum Place<'a> {
-    /// A grant's access token.
-    Access(&'a Account, &'a GrantId, Generation),
-    /// A grant's refresh token.
-    Refresh(&'a Account, &'a GrantId, Generation),
-    /// A candidate's refresh token.
-    Candidate(&'a Account, &'a PairId),
-    /// A body that could not be read.
-    Unread(&'a Account, &'a GrantId, Generation),
-    /// A sign-in that waits for its callback, by its key.
-    Login(&'a str),
-    /// A spilled pair.
-    Spill(&'a Account, &'a GrantId, Generation),
-    /// A store's key check.
-    KeyCheck,
+/// Seals and opens with a ring of keys, of which the last one added seals.
+#[derive(Clone)]
+pub struct Sealer {
+    keys: Vec<SealingKey>,
+}
+
+impl Sealer {
+    /// Reads one key, or several between white space of which the last one seals: 32 bytes each, in
+    /// base64. The form of the environment variable `XPKCE_KEY`.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when there is none, or one is not 32 bytes in base64.
+    pub fn from_text(text: &str) -> Result<Self> {
+        Self::with_keys(text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>()?)
+    }
+
+    fn with_keys(keys: Vec<SealingKey>) -> Result<Self> {
+        if keys.is_empty() {
+            return Err(Error::new(Reason::Key, "there is no sealing key in it"));
+        }
+        Ok(Self { keys })
+    }
+
+    /// Returns the name of the key that seals.
+    pub fn current(&self) -> &KeyId {
+        self.current_key().id()
+    }
+
+    /// Returns the names of the keys, the oldest first.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.iter().map(SealingKey::id)
+    }
+
+    /// Seals `secret` so that it opens in `place` alone.
+    ///
+    /// # Errors
+    /// [`Reason::Internal`] when the system has no randomness, or the secret is over 64 GiB.
+    pub fn seal(&self, place: Place<'_>, secret: &[u8]) -> Result<Sealed> {
+        let key = self.current_key();
+        let mut bytes = Vec::with_capacity(NONCE + secret.len() + TAG);
+        bytes.resize(NONCE, 0);
+        getrandom::fill(&mut bytes).map_err(|_| {
+            Error::new(Reason::Internal, "the system has no randomness to seal a secret with")
+        })?;
+        let nonce = nonce(&bytes)?;
+        bytes.extend_from_slice(secret);
+        let tag = cipher(key)
+            .encrypt_inout_detached(&nonce, &place.bound_to(key.id()), (&mut bytes[NONCE..]).into())
+            .map_err(|_| Error::new(Reason::Internal, "the secret is too long to be sealed"))?;
+        bytes.extend_from_slice(&tag);
+        Ok(Sealed { key: key.id().clone(), text: URL_SAFE_NO_PAD.encode(bytes) })
+    }
+
+    /// Opens what was sealed in `place`.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when the key is not in the ring, or the secret was altered, cut short or
+    /// moved from another place.
+    pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+        let key = self.key(&sealed.key)?;
+        let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(&sealed.text).map_err(|_| {
+            Error::new(Reason::Key, format!("{place} is not in base64: it was altered"))
+        })?);
+        let Some(end) = bytes.len().checked_sub(TAG).filter(|end| *end >= NONCE) else {
+            return Err(Error::new(Reason::Key, format!("{place} is too short: it was cut")));
+        };
+        let nonce = nonce(&bytes)?;
+        let tag = <[u8; TAG]>::try_from(&bytes[end..])
+            .map_err(|_| Error::new(Reason::Internal, "a tag has another length"))?;
+        cipher(key)
+            .decrypt_inout_detached(
+                &nonce,
+                &place.bound_to(key.id()),
+                (&mut bytes[NONCE..end]).into(),
+                &tag.into(),
+            )
+            .map_err(|_| {
+                Error::new(
+                    Reason::Key,
+                    format!("{place} does not open: it was altered, or sealed for another place"),
+                )
+            })?;
+        Ok(Zeroizing::new(bytes[NONCE..end].to_vec()))
+    }
+
+    fn current_key(&self) -> &SealingKey {
+        self.keys.last().expect("with_keys refuses an empty ring")
+    }
+
+    fn key(&self, id: &KeyId) -> Result<&SealingKey> {
+        self.keys.iter().find(|key| key.id() == id).ok_or_else(|| {
+            Error::new(Reason::Key, format!("sealed with key {id}, which is not among the keys"))
+                .with_hint("give the key file or the XPKCE_KEY that this store was made with")
+        })
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.keys).finish()
+    }
+}
+
+fn cipher(key: &SealingKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.bytes().into())
+}
+
+fn nonce(bytes: &[u8]) -> Result<XNonce> {
+    XNonce::try_from(&bytes[..NONCE])
+        .map_err(|_| Error::new(Reason::Internal, "a nonce has another length"))
 }

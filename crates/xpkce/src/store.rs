@@ -12,13 +12,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
-use crate::seal::Sealed;
+use crate::seal::{KeyId, Sealed};
 use crate::{Result, Timestamp};
+
+#[cfg(feature = "sqlite")]
+mod boot;
+
+mod memory;
+pub use memory::MemoryStore;
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 /// Counts the writes of one record. A swap names the one that it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
+
+impl Revision {
+    /// Returns the revision that follows a record at `read`, or a record that was not there.
+    pub fn after(read: Option<Self>) -> Self {
+        Self(read.map_or(1, |revision| revision.0 + 1))
+    }
+}
 
 /// A record as it was read.
 #[derive(Clone, Debug)]
@@ -112,6 +130,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// It tells a wrong sealing key before anything is sealed with it.
     fn key_check<'a>(&'a self, proposed: Option<&'a Sealed>)
     -> Pending<'a, Result<Option<Sealed>>>;
+
+    /// Replaces the key check `expected`, and tells whether it was still that one.
+    fn replace_key_check<'a>(
+        &'a self,
+        expected: &'a Sealed,
+        check: &'a Sealed,
+    ) -> Pending<'a, Result<bool>>;
+
+    /// Returns the names of the keys that sealed the sign-ins that wait.
+    fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>>;
 
     /// Returns the folder this store lives in, where its holders share a file system.
     fn folder(&self) -> Option<&Path> {

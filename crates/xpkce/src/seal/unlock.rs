@@ -1,0 +1,65 @@
+//! How a store gets its sealer: the key must open what the store was sealed with, and is made only
+//! for a store that has none.
+
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Place, Sealer};
+use crate::Result;
+use crate::store::Store;
+
+/// Where the sealing keys come from.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A key file; made for a new store where there is none.
+    File(PathBuf),
+    /// The keys themselves, as [`Sealer::from_text`] reads them.
+    Text(SecretString),
+}
+
+/// What a store's key check holds.
+const CHECK: &[u8] = b"xpkce key check";
+
+/// Returns the sealer of `store`, after making sure that its keys open the store's key check.
+///
+/// A store that has no key check yet gets one; then, and only then, a key file is made where
+/// there is none.
+///
+/// # Errors
+/// [`Reason::Key`](crate::Reason::Key) when the keys are missing, unreadable or not this store's; and the store's own.
+pub async fn unlock(store: &dyn Store, source: &KeySource) -> Result<Sealer> {
+    if let Some(check) = store.key_check(None).await? {
+        let sealer = read(source)?;
+        sealer.open(Place::KeyCheck, &check)?;
+        return Ok(sealer);
+    }
+    let is_empty = store.list(None, 1).await?.is_empty();
+    let sealer = if is_empty { read_or_make(source)? } else { read(source)? };
+    let proposed = sealer.seal(Place::KeyCheck, CHECK)?;
+    let check = store.key_check(Some(&proposed)).await?.unwrap_or(proposed);
+    sealer.open(Place::KeyCheck, &check)?;
+    Ok(sealer)
+}
+
+fn read(source: &KeySource) -> Result<Sealer> {
+    match source {
+        KeySource::File(path) => Sealer::from_key_file(path),
+        KeySource::Text(text) => Sealer::from_text(text.expose_secret()),
+    }
+}
+
+fn read_or_make(source: &KeySource) -> Result<Sealer> {
+    let KeySource::File(path) = source else {
+        return read(source);
+    };
+    if !path.try_exists().unwrap_or(true) {
+        // Another process may make it first; whoever is second reads what the first one made.
+        match Sealer::generate_key_file(path) {
+            Err(why) if !path.exists() => return Err(why),
+            _ => {}
+        }
+    }
+    read(source)
+}

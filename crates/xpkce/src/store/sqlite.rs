@@ -1,0 +1,280 @@
+//! The embedded store: one SQLite file, shared by any number of processes of one machine.
+//!
+//! One thread of a process writes and one reads. The writes that wait together are committed
+//! together, with one flush; nobody is told before the flush has returned.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::boot::boot_id;
+use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use crate::grant::{Account, Grant};
+use crate::http::Pending;
+use crate::seal::{KeyId, Sealed};
+use crate::{Clock, Error, Reason, Result, SystemClock, Timestamp};
+
+mod backoff;
+
+mod failure;
+use failure::failure;
+
+mod file;
+
+mod lane;
+use lane::{Lane, ended};
+
+mod meta;
+
+mod reader;
+use reader::{Read, Reader};
+
+mod rows;
+use rows::{Draft, LeaseColumns};
+
+mod schema;
+
+mod writer;
+use writer::{Task, Write, Writer, Wrote};
+
+/// Keeps grants in one SQLite file.
+pub struct SqliteStore {
+    place: Place,
+    reader: Lane<Read>,
+    writer: Lane<Box<dyn Write>>,
+    /// The process that opened it. A forked child must not use its parent's connections.
+    process: u32,
+}
+
+/// Where the store is, and which boot and clock its leases count by.
+#[derive(Clone)]
+struct Place {
+    path: Arc<Path>,
+    boot: Boot,
+}
+
+/// One boot of the machine, and its uptime.
+#[derive(Clone)]
+struct Boot {
+    id: Arc<str>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Boot {
+    fn uptime_millis(&self) -> i64 {
+        i64::try_from(self.clock.uptime().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`. Where there is none it is made, readable by its owner alone, in
+    /// a folder that is made too.
+    ///
+    /// # Errors
+    /// [`Reason::StoreNewer`] when a newer version wrote it, [`Reason::StoreDamaged`] when it is not
+    /// a store, and [`Reason::Store`] when it cannot be opened or others can read it. Nothing is
+    /// ever overwritten.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_at(path.as_ref(), &boot_id()?, Arc::new(SystemClock)).await
+    }
+
+    /// Opens it with leases that count by `clock`, in the boot named `boot_id`.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    #[cfg(feature = "testing")]
+    pub async fn open_in_boot(
+        path: impl AsRef<Path>,
+        boot_id: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        Self::open_at(path.as_ref(), boot_id, clock).await
+    }
+
+    async fn open_at(path: &Path, boot_id: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        let path = absolute(path)?;
+        let store = Self {
+            place: Place { path: path.into(), boot: Boot { id: boot_id.into(), clock } },
+            reader: Lane::new(Reader::work),
+            writer: Lane::new(Writer::work),
+            process: std::process::id(),
+        };
+        store.read(|_| Ok(())).await?;
+        Ok(store)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.refuse_after_fork()?;
+        let (caller, answer) = oneshot::channel();
+        let path = Arc::clone(&self.place.path);
+        let job = move |reader: &mut Reader| {
+            let found = reader.db().and_then(|db| read(db).map_err(|why| failure(&path, &why)));
+            let _ = caller.send(found);
+        };
+        self.reader.send(&self.place, Box::new(job))?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    /// Queues a write. `lost` reads whether there is nothing left to write, for when another
+    /// process has the lock.
+    async fn write<T: Send + 'static>(
+        &self,
+        lost: impl FnMut(&Connection) -> rusqlite::Result<Option<T>> + Send + 'static,
+        write: impl FnMut(&Connection) -> rusqlite::Result<Wrote<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.refuse_after_fork()?;
+        let (caller, answer) = oneshot::channel();
+        self.writer.send(&self.place, Box::new(Task { lost, write, found: None, caller }))?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    fn refuse_after_fork(&self) -> Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(Error::new(Reason::Store, "the store was opened before this process was forked")
+            .with_hint("open the store after the fork, or start processes without forking"))
+    }
+
+    fn boot(&self) -> &Boot {
+        &self.place.boot
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqliteStore").field(&self.place.path).finish()
+    }
+}
+
+impl Store for SqliteStore {
+    fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
+        let Account { app, user } = account.clone();
+        Box::pin(async move {
+            let row = self.read(move |db| rows::load(db, &app, &user)).await?;
+            row.map(|row| row.stored(self.boot())).transpose()
+        })
+    }
+
+    fn swap<'a>(
+        &'a self,
+        grant: &'a Grant,
+        expected: Option<Revision>,
+        lease: LeaseEnd,
+    ) -> Pending<'a, Result<Swapped>> {
+        Box::pin(async move {
+            let draft = Arc::new(Draft::of(grant)?);
+            let (judged, boot) = (Arc::clone(&draft), self.boot().clone());
+            let lost = move |db: &Connection| judged.lost(db, expected);
+            let write =
+                move |db: &Connection| draft.swap(db, expected, &LeaseColumns::at(lease, &boot));
+            self.write(lost, write).await?.swapped(self.boot())
+        })
+    }
+
+    fn relabel<'a>(
+        &'a self,
+        from: (&'a Account, Revision),
+        grant: &'a Grant,
+        expected: Option<Revision>,
+    ) -> Pending<'a, Result<Swapped>> {
+        let from = (from.0.clone(), from.1);
+        Box::pin(async move {
+            let draft = Draft::of(grant)?;
+            let write = move |db: &Connection| draft.relabel(db, &from, expected);
+            self.write(never_lost, write).await?.swapped(self.boot())
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a Account>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Stored>>> {
+        let after = after.cloned();
+        Box::pin(async move {
+            let rows = self.read(move |db| rows::list(db, after.as_ref(), limit)).await?;
+            rows.into_iter().map(|row| row.stored(self.boot())).collect()
+        })
+    }
+
+    fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
+        Box::pin(self.write(never_lost, meta::next_sign_in))
+    }
+
+    fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
+        let login = login.clone();
+        Box::pin(self.write(never_lost, move |db| meta::put_login(db, &login, now)))
+    }
+
+    fn take_login<'a>(
+        &'a self,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        let key = key.to_owned();
+        Box::pin(async move {
+            let taken = self.write(never_lost, move |db| meta::take_login(db, &key, now)).await?;
+            taken.map(Sealed::try_from).transpose()
+        })
+    }
+
+    fn key_check<'a>(
+        &'a self,
+        proposed: Option<&'a Sealed>,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        let proposed = proposed.cloned().map(String::from);
+        Box::pin(async move {
+            let there = match proposed {
+                None => self.read(meta::key_check).await?,
+                Some(proposed) => {
+                    self.write(never_lost, move |db| meta::set_key_check(db, &proposed)).await?
+                }
+            };
+            there.map(Sealed::try_from).transpose()
+        })
+    }
+
+    fn replace_key_check<'a>(
+        &'a self,
+        expected: &'a Sealed,
+        check: &'a Sealed,
+    ) -> Pending<'a, Result<bool>> {
+        let (expected, check) = (String::from(expected.clone()), String::from(check.clone()));
+        let write = move |db: &Connection| meta::replace_key_check(db, &expected, &check);
+        Box::pin(self.write(never_lost, write))
+    }
+
+    fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
+        Box::pin(async {
+            let logins = self.read(meta::logins).await?;
+            logins.into_iter().map(|login| Ok(Sealed::try_from(login)?.key().clone())).collect()
+        })
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.place.path.parent()
+    }
+}
+
+fn never_lost<T>(_: &Connection) -> rusqlite::Result<Option<T>> {
+    Ok(None)
+}
+
+/// The path as it is now: the program may change its folder later.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|why| {
+        Error::new(Reason::Store, format!("cannot find the store {}", path.display()))
+            .with_source(why)
+    })
+}
+
+fn damaged(user: &str) -> Error {
+    Error::new(Reason::StoreDamaged, format!("the record of {user} cannot be read"))
+}

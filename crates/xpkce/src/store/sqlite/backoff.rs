@@ -1,0 +1,39 @@
+//! How long to wait for a lock that another process has. SQLite's own handler lets the same
+//! process win again and again; short random waits do not.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Random waits that grow, up to a deadline.
+pub(super) struct Backoff {
+    since: Instant,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// How long a lock is waited for.
+    pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+    const FIRST: Duration = Duration::from_micros(250);
+    const LONGEST: Duration = Duration::from_millis(8);
+
+    pub(super) fn start() -> Self {
+        Self { since: Instant::now(), longest: Self::FIRST }
+    }
+
+    /// Waits once more, and returns false instead when the deadline is over.
+    pub(super) fn wait(&mut self) -> bool {
+        if self.since.elapsed() >= Self::DEADLINE {
+            return false;
+        }
+        thread::sleep(self.longest.mul_f64(chance()));
+        self.longest = (self.longest * 2).min(Self::LONGEST);
+        true
+    }
+}
+
+/// Returns a random number from 0 to 1, and 1 where there is no randomness.
+fn chance() -> f64 {
+    let mut random = [0xff; 2];
+    let _ = getrandom::fill(&mut random);
+    f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
+}

@@ -1,0 +1,39 @@
+//! What SQLite's errors mean to a caller.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::{Error, Reason};
+
+/// Turns SQLite's error into ours.
+pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
+    let shown = path.display();
+    let (reason, message) = match why.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            (Reason::Busy, format!("the store {shown} is locked by another process"))
+        }
+        Some(ErrorCode::NotADatabase) => {
+            (Reason::StoreDamaged, format!("{shown} is not a store; it was left as it is"))
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            (Reason::StoreDamaged, format!("the store {shown} is damaged; it was left as it is"))
+        }
+        Some(ErrorCode::ReadOnly) => {
+            (Reason::Store, format!("the store {shown} cannot be written: it is read-only"))
+        }
+        Some(ErrorCode::DiskFull) => {
+            (Reason::Store, format!("the store {shown} cannot be written: the disk is full"))
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            (Reason::Store, format!("the store {shown} cannot be opened"))
+        }
+        _ => (Reason::Store, format!("the store {shown} failed")),
+    };
+    Error::new(reason, message).with_source(why.to_string())
+}
+
+/// Returns whether another connection was in the way and it may pass.
+pub(super) fn is_busy(why: &rusqlite::Error) -> bool {
+    matches!(why.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}

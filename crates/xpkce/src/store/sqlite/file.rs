@@ -1,0 +1,159 @@
+//! The database file: private from birth, whole from birth, and checked before it is used.
+//!
+//! Closing any descriptor of a database drops every lock that the process has on it, so nothing
+//! here opens the file under its own name: a new one is made under another name, closed, and linked.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure::failure;
+use super::{backoff::Backoff, schema};
+use crate::{Error, Reason, Result};
+
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let about = fs::metadata(path)?;
+        Ok(Self { device: about.dev(), inode: about.ino() })
+    }
+}
+
+/// Opens the store at `path` for reading, after making it where there is none.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    prepare(path)?;
+    let mut db = connect(path).map_err(|why| failure(path, &why))?;
+    schema::check(&mut db, path)?;
+    db.pragma_update(None, "query_only", true).map_err(|why| failure(path, &why))?;
+    Ok(db)
+}
+
+/// Opens the store at `path`, which [`open`] has checked, for writing. Every commit is flushed.
+pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
+    let mut db = connect(path)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "secure_delete", true)?;
+    if cfg!(target_os = "macos") {
+        db.pragma_update(None, "fullfsync", true)?;
+        db.pragma_update(None, "checkpoint_fullfsync", true)?;
+    }
+    // The writer waits by itself, with more to do meanwhile.
+    db.busy_handler(None::<fn(i32) -> bool>)?;
+    Ok(db)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    let mut backoff = Backoff::start();
+    db.busy_handler(Some(move |tries| {
+        if tries == 0 {
+            backoff = Backoff::start();
+        }
+        backoff.wait()
+    }))?;
+    Ok(db)
+}
+
+fn prepare(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            Err(Error::new(Reason::Store, format!("{} is not a file", path.display())))
+        }
+        Ok(about) if about.mode() & 0o077 != 0 => Err(Error::new(
+            Reason::Store,
+            format!("the store {} can be read by others than its owner", path.display()),
+        )
+        .with_hint(format!("chmod 600 {}", path.display()))),
+        Ok(_) => refuse_network(folder_of(path)),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => make(path),
+        Err(why) => Err(failed("read", path, why)),
+    }
+}
+
+/// Makes the store under another name and links it: it appears whole, or not at all when another
+/// process was first.
+fn make(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|why| failed("make the folder of", path, why))?;
+    refuse_network(folder)?;
+    let draft = draft(path).map_err(|why| failed("make", path, why))?;
+    let linked = fill(&draft).and_then(|()| link(&draft, path));
+    for leftover in ["", "-wal", "-shm"] {
+        let mut name = draft.clone().into_os_string();
+        name.push(leftover);
+        let _ = fs::remove_file(name);
+    }
+    linked?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|why| failed("make", path, why))
+}
+
+fn draft(path: &Path) -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}", u64::from_be_bytes(random)));
+    let draft = path.with_file_name(name);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    Ok(draft)
+}
+
+fn fill(draft: &Path) -> Result<()> {
+    let mut db = open_for_writing(draft).map_err(|why| failure(draft, &why))?;
+    schema::check(&mut db, draft)?;
+    db.close().map_err(|(_, why)| failure(draft, &why))
+}
+
+fn link(draft: &Path, path: &Path) -> Result<()> {
+    match fs::hard_link(draft, path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(failed("make", path, why)),
+        _ => Ok(()),
+    }
+}
+
+/// SQLite's write-ahead log needs memory shared by all who have the file open.
+#[cfg(target_os = "linux")]
+fn refuse_network(folder: &Path) -> Result<()> {
+    const NFS: i64 = 0x6969;
+    const SMB: i64 = 0x517b;
+    const SMB2: i64 = 0xfe53_4d42;
+    const CIFS: i64 = 0xff53_4d42;
+    let about = rustix::fs::statfs(folder).map_err(|why| failed("read", folder, why.into()))?;
+    // The kernel's word is signed on some machines: compare its lower half.
+    let kind = i64::from(about.f_type) & 0xffff_ffff;
+    if matches!(kind, NFS | SMB | SMB2 | CIFS) {
+        return Err(Error::new(
+            Reason::Store,
+            format!("{} is on a network file system, where SQLite is not safe", folder.display()),
+        )
+        .with_hint("put the store on a local disk, or use PostgreSQL"));
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn failed(what: &str, path: &Path, why: io::Error) -> Error {
+    Error::new(Reason::Store, format!("cannot {what} the store {}", path.display()))
+        .with_source(why)
+}

@@ -1,0 +1,214 @@
+//! The thread that writes: what waits is written in one transaction and flushed once, each write
+//! judged on its own. Nobody is answered before the commit has returned.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+
+use super::backoff::Backoff;
+use super::failure::{failure, is_busy};
+use super::file::{self, Identity};
+use super::{Place, schema};
+use crate::{Error, Reason, Result};
+
+/// How many writes share a transaction at most.
+const TOGETHER: usize = 1024;
+
+/// What a write did inside the transaction.
+pub(super) enum Wrote<T> {
+    /// It changed something, which is true once committed.
+    Changed(T),
+    /// It found nothing to change.
+    Nothing(T),
+}
+
+/// One write that waits for its turn.
+pub(super) trait Write: Send {
+    /// Reads outside any transaction whether there is nothing to do but to say so.
+    fn is_lost(&mut self, db: &Connection) -> rusqlite::Result<bool>;
+
+    /// Writes, and tells whether it changed anything. May be called again after a rollback.
+    fn apply(&mut self, db: &Connection) -> rusqlite::Result<bool>;
+
+    /// Answers with what the last call found.
+    fn answer(self: Box<Self>);
+
+    /// Answers that nothing came of it.
+    fn fail(self: Box<Self>, why: Error);
+}
+
+/// A write from a function that can be called again.
+pub(super) struct Task<T, L, W> {
+    pub(super) lost: L,
+    pub(super) write: W,
+    pub(super) found: Option<T>,
+    pub(super) caller: oneshot::Sender<Result<T>>,
+}
+
+impl<T, L, W> Write for Task<T, L, W>
+where
+    T: Send,
+    L: FnMut(&Connection) -> rusqlite::Result<Option<T>> + Send,
+    W: FnMut(&Connection) -> rusqlite::Result<Wrote<T>> + Send,
+{
+    fn is_lost(&mut self, db: &Connection) -> rusqlite::Result<bool> {
+        self.found = (self.lost)(db)?;
+        Ok(self.found.is_some())
+    }
+
+    fn apply(&mut self, db: &Connection) -> rusqlite::Result<bool> {
+        let (found, has_changed) = match (self.write)(db)? {
+            Wrote::Changed(found) => (found, true),
+            Wrote::Nothing(found) => (found, false),
+        };
+        self.found = Some(found);
+        Ok(has_changed)
+    }
+
+    fn answer(self: Box<Self>) {
+        let found = self.found.ok_or_else(super::lane::ended);
+        let _ = self.caller.send(found);
+    }
+
+    fn fail(self: Box<Self>, why: Error) {
+        let _ = self.caller.send(Err(why));
+    }
+}
+
+/// The writing connection, opened when it is first needed.
+pub(super) struct Writer {
+    place: Place,
+    db: Option<(Connection, Identity)>,
+}
+
+impl Writer {
+    pub(super) fn work(place: Place, mut writes: Receiver<Box<dyn Write>>) {
+        let mut writer = Self { place, db: None };
+        while let Some(first) = writes.blocking_recv() {
+            let mut batch = Batch { writes: vec![first], waiting: &mut writes };
+            batch.fill();
+            match writer.commit(&mut batch) {
+                Ok(()) => batch.answer(),
+                Err(why) => batch.fail(&why),
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Batch<'_>) -> Result<()> {
+        let path = Arc::clone(&self.place.path);
+        let fail = |why| failure(&path, &why);
+        let db = self.db()?;
+        let Some(tx) = begin(db, batch).map_err(fail)? else {
+            return Ok(());
+        };
+        schema::recheck(&tx, &path)?;
+        let mut has_changed = false;
+        for write in &mut batch.writes {
+            has_changed |= write.apply(&tx).map_err(fail)?;
+        }
+        if has_changed { tx.commit() } else { tx.rollback() }.map_err(fail)
+    }
+
+    /// Returns the connection, which must still be to the file that has the path's name: what is
+    /// written to another one is lost.
+    fn db(&mut self) -> Result<&Connection> {
+        let path = &self.place.path;
+        let there = Identity::of(path).map_err(|why| {
+            Error::new(Reason::Store, format!("the store {} is gone", path.display()))
+                .with_source(why)
+        })?;
+        let (db, opened) = match &mut self.db {
+            Some(open) => open,
+            closed => {
+                let db = file::open_for_writing(path).map_err(|why| failure(path, &why))?;
+                closed.insert((db, there))
+            }
+        };
+        if *opened != there {
+            return Err(Error::new(
+                Reason::Store,
+                format!("the store {} was replaced while it was open", path.display()),
+            )
+            .with_hint("start this program again"));
+        }
+        Ok(db)
+    }
+}
+
+/// Begins a transaction that may write, or none when every write of the batch was lost meanwhile.
+fn begin<'db>(
+    db: &'db Connection,
+    batch: &mut Batch<'_>,
+) -> rusqlite::Result<Option<Transaction<'db>>> {
+    let mut backoff = Backoff::start();
+    loop {
+        match Transaction::new_unchecked(db, TransactionBehavior::Immediate) {
+            Err(why) if is_busy(&why) => {
+                batch.dismiss_lost(db)?;
+                if batch.writes.is_empty() {
+                    return Ok(None);
+                }
+                if !backoff.wait() {
+                    return Err(why);
+                }
+                batch.fill();
+            }
+            begun => return begun.map(Some),
+        }
+    }
+}
+
+/// Writes that share a transaction.
+struct Batch<'w> {
+    writes: Vec<Box<dyn Write>>,
+    waiting: &'w mut Receiver<Box<dyn Write>>,
+}
+
+impl Batch<'_> {
+    fn fill(&mut self) {
+        while self.writes.len() < TOGETHER {
+            let Ok(write) = self.waiting.try_recv() else {
+                return;
+            };
+            self.writes.push(write);
+        }
+    }
+
+    /// Answers those that have lost already, so that they do not queue for the lock.
+    fn dismiss_lost(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut lost = Vec::new();
+        for (at, write) in self.writes.iter_mut().enumerate() {
+            if write.is_lost(db)? {
+                lost.push(at);
+            }
+        }
+        for at in lost.into_iter().rev() {
+            self.writes.swap_remove(at).answer();
+        }
+        Ok(())
+    }
+
+    fn answer(self) {
+        self.writes.into_iter().for_each(|write| write.answer());
+    }
+
+    fn fail(self, why: &Error) {
+        for write in self.writes {
+            write.fail(again(why));
+        }
+    }
+}
+
+/// Says the same to one more caller.
+fn again(why: &Error) -> Error {
+    let mut same = Error::new(why.reason(), why.to_string());
+    if let Some(hint) = why.hint() {
+        same = same.with_hint(hint.to_owned());
+    }
+    match std::error::Error::source(why) {
+        Some(source) => same.with_source(source.to_string()),
+        None => same,
+    }
+}
