@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use self::breaker::Breaker;
 use self::presence::Presence;
 use self::source::Slot;
@@ -58,15 +60,17 @@ pub use self::status::{Action, LoginStatus};
 ///
 /// Dropping the last handle waits for what is being spent, up to the deadline of a send.
 #[derive(Clone)]
-pub struct Keeper {
-    // Dropped first: its drain needs what follows.
-    worker: Arc<Worker>,
+pub struct Keeper(Arc<Running>);
+
+/// The thread and what it works on. Dropped once, by whoever holds the last handle.
+struct Running {
+    worker: Worker,
     desk: Arc<Desk>,
 }
 
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeper").field("store", &self.desk.store).finish_non_exhaustive()
+        f.debug_struct("Keeper").field("store", &self.0.desk.store).finish_non_exhaustive()
     }
 }
 
@@ -86,8 +90,9 @@ impl Keeper {
         folder: Option<PathBuf>,
     ) -> Result<Self> {
         let folder = folder.or_else(|| store.folder().map(|own| own.join("holders")));
-        let worker = Worker::start("xpkce-keeper")
-            .map_err(|why| Error::new(Reason::Internal, "no thread for the keeper").with_source(why))?;
+        let worker = Worker::start("xpkce-keeper").map_err(|why| {
+            Error::new(Reason::Internal, "no thread for the keeper").with_source(why)
+        })?;
         let desk = Desk {
             clock: Arc::clone(client.clock()),
             client,
@@ -100,22 +105,27 @@ impl Keeper {
             breaker: Breaker::default(),
             app_back_off: Mutex::default(),
             is_closing: AtomicBool::new(false),
+            background: Mutex::default(),
             spread: AttemptId::new(random()?).spread() * 2.0 - 1.0,
         };
-        Ok(Self { worker: Arc::new(worker), desk: Arc::new(desk) })
+        Ok(Self(Arc::new(Running { worker, desk: Arc::new(desk) })))
     }
 
     /// Returns the client whose app this keeper keeps.
     pub fn client(&self) -> &Client {
-        &self.desk.client
+        &self.desk().client
     }
 
     /// Returns the source of one user's access tokens, by X's user id. Whether the user is signed
     /// in is found out when a token is asked for.
     pub fn token_source(&self, user: &str) -> TokenSource {
-        let account = Account::new(self.desk.client.app().client_id(), user);
-        let slot = self.desk.slot(&account);
+        let account = Account::new(self.desk().client.app().client_id(), user);
+        let slot = self.desk().slot(&account);
         TokenSource::new(self.clone(), slot)
+    }
+
+    fn desk(&self) -> &Arc<Desk> {
+        &self.0.desk
     }
 
     /// Runs a future on the keeper's thread to its end, whatever becomes of the caller.
@@ -123,15 +133,16 @@ impl Keeper {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.worker.run(work).await?
+        self.0.worker.run(work).await?
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Running {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.worker) == 1 {
-            self.desk.is_closing.store(true, Ordering::SeqCst);
-        }
+        self.desk.is_closing.store(true, Ordering::SeqCst);
+        let desk = Arc::clone(&self.desk);
+        // The worker, dropped next, waits for this as for every other task.
+        drop(self.worker.run(async move { desk.finish_background().await }));
     }
 }
 
@@ -148,6 +159,8 @@ struct Desk {
     breaker: Breaker,
     app_back_off: Mutex<AppBackOff>,
     is_closing: AtomicBool,
+    /// Saves that outlive the call that began them.
+    background: Mutex<Vec<JoinHandle<()>>>,
     /// From 0 to 1: how late in the early window this keeper begins.
     spread: f64,
 }
@@ -169,7 +182,9 @@ impl Desk {
 
     fn slot(&self, account: &Account) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(account.clone()).or_insert_with(|| Arc::new(Slot::new(account.clone()))))
+        Arc::clone(
+            slots.entry(account.clone()).or_insert_with(|| Arc::new(Slot::new(account.clone()))),
+        )
     }
 
     /// Names a new attempt of this process.
@@ -221,12 +236,28 @@ impl Desk {
         let mut back_off = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner);
         let doublings = back_off.failures.min(16);
         back_off.failures = back_off.failures.saturating_add(1);
-        let span = Self::APP_BACK_OFF.saturating_mul(1 << doublings).min(Self::LONGEST_APP_BACK_OFF);
+        let span =
+            Self::APP_BACK_OFF.saturating_mul(1 << doublings).min(Self::LONGEST_APP_BACK_OFF);
         back_off.until = self.clock.uptime() + span;
     }
 
     fn app_was_accepted(&self) {
         *self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner) = AppBackOff::default();
+    }
+
+    fn in_background(&self, task: JoinHandle<()>) {
+        let mut tasks = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    async fn finish_background(&self) {
+        let take =
+            || std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = take();
+        for task in tasks {
+            let _ = task.await;
+        }
     }
 
     fn new_pair(&self) -> Result<PairId> {

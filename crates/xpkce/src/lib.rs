@@ -43,6 +43,10 @@ mod worker;
 #[cfg(feature = "keeper")]
 pub mod grant;
 #[cfg(feature = "keeper")]
+pub mod keeper;
+#[cfg(feature = "keeper")]
+pub use keeper::{Keeper, LoginStatus, SignedIn, TokenGuard, TokenSource};
+#[cfg(feature = "keeper")]
 pub mod seal;
 #[cfg(feature = "keeper")]
 pub mod store;

@@ -114,6 +114,24 @@ impl Token {
 }
 
 impl Rotated {
+    /// Takes a token that came from elsewhere, as if it had been answered at `now`. One without a
+    /// known end counts as ended.
+    pub fn from_token(token: Token, now: Timestamp) -> Self {
+        let expires_at = token.expires_at.unwrap_or(now);
+        Self {
+            access: Some(Issued {
+                access_token: token.access_token,
+                token_type: token.token_type,
+                expires_in: expires_at.since(now),
+                expires_at,
+            }),
+            refresh: token.refresh_token,
+            scopes: token.scopes,
+            other: token.other,
+            server_date: None,
+        }
+    }
+
     /// Returns it as a token, unless there is no access token.
     pub fn into_token(self) -> Option<Token> {
         let access = self.access?;

@@ -22,7 +22,7 @@ impl TokenSource {
     /// # Errors
     /// As [`refresh`](Self::refresh); [`Reason::Busy`] while such rotations are held back.
     pub async fn rejected(&self, token: &AccessToken) -> Result<()> {
-        let (desk, slot) = (Arc::clone(&self.keeper().desk), Arc::clone(self.slot()));
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
         let token = token.clone();
         self.keeper().run(async move { desk.rejected_access(&slot, &token).await }).await
     }
@@ -33,7 +33,11 @@ impl Desk {
     const YOUNG: Duration = Duration::from_secs(10);
     const YOUNG_PAUSE: Duration = Duration::from_secs(2);
 
-    async fn rejected_access(self: &Arc<Self>, slot: &Arc<Slot>, token: &AccessToken) -> Result<()> {
+    async fn rejected_access(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        token: &AccessToken,
+    ) -> Result<()> {
         let stored = self.adopt(slot).await?;
         let current = pair::open_access(&self.sealer, &stored.grant)?;
         if !current.is_some_and(|current| current.matches(token.expose())) {
@@ -51,7 +55,11 @@ impl Desk {
             .settle(stored, |grant, _| {
                 let is_news = grant.access.as_ref().is_some_and(|access| !access.is_rejected);
                 let is_current = grant.access_rejected(&refused, &attempt);
-                Ok(if is_current && is_news { Step::Save((), LeaseEnd::Keep) } else { Step::Leave(()) })
+                Ok(if is_current && is_news {
+                    Step::Save((), LeaseEnd::Keep)
+                } else {
+                    Step::Leave(())
+                })
             })
             .await?;
         if stored.grant.pair != refused {

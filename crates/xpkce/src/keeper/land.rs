@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, pair};
-use crate::client::Revocable;
 use crate::grant::PairId;
 use crate::grant::transition::{Attempt, Landed, Spent};
 use crate::store::{LeaseEnd, Stored};
+use crate::token::Revocable;
 use crate::token::Rotated;
 use crate::{Error, RefreshToken, Result, Timestamp};
 
@@ -51,8 +51,8 @@ impl Desk {
         if let Some(issued) = &landing.rotated.access {
             slot.serve_unsaved(issued, &landing, self.clock.as_ref());
         }
-        let desk = Arc::clone(self);
-        tokio::spawn(async move { desk.save_at_last(landing, stored, spilled).await });
+        let saving = Arc::clone(self).save_at_last(landing, stored, spilled);
+        self.in_background(tokio::spawn(saving));
         Err(Error::new(why.reason(), format!("X rotated the tokens and the store did not take them; they are kept beside it: {why}")).with_source(why))
     }
 

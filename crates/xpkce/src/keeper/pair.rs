@@ -2,7 +2,7 @@
 
 use super::land::Landing;
 use crate::grant::transition::NewPair;
-use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId, PairId};
+use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId};
 use crate::seal::{Place, Sealed, Sealer};
 use crate::token::Issued;
 use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
@@ -17,11 +17,7 @@ pub(super) struct Seat<'a> {
 
 impl<'a> Seat<'a> {
     pub(super) fn of(grant: &'a Grant) -> Self {
-        Self {
-            account: &grant.account,
-            grant_id: &grant.grant_id,
-            generation: grant.generation,
-        }
+        Self { account: &grant.account, grant_id: &grant.grant_id, generation: grant.generation }
     }
 
     fn access(self) -> Place<'a> {
@@ -40,7 +36,12 @@ impl<'a> Seat<'a> {
         Place::Spill(self.account, self.grant_id, self.generation)
     }
 
-    pub(super) fn seal_access(self, sealer: &Sealer, issued: &Issued, now: Timestamp) -> Result<Access> {
+    pub(super) fn seal_access(
+        self,
+        sealer: &Sealer,
+        issued: &Issued,
+        now: Timestamp,
+    ) -> Result<Access> {
         Ok(Access {
             token: sealer.seal(self.access(), issued.access_token.expose().as_bytes())?,
             token_type: issued.token_type.clone(),
@@ -85,7 +86,11 @@ pub(super) fn open_refresh(sealer: &Sealer, grant: &Grant) -> Result<Option<Refr
     } else {
         Seat::of(grant).refresh()
     };
-    grant.refresh.as_ref().map(|sealed| Ok(RefreshToken::new(open(sealer, place, sealed)?))).transpose()
+    grant
+        .refresh
+        .as_ref()
+        .map(|sealed| Ok(RefreshToken::new(open(sealer, place, sealed)?)))
+        .transpose()
 }
 
 /// Opens the grant's access token.

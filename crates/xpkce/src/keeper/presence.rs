@@ -171,9 +171,8 @@ pub(super) fn is_dead(folder: &Path, holder: &Liveness) -> bool {
     let Ok(file) = OpenOptions::new().read(true).open(folder.join(&holder.file)) else {
         return false;
     };
-    let is_same = file
-        .metadata()
-        .is_ok_and(|met| met.dev() == holder.device && met.ino() == holder.inode);
+    let is_same =
+        file.metadata().is_ok_and(|met| met.dev() == holder.device && met.ino() == holder.inode);
     is_same && !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 

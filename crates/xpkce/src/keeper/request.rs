@@ -42,9 +42,8 @@ impl TokenSource {
         let client = self.keeper().client().clone();
         let (token, method, headers) = (token.clone(), method.clone(), headers.clone());
         let path_or_url = path_or_url.to_owned();
-        let sending = async move {
-            client.request(&token, method, &path_or_url, headers, body).await
-        };
+        let sending =
+            async move { client.request(&token, method, &path_or_url, headers, body).await };
         self.keeper().run(sending).await
     }
 }

@@ -44,7 +44,7 @@ impl Keeper {
     /// # Errors
     /// [`Configure`](crate::ErrorKind::Configure) when X would surely refuse it.
     pub fn begin_login(&self) -> Result<Login> {
-        Login::begin(self.desk.client.app(), self.desk.now())
+        Login::begin(self.desk().client.app(), self.desk().now())
     }
 
     /// Keeps a sign-in in the store, sealed, so that any process can finish it by its state within
@@ -53,7 +53,7 @@ impl Keeper {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store).
     pub async fn park_login(&self, login: &Login) -> Result<()> {
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         let key = login_key(login.state().expose());
         let sealed = desk.sealer.seal(Place::Login(&key), login.to_json().as_bytes())?;
         let expires_at = desk.now() + Login::LIFETIME;
@@ -68,7 +68,7 @@ impl Keeper {
     /// [`sign_in`](Self::sign_in).
     pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
         let key = login_key(callback_state(callback_url)?.expose());
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         let login = self.run(async move { desk.take_login(&key).await }).await?;
         self.sign_in(login.approve(callback_url)?).await
     }
@@ -81,7 +81,7 @@ impl Keeper {
     /// # Errors
     /// By the kind of what the exchange or the store said.
     pub async fn sign_in(&self, approval: Approval) -> Result<SignedIn> {
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         self.run(async move { desk.sign_in(approval).await }).await
     }
 
@@ -91,10 +91,10 @@ impl Keeper {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store).
     pub async fn import(&self, token: Token) -> Result<SignedIn> {
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         self.run(async move {
             let number = desk.store.next_sign_in().await?;
-            desk.save_sign_in(number, Rotated::from(token)).await
+            desk.save_sign_in(number, Rotated::from_token(token, desk.now())).await
         })
         .await
     }
@@ -105,7 +105,7 @@ impl Keeper {
     /// By the kind of what X or the store said; the login stays as it is.
     pub async fn label(&self, user: &str) -> Result<SignedIn> {
         let account = Account::new(self.client().app().client_id(), user);
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         self.run(async move {
             let stored = desk.load(&account).await?;
             desk.label(stored).await
@@ -173,7 +173,9 @@ impl Desk {
                 return Ok(Stored { grant, revision, lease_left: Duration::ZERO });
             }
             // Its own write, whose acknowledgement was lost.
-            Ok(Swapped::Moved(Some(now))) if now.grant.grant_id == grant.grant_id => return Ok(*now),
+            Ok(Swapped::Moved(Some(now))) if now.grant.grant_id == grant.grant_id => {
+                return Ok(*now);
+            }
             Ok(Swapped::Moved(_)) => {
                 Error::new(Reason::StoreDamaged, "the store gave the same sign-in number twice")
             }
@@ -188,10 +190,10 @@ impl Desk {
 
     fn provisional(&self, account: &Account, landing: &Landing) -> Result<Grant> {
         let Landing { attempt, spent, pair, rotated, received_at, .. } = landing;
-        let seat =
-            Seat { account, grant_id: &spent.grant_id, generation: spent.generation.next() };
+        let seat = Seat { account, grant_id: &spent.grant_id, generation: spent.generation.next() };
         let access = rotated.access.as_ref();
-        let access = access.map(|it| seat.seal_access(&self.sealer, it, *received_at)).transpose()?;
+        let access =
+            access.map(|it| seat.seal_access(&self.sealer, it, *received_at)).transpose()?;
         let refresh = rotated.refresh.as_ref().filter(|token| !token.expose().is_empty());
         let refresh = refresh.map(|token| seat.seal_refresh(&self.sealer, token)).transpose()?;
         let number = account.user.trim_start_matches(Account::UNLABELLED);
@@ -240,13 +242,18 @@ impl Desk {
             let there = self.store.load(&target).await?;
             let mut grant = match &there {
                 None => {
-                    let mut grant = pair::reseat(&self.sealer, &stored.grant, target.clone(), stored.grant.generation)?;
+                    let mut grant = pair::reseat(
+                        &self.sealer,
+                        &stored.grant,
+                        target.clone(),
+                        stored.grant.generation,
+                    )?;
                     grant.label(&attempt);
                     grant
                 }
                 Some(there) => self.merge(&stored.grant, &there.grant, &attempt)?,
             };
-            grant.username = Some(user.username.clone());
+            grant.username = user.username.clone();
             let from = (&stored.grant.account, stored.revision);
             let expected = there.as_ref().map(|there| there.revision);
             match self.store.relabel(from, &grant, expected).await? {
@@ -255,7 +262,9 @@ impl Desk {
                     self.slot(&target).serve(None, self.clock.as_ref());
                     return Ok(SignedIn { has_replaced, ..describe(&grant) });
                 }
-                Swapped::Moved(_) if self.store.load(from.0).await?.is_none_or(|it| it.revision != from.1) => {
+                Swapped::Moved(_)
+                    if self.store.load(from.0).await?.is_none_or(|it| it.revision != from.1) =>
+                {
                     return Err(Error::new(Reason::Busy, "somebody else is labelling this login"));
                 }
                 Swapped::Moved(_) => {}

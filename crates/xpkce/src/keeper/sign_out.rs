@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, TokenSource, pair};
-use crate::client::Revocable;
 use crate::grant::transition::{Attempt, SignOut};
 use crate::grant::{Grant, Lease};
 use crate::store::{LeaseEnd, Stored};
+use crate::token::Revocable;
 use crate::{Error, Reason, RefreshToken, Result};
 
 /// What a sign-out came to.
@@ -32,7 +32,7 @@ impl TokenSource {
     /// When X is out of reach the grant stays marked as signing out, serves no token any more, and
     /// this can be called again.
     pub async fn sign_out(&self) -> Result<SignedOut> {
-        let (desk, slot) = (Arc::clone(&self.keeper().desk), Arc::clone(self.slot()));
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
         self.keeper().run(async move { desk.sign_out(&slot, true).await }).await
     }
 
@@ -41,7 +41,7 @@ impl TokenSource {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), and [`Reason::Busy`] while another holder refreshes.
     pub async fn forget(&self) -> Result<SignedOut> {
-        let (desk, slot) = (Arc::clone(&self.keeper().desk), Arc::clone(self.slot()));
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
         self.keeper().run(async move { desk.sign_out(&slot, false).await }).await
     }
 }
@@ -55,8 +55,11 @@ impl Desk {
             match begun {
                 SignOut::Already => return Ok(SignedOut::Already),
                 SignOut::Busy if self.clock.uptime() >= deadline => {
-                    return Err(Error::new(Reason::Busy, "another holder is refreshing this login")
-                        .with_retry_after(stored.lease_left));
+                    return Err(Error::new(
+                        Reason::Busy,
+                        "another holder is refreshing this login",
+                    )
+                    .with_retry_after(stored.lease_left));
                 }
                 SignOut::Busy => tokio::time::sleep(Self::LONGEST_LOOK).await,
                 SignOut::Revoke => {

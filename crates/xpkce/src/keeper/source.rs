@@ -59,12 +59,12 @@ impl TokenSource {
     /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
     /// token is left to serve.
     pub async fn access_token(&self) -> Result<TokenGuard> {
-        if let Some(fresh) = self.slot.fresh(self.keeper.desk.clock.uptime()) {
+        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.uptime()) {
             return Ok(fresh);
         }
         self.tend().await?;
         self.slot
-            .alive(self.keeper.desk.clock.uptime())
+            .alive(self.keeper.desk().clock.uptime())
             .ok_or_else(|| not_signed_in(&self.slot.account))
     }
 
@@ -74,10 +74,10 @@ impl TokenSource {
     /// # Errors
     /// As [`access_token`](Self::access_token), but also while the old token lives.
     pub async fn refresh(&self) -> Result<TokenGuard> {
-        let (desk, slot) = (Arc::clone(&self.keeper.desk), Arc::clone(&self.slot));
+        let (desk, slot) = (Arc::clone(self.keeper.desk()), Arc::clone(&self.slot));
         self.keeper.run(async move { desk.rotate_now(&slot).await }).await?;
         self.slot
-            .alive(self.keeper.desk.clock.uptime())
+            .alive(self.keeper.desk().clock.uptime())
             .ok_or_else(|| not_signed_in(&self.slot.account))
     }
 
@@ -94,17 +94,16 @@ impl TokenSource {
 
     fn join_flight(&self) -> Flight {
         let mut current = self.slot.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_under_way = |flight: &&Flight| {
-            flight.borrow().is_none() && flight.has_changed().is_ok()
-        };
+        let is_under_way =
+            |flight: &&Flight| flight.borrow().is_none() && flight.has_changed().is_ok();
         if let Some(flight) = current.as_ref().filter(is_under_way) {
             return flight.clone();
         }
         let (landed, flight) = watch::channel(None);
         *current = Some(flight.clone());
-        let (desk, slot) = (Arc::clone(&self.keeper.desk), Arc::clone(&self.slot));
+        let (desk, slot) = (Arc::clone(self.keeper.desk()), Arc::clone(&self.slot));
         // Runs to its end on the keeper's thread; nobody has to wait for it.
-        drop(self.keeper.worker.run(async move { desk.tend(&slot, landed).await }));
+        drop(self.keeper.0.worker.run(async move { desk.tend(&slot, landed).await }));
         flight
     }
 }
@@ -218,7 +217,14 @@ impl Slot {
         self.held.store(token.and_then(|(token, grant)| {
             let access = grant.access.as_ref()?;
             let life = access.expires_at.since(access.issued_at);
-            Some(Arc::new(Held::new(token, grant.generation, &grant.pair, access.expires_at, life, clock)))
+            Some(Arc::new(Held::new(
+                token,
+                grant.generation,
+                &grant.pair,
+                access.expires_at,
+                life,
+                clock,
+            )))
         }));
     }
 

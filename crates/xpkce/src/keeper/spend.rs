@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settle::{Step, not_signed_in};
 use super::land::Landing;
+use super::settle::{Step, not_signed_in};
 use super::source::Slot;
 use super::{Desk, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
@@ -138,7 +138,9 @@ impl Desk {
                 RefreshAnswer::Unreadable(unreadable) => {
                     return Err(self.keep_unread(taken, &unreadable).await?);
                 }
-                RefreshAnswer::Rejected(error) => return self.rejected(taken, doubted, error).await,
+                RefreshAnswer::Rejected(error) => {
+                    return self.rejected(taken, doubted, error).await;
+                }
                 RefreshAnswer::Unknown { resend: true, .. } if doubted == 0 => {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;

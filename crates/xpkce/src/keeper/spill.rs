@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
+use super::Desk;
 use super::land::Landing;
 use super::pair::{self, Seat};
 use super::presence::{self, Foreign, Presence};
 use super::source::Slot;
-use super::Desk;
 use crate::grant::transition::{Attempt, Spent};
 use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairId};
 use crate::seal::Sealed;
@@ -40,11 +41,7 @@ struct Secrets {
 impl Desk {
     /// Writes a pair to this process's file. None, with an event, if that fails too: then the pair
     /// lives in memory alone.
-    pub(super) fn spill(
-        &self,
-        landing: &Landing,
-        before: &Grant,
-    ) -> Option<presence::Slot> {
+    pub(super) fn spill(&self, landing: &Landing, before: &Grant) -> Option<presence::Slot> {
         let write = |presence: &Presence| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let record = self.spill_record(landing, before)?;
             Ok(presence.spill(&serde_json::to_vec(&record)?)?)
@@ -143,17 +140,15 @@ impl Desk {
     fn read_spilled(&self, record: &[u8], grant: &Grant) -> Option<Landing> {
         let spilled: Spilled = serde_json::from_slice(record).ok()?;
         let Spilled { grant_id, generation, spent_pair, .. } = &spilled;
-        let spent = Spent {
-            grant_id: grant_id.clone(),
-            generation: *generation,
-            pair: spent_pair.clone(),
-        };
+        let spent =
+            Spent { grant_id: grant_id.clone(), generation: *generation, pair: spent_pair.clone() };
         if spilled.account != grant.account || !grant.is_at(&spent) {
             return None;
         }
         let opened = self.sealer.open(Seat::of(grant).spill(), &spilled.secrets).ok()?;
         let secrets: Secrets = serde_json::from_slice(&opened).ok()?;
-        let attempt = Attempt { id: spilled.attempt, holder: spilled.holder, at: spilled.received_at };
+        let attempt =
+            Attempt { id: spilled.attempt, holder: spilled.holder, at: spilled.received_at };
         let access = secrets.access.map(|(token, token_type, expires_at)| Issued {
             access_token: AccessToken::new(token),
             token_type,
@@ -161,7 +156,8 @@ impl Desk {
             expires_at,
         });
         let refresh = Some(RefreshToken::new(secrets.refresh.clone()));
-        let rotated = Rotated { access, refresh, ..Rotated::default() };
+        let rotated =
+            Rotated { access, refresh, scopes: None, other: Map::new(), server_date: None };
         Some(Landing {
             attempt,
             spent,

@@ -78,7 +78,7 @@ impl Keeper {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store).
     pub async fn logins(&self) -> Result<Vec<LoginStatus>> {
-        let desk = Arc::clone(&self.desk);
+        let desk = Arc::clone(self.desk());
         self.run(async move { logins(desk.store.as_ref(), desk.now()).await }).await
     }
 }

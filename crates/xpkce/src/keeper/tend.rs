@@ -78,13 +78,13 @@ impl Desk {
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
-                    (no_access_token(), std::mem::replace(&mut pause, pause * 2))
+                    (no_access_token(), lengthen(&mut pause))
                 }
                 Outcome::Current(stored) => return self.serve(slot, &stored),
-                Outcome::Busy(stored) => {
-                    (busy(&stored), std::mem::replace(&mut pause, (pause * 2).min(Self::LONGEST_LOOK)))
+                Outcome::Busy(stored) => (busy(&stored), lengthen(&mut pause)),
+                Outcome::Wait(until, stored) => {
+                    (waiting(&stored.grant, until, self.now()), until.since(self.now()))
                 }
-                Outcome::Wait(until, stored) => (waiting(&stored.grant, until, self.now()), until.since(self.now())),
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
             if self.lives(slot) || is_long {
@@ -165,6 +165,13 @@ impl Desk {
     fn lives(&self, slot: &Slot) -> bool {
         slot.alive(self.clock.uptime()).is_some()
     }
+}
+
+/// Returns a pause, and makes the next one longer.
+fn lengthen(pause: &mut Duration) -> Duration {
+    let now = *pause;
+    *pause = (now * 2).min(Desk::LONGEST_LOOK);
+    now
 }
 
 fn no_access_token() -> Error {
