@@ -1,1 +1,59 @@
-//! A strict local stand-in for X.
+//! A strict local stand-in for X's authorization server.
+//!
+//! It follows what X is known to do, down to the words of its errors, and is hostile on purpose:
+//! faults can be scripted on either side of the commit, time can be moved, and a log keeps the
+//! evidence. Everything is in memory and on loopback. It shares no code with the library it tests.
+//!
+//! ```
+//! # fn main() {
+//! use xpkce_emulator::Emulator;
+//!
+//! let x = Emulator::start_blocking();
+//! assert!(x.base_url().starts_with("http://127.0.0.1:"));
+//! assert_eq!(x.refreshes(), 0);
+//! # }
+//! ```
+
+mod approval;
+mod call;
+mod clock;
+mod endpoint;
+mod errand;
+mod fields;
+mod front;
+mod gather;
+mod grant;
+mod http_date;
+mod oauth_error;
+mod page;
+mod params;
+mod post;
+mod rate;
+mod redirect_uri;
+mod reply;
+mod scope;
+mod server;
+mod shared;
+mod wire;
+
+mod builder;
+mod emulator;
+mod event;
+mod fault;
+mod mint;
+mod problem;
+mod quirks;
+mod seed;
+mod summary;
+mod world;
+
+pub use builder::EmulatorBuilder;
+pub use emulator::{AuthorizeRefused, Emulator};
+pub use event::{Counters, Event, EventKind};
+pub use fault::{BodyForm, CallbackFault, Cut, Endpoint, Fault, FaultRule, Moment, OddAnswer};
+pub use mint::TokenKind;
+pub use problem::Problem;
+pub use quirks::{Lifetimes, Quirks, RevokeReach};
+pub use seed::{AppSeed, DEFAULT_REDIRECT_URIS, UserSeed};
+pub use summary::{AppSummary, Summary, UserSummary};
+pub use world::OperateError;

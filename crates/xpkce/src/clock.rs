@@ -24,6 +24,14 @@ impl Timestamp {
         Self(secs.saturating_mul(1000))
     }
 
+    /// Takes seconds since the epoch, fractional as X's Python class keeps them; none when it is no
+    /// instant that can be represented.
+    pub fn from_secs_f64(secs: f64) -> Option<Self> {
+        let millis = (secs * 1000.0).round();
+        // 2^53 milliseconds are 285,000 years: every whole number below is exact.
+        (millis.abs() < 9_007_199_254_740_992.0).then_some(Self(millis as i64))
+    }
+
     /// Returns milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0

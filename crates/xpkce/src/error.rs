@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The result of every fallible call in this crate.
@@ -139,14 +140,17 @@ impl Reason {
     }
 }
 
-/// Everything that can go wrong, with nothing secret in it.
+/// Everything that can go wrong, with nothing secret in it. Cheap to clone, so that callers who
+/// waited for one request can share its failure.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     reason: Reason,
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     status: Option<u16>,
     transaction_id: Option<String>,
     retry_after: Option<Duration>,
@@ -177,7 +181,7 @@ impl Error {
     /// Adds why it happened.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -106,6 +106,14 @@ random_id! {
     AttemptId
 }
 
+impl AttemptId {
+    /// Returns a factor from 0.5 to 1, for back-offs that must not fall on one instant.
+    pub fn spread(&self) -> f64 {
+        let first = u32::from_str_radix(self.0.get(..8).unwrap_or("0"), 16).unwrap_or(0);
+        0.5 + f64::from(first) / f64::from(u32::MAX) / 2.0
+    }
+}
+
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -322,6 +330,9 @@ pub struct Grant {
     /// The refresh token, unless `offline.access` was not granted.
     #[serde(default)]
     pub refresh: Option<Sealed>,
+    /// Whether the refresh token is a candidate's, sealed under the candidate's own place.
+    #[serde(default)]
+    pub refresh_is_candidate: bool,
     /// The scopes that were granted, if X named them.
     #[serde(default)]
     pub scopes: Option<Scopes>,
@@ -332,9 +343,12 @@ pub struct Grant {
     /// Since when.
     #[serde(default)]
     pub doubt_since: Option<Timestamp>,
-    /// When X first said that the token is invalid.
+    /// X's first word that the token of this generation is invalid.
     #[serde(default)]
-    pub rejected_at: Option<Timestamp>,
+    pub rejection: Option<Rejection>,
+    /// The attempt that made this generation. A holder that finds its own has succeeded.
+    #[serde(default)]
+    pub made_by: Option<AttemptId>,
     /// How many attempts in a row have failed.
     #[serde(default)]
     pub failures: u32,
@@ -356,6 +370,15 @@ pub struct Grant {
     /// What happened lately, the newest last; at most [`Grant::MAX_HISTORY`].
     #[serde(default)]
     pub history: Vec<Event>,
+}
+
+/// X's word that a token is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// When it was first said.
+    pub at: Timestamp,
+    /// Whether a send of the same token was in doubt before.
+    pub after_doubt: bool,
 }
 
 /// Rotations that a resource server's 401 has caused.

@@ -7,8 +7,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "reqwest")]
+pub use reqwest::ReqwestClient;
 
 /// The most that is read of any response body.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -19,6 +24,21 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// The deadline of a response, from the first byte sent to the last byte read. Giving up early on
 /// a refresh is itself a way to lose the pair.
 pub const READ_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Returns whether a token may be sent there: HTTPS, or plain HTTP to this machine.
+pub fn is_secure(url: &Url) -> bool {
+    url.scheme() == "https" && url.has_host() || url.scheme() == "http" && is_loopback(url)
+}
+
+/// Returns whether its host is this machine by its very name: 127.0.0.0/8, `::1` or `localhost`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
 
 /// A request, ready to send.
 pub struct HttpRequest {

@@ -1,8 +1,211 @@
 //! Scopes: an open set, because X's list grows and an unknown name must never cost a rotated pair.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of scopes in the order they were given, without repeats.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// Two are equal when they hold the same names in any order: X answers in its own order. On the
+/// wire and in our own records it is one string with single spaces (RFC 6749 section 3.3).
+#[derive(Clone, Debug, Default)]
 pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// What a sign-in needs to find out who signed in, and to stay signed in.
+    pub const DEFAULT: &'static str = "tweet.read users.read offline.access";
+
+    /// The scope without which X sends no refresh token, and says nothing about it.
+    pub const OFFLINE_ACCESS: &'static str = "offline.access";
+
+    /// The scopes that X documents or its own tools ask for. A name that is not here is kept and
+    /// sent all the same.
+    pub const KNOWN: [&'static str; 27] = [
+        "tweet.read",
+        "tweet.write",
+        "tweet.moderate.write",
+        "users.read",
+        "users.email",
+        "follows.read",
+        "follows.write",
+        "offline.access",
+        "space.read",
+        "mute.read",
+        "mute.write",
+        "like.read",
+        "like.write",
+        "list.read",
+        "list.write",
+        "block.read",
+        "block.write",
+        "bookmark.read",
+        "bookmark.write",
+        "dm.read",
+        "dm.write",
+        "media.write",
+        "timeline.read",
+        "broadcast.read",
+        "broadcast.write",
+        "ads.read",
+        "ads.write",
+    ];
+
+    /// How many names are kept; a list that is longer than X's by far is nobody's.
+    const MAX: usize = 512;
+
+    /// Reads names separated by white space. Never fails: what a name may hold is the lint's
+    /// affair, so that an answer with an odd scope is not lost.
+    pub fn parse(text: &str) -> Self {
+        text.split_whitespace().collect()
+    }
+
+    /// Returns the names in the order they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Returns whether it holds `scope`.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.iter().any(|held| held == scope)
+    }
+
+    /// Returns how many names it holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the names that it holds and `other` does not.
+    pub fn missing_from(&self, other: &Self) -> Self {
+        self.iter().filter(|name| !other.contains(name)).collect()
+    }
+}
+
+impl PartialEq for Scopes {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|name| other.contains(name))
+    }
+}
+
+impl Eq for Scopes {}
+
+impl<S: AsRef<str>> FromIterator<S> for Scopes {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        let mut scopes = Self::default();
+        for item in names {
+            for name in item.as_ref().split_whitespace() {
+                if scopes.len() < Self::MAX && !scopes.contains(name) {
+                    scopes.0.push(name.to_owned());
+                }
+            }
+        }
+        scopes
+    }
+}
+
+impl From<&str> for Scopes {
+    fn from(text: &str) -> Self {
+        Self::parse(text)
+    }
+}
+
+impl From<String> for Scopes {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl<S: AsRef<str>> From<Vec<S>> for Scopes {
+    fn from(names: Vec<S>) -> Self {
+        names.into_iter().collect()
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> From<[S; N]> for Scopes {
+    fn from(names: [S; N]) -> Self {
+        names.into_iter().collect()
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::parse(text))
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, name) in self.iter().enumerate() {
+            f.write_str(if n == 0 { "" } else { " " })?;
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::parse(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn order_and_repeats_make_no_difference() {
+        let asked = Scopes::parse("tweet.read users.read offline.access");
+        let granted = Scopes::parse(" offline.access  tweet.read users.read tweet.read ");
+        assert_eq!(asked, granted);
+        assert_ne!(asked, Scopes::parse("tweet.read users.read users.email"));
+    }
+
+    #[test]
+    fn a_list_is_as_good_as_a_string() {
+        let list: Scopes = ["tweet.read", "users.read offline.access"].into_iter().collect();
+        assert_eq!(list.to_string(), Scopes::DEFAULT);
+    }
+
+    #[test]
+    fn what_was_asked_and_not_granted_is_named() {
+        let asked = Scopes::parse("tweet.read dm.read");
+        assert_eq!(asked.missing_from(&Scopes::parse("tweet.read")).to_string(), "dm.read");
+    }
+
+    #[test]
+    fn the_known_names_are_27_and_no_two_alike() {
+        assert_eq!(Scopes::KNOWN.into_iter().collect::<Scopes>().len(), 27);
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_json_come_back_the_same(names in prop::collection::vec("[a-z.]{1,9}", 0..9)) {
+            let scopes: Scopes = names.iter().collect();
+            prop_assert_eq!(&Scopes::parse(&scopes.to_string()), &scopes);
+            let json = serde_json::to_string(&scopes).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Scopes>(&json).unwrap(), scopes);
+        }
+
+        #[test]
+        fn any_text_is_a_set_of_scopes(text in ".*") {
+            let scopes = Scopes::parse(&text);
+            prop_assert!(scopes.iter().all(|name| !name.contains(char::is_whitespace)));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `POST /2/oauth2/token` and `POST /2/oauth2/revoke`.
+
+use crate::call::Call;
+use crate::fields::Fields;
+use crate::grant::Pair;
+use crate::mint;
+use crate::oauth_error::OAuthError;
+use crate::reply::Reply;
+use crate::shared::Shared;
+
+pub(super) fn token(shared: &Shared, call: &Call) -> Reply {
+    let mut world = shared.world();
+    match world.token(call) {
+        Ok(pair) => success(pair),
+        Err(OAuthError::TooMany { reset }) => {
+            let mut reply = OAuthError::TooMany { reset }.reply();
+            if world.quirks.token_limit_headers {
+                reply.set("x-rate-limit-remaining", "0");
+                reply.set("x-rate-limit-reset", &reset.to_string());
+            }
+            reply
+        }
+        Err(error) => error.reply(),
+    }
+}
+
+pub(super) fn revoke(shared: &Shared, call: &Call) -> Reply {
+    match shared.world().revoke(call) {
+        Ok(()) => Reply::json(200, &Fields::new().with("revoked", true)),
+        Err(error) => error.reply(),
+    }
+}
+
+/// Section 9: scopes in X's own order, keys in none.
+fn success(mut pair: Pair) -> Reply {
+    mint::shuffle(&mut pair.scopes);
+    let mut fields = Fields::new()
+        .with("token_type", "bearer")
+        .with("expires_in", pair.expires_in)
+        .with("access_token", pair.access)
+        .with("scope", pair.scopes.join(" "));
+    if let Some(refresh) = pair.refresh {
+        fields = fields.with("refresh_token", refresh);
+    }
+    Reply::json(200, &fields.shuffled())
+}

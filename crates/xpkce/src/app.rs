@@ -1,0 +1,193 @@
+//! An app as X's console registers it: who it is, where it is called back, and where X is.
+
+use url::Url;
+
+use crate::http::is_secure;
+use crate::{ClientSecret, Error, Reason, Result, Scopes};
+
+/// Where X's token endpoint is.
+pub const DEFAULT_BASE_URL: &str = "https://api.x.com";
+
+/// Where X's consent page is.
+pub const DEFAULT_AUTHORIZATION_BASE_URL: &str = "https://x.com/i";
+
+/// Where a sign-in on this machine is called back. X's console wants `127.0.0.1`, not `localhost`.
+pub const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8080/callback";
+
+/// An app's registration. RFC 6749 section 2.
+///
+/// Client id, secret and redirect URI lose the white space around them: a line break after a value
+/// of the environment looks like a wrong secret to X.
+#[derive(Clone, Debug)]
+pub struct App {
+    client_id: String,
+    secret: Option<ClientSecret>,
+    redirect_uri: String,
+    scopes: Option<Scopes>,
+    base_url: String,
+    authorization_base_url: String,
+}
+
+impl App {
+    /// Describes a public client: "Native App" or "Single Page App" in X's console.
+    pub fn public(client_id: impl AsRef<str>) -> Self {
+        Self {
+            client_id: client_id.as_ref().trim().to_owned(),
+            secret: None,
+            redirect_uri: DEFAULT_REDIRECT_URI.to_owned(),
+            scopes: None,
+            base_url: DEFAULT_BASE_URL.to_owned(),
+            authorization_base_url: DEFAULT_AUTHORIZATION_BASE_URL.to_owned(),
+        }
+    }
+
+    /// Describes a confidential client: "Web App", "Automated App or Bot" in X's console. An empty
+    /// secret is not taken for none: every request with it is refused before it is sent.
+    #[expect(clippy::needless_pass_by_value, reason = "a secret is handed over, not lent")]
+    pub fn confidential(client_id: impl AsRef<str>, secret: ClientSecret) -> Self {
+        let secret = ClientSecret::new(secret.expose().trim());
+        Self { secret: Some(secret), ..Self::public(client_id) }
+    }
+
+    /// Sets the callback, exactly as it is registered at X: port and trailing slash count.
+    #[must_use]
+    pub fn with_redirect_uri(mut self, redirect_uri: impl AsRef<str>) -> Self {
+        self.redirect_uri = redirect_uri.as_ref().trim().to_owned();
+        self
+    }
+
+    /// Sets the scopes to ask for. None at first: the parameter is left out.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = (!scopes.is_empty()).then_some(scopes);
+        self
+    }
+
+    /// Sets where the token endpoint is; a trailing `/` is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure) when it is neither HTTPS nor plain HTTP to this
+    /// machine, or has a query, a fragment or a user.
+    pub fn with_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
+        self.base_url = checked_base(url.as_ref())?;
+        Ok(self)
+    }
+
+    /// Sets where the consent page is; a trailing `/` is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_base_url`](Self::with_base_url).
+    pub fn with_authorization_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
+        self.authorization_base_url = checked_base(url.as_ref())?;
+        Ok(self)
+    }
+
+    /// Returns the OAuth 2.0 client id.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Returns the secret of a confidential client.
+    pub fn secret(&self) -> Option<&ClientSecret> {
+        self.secret.as_ref()
+    }
+
+    /// Returns the callback.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Returns the scopes to ask for, if any.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.scopes.as_ref()
+    }
+
+    /// Returns where the token endpoint is, without a trailing `/`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Returns where the consent page is, without a trailing `/`.
+    pub fn authorization_base_url(&self) -> &str {
+        &self.authorization_base_url
+    }
+
+    /// Returns a URL of the API: the base and `path`, which begins with `/`.
+    pub(crate) fn endpoint(&self, path: &str) -> Result<Url> {
+        Url::parse(&format!("{}{path}", self.base_url)).map_err(|why| {
+            Error::new(Reason::InvalidSetting, "the path is no URL").with_source(why)
+        })
+    }
+}
+
+fn checked_base(text: &str) -> Result<String> {
+    let text = text.trim().trim_end_matches('/');
+    let url = Url::parse(text).map_err(|why| {
+        Error::new(Reason::InvalidSetting, "the base URL cannot be read").with_source(why)
+    })?;
+    if !is_secure(&url) {
+        return Err(Error::new(
+            Reason::InsecureUrl,
+            "the base URL is neither https:// nor http:// to this machine",
+        ));
+    }
+    let is_bare = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if !is_bare {
+        return Err(Error::new(
+            Reason::InvalidSetting,
+            "the base URL has a user, a query or a fragment",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn white_space_around_credentials_is_dropped() {
+        let app = App::confidential(" id\r\n", ClientSecret::new("secret\n"));
+        assert_eq!(app.client_id(), "id");
+        assert!(app.secret().unwrap().matches("secret"));
+    }
+
+    #[test]
+    fn a_trailing_slash_on_either_base_is_dropped() {
+        let app = App::public("id").with_base_url("http://127.0.0.1:9/").unwrap();
+        let app = app.with_authorization_base_url("https://x.com/i/").unwrap();
+        assert_eq!(app.base_url(), "http://127.0.0.1:9");
+        assert_eq!(app.authorization_base_url(), "https://x.com/i");
+    }
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        for url in ["http://127.0.0.1", "http://127.9.9.9", "http://[::1]:1", "http://localhost"] {
+            assert!(App::public("id").with_base_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://api.x.com",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil.example",
+            "ftp://127.0.0.1",
+            "api.x.com",
+            "https://user@api.x.com",
+            "https://api.x.com?q",
+        ] {
+            let refused = App::public("id").with_base_url(url).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Configure, "{url}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let app = App::confidential("id", ClientSecret::new("hunter2"));
+        assert!(!format!("{app:?}").contains("hunter2"));
+    }
+}

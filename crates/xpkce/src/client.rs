@@ -1,0 +1,231 @@
+//! The client: sends what [`crate::token`] builds, and judges what comes back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::http::{HttpClient, HttpRequest, HttpResponse, SendError};
+use crate::token::{self, RefreshAnswer, Revocable, Rotated};
+use crate::user::judge_user;
+use crate::{AccessToken, App, Approval, Clock, Error, Reason, RefreshToken, Result, Token, User};
+
+/// One app's line to X. Cheap to clone; keeps no token and sends nothing twice.
+#[derive(Clone)]
+pub struct Client {
+    app: App,
+    http: Arc<dyn HttpClient>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What X says about an app's credentials, with no user's grant touched.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// Client id, secret and app type are right.
+    Good,
+    /// X does not know the client id.
+    WrongClientId,
+    /// The secret is wrong, or the app is of the other type.
+    WrongSecretOrAppType,
+}
+
+impl Client {
+    /// Makes a client of its parts.
+    pub fn new(app: App, http: Arc<dyn HttpClient>, clock: Arc<dyn Clock>) -> Self {
+        Self { app, http, clock }
+    }
+
+    /// Makes a client that sends over `reqwest` and lives by the machine's clock.
+    #[cfg(feature = "reqwest")]
+    pub fn with_reqwest(app: App) -> Self {
+        let http = crate::http::ReqwestClient::new();
+        Self::new(app, Arc::new(http), Arc::new(crate::SystemClock))
+    }
+
+    /// Returns the app.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Returns the clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Exchanges an approval. A pair, or either token alone, is success: X has spent the code.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge_exchange`](crate::token::judge_exchange), and
+    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent,
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came.
+    #[expect(clippy::needless_pass_by_value, reason = "a code is single use")]
+    pub async fn redeem(&self, approval: Approval) -> Result<Rotated> {
+        let response = self.send(token::exchange_request(&self.app, &approval)?).await;
+        token::judge_exchange(&response.map_err(spending)?, self.clock.now())
+    }
+
+    /// Exchanges an approval for a token that can be used at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`redeem`](Self::redeem), and [`Protocol`](crate::ErrorKind::Protocol) when X sent no
+    /// access token.
+    pub async fn exchange(&self, approval: Approval) -> Result<Token> {
+        self.redeem(approval).await?.into_token().ok_or_else(|| {
+            Error::new(Reason::UnexpectedAnswer, "X sent a refresh token and no access token")
+                .with_hint("Begin the sign-in again")
+        })
+    }
+
+    /// Sends a refresh token once. What to do about the answer is the caller's affair.
+    pub async fn refresh(&self, token: &RefreshToken) -> RefreshAnswer {
+        let request = match token::refresh_request(&self.app, token) {
+            Ok(request) => request,
+            Err(error) => return RefreshAnswer::Misconfigured(error),
+        };
+        match self.send(request).await {
+            Ok(response) => token::judge_refresh(&response, self.clock.now()),
+            Err(why @ SendError::NotSent(_)) => RefreshAnswer::NotSent(spending(why)),
+            Err(why) => RefreshAnswer::Unknown { error: spending(why), resend: true },
+        }
+    }
+
+    /// Revokes a token; one that X does not know is revoked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge_revoke`](crate::token::judge_revoke), and [`Retry`](crate::ErrorKind::Retry) when
+    /// no answer came.
+    pub async fn revoke(&self, token: Revocable<'_>) -> Result<()> {
+        let response = self.send(token::revoke_request(&self.app, token)?).await;
+        token::judge_revoke(&response.map_err(harmless)?, self.clock.now())
+    }
+
+    /// Asks X who the token's user is: `GET /2/users/me`.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge_user`](crate::judge_user), and [`Retry`](crate::ErrorKind::Retry) when no answer
+    /// came.
+    pub async fn me(&self, token: &AccessToken) -> Result<User> {
+        let path = "/2/users/me";
+        let response = self.request(token, Method::GET, path, HeaderMap::new(), None).await?;
+        judge_user(&response, self.clock.now())
+    }
+
+    /// Sends an authorized request to X's API. `target` is a path that begins with `/`, or a whole
+    /// URL of the same origin as the app's base URL. Any status is success here.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere or the token no
+    /// header; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
+    /// request that changes nothing; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came to
+    /// any other.
+    pub async fn request(
+        &self,
+        token: &AccessToken,
+        method: Method,
+        target: &str,
+        mut headers: HeaderMap,
+        body: Option<Vec<u8>>,
+    ) -> Result<HttpResponse> {
+        let url = self.target(target)?;
+        headers.insert(AUTHORIZATION, bearer(token)?);
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        let failure = if method.is_safe() { harmless } else { spending };
+        let body = Zeroizing::new(body.unwrap_or_default());
+        self.send(HttpRequest { method, url, headers, body }).await.map_err(failure)
+    }
+
+    /// Asks X whether it knows the app's credentials, with a refresh token that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure) when the app is one that X refuses;
+    /// [`Retry`](crate::ErrorKind::Retry) when X asks to wait or fails or cannot be reached;
+    /// [`Protocol`](crate::ErrorKind::Protocol) when it says something else.
+    pub async fn probe(&self) -> Result<Probe> {
+        let nobodys = RefreshToken::new("xpkce-asks-whether-x-knows-this-app");
+        let response = self.send(token::refresh_request(&self.app, &nobodys)?).await;
+        let response = response.map_err(harmless)?;
+        let refusal = token::Refusal::of(&response);
+        let reason = match refusal {
+            token::Refusal::Token | token::Refusal::Grant => return Ok(Probe::Good),
+            token::Refusal::ClientId => return Ok(Probe::WrongClientId),
+            token::Refusal::Client => return Ok(Probe::WrongSecretOrAppType),
+            token::Refusal::Limit => Reason::RateLimited,
+            token::Refusal::Server => Reason::Outage,
+            _ => Reason::UnexpectedAnswer,
+        };
+        Err(refusal.error(reason, &response, self.clock.now()))
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
+        tracing::debug!(method = %request.method, path = request.url.path(), "sending");
+        let response = self.http.send(request).await;
+        match &response {
+            Ok(response) => tracing::debug!(status = response.status, "answered"),
+            Err(SendError::NotSent(_)) => tracing::debug!("not sent"),
+            Err(SendError::MaybeSent(_)) => tracing::debug!("maybe sent"),
+        }
+        response
+    }
+
+    fn target(&self, target: &str) -> Result<Url> {
+        let url = if target.starts_with('/') {
+            self.app.endpoint(target)?
+        } else {
+            Url::parse(target).map_err(|why| {
+                Error::new(Reason::InvalidSetting, "the target is neither a path nor a URL")
+                    .with_source(why)
+            })?
+        };
+        let base = self.app.endpoint("")?;
+        if url.origin() == base.origin() && url.username().is_empty() && url.password().is_none() {
+            return Ok(url);
+        }
+        Err(Error::new(Reason::InvalidSetting, "the target is not at the app's base URL")
+            .with_hint("A token goes to X alone: give a path, such as /2/users/me"))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+/// RFC 6750 section 2.1.
+fn bearer(token: &AccessToken) -> Result<HeaderValue> {
+    let value = Zeroizing::new(format!("Bearer {}", token.expose()));
+    let mut value = HeaderValue::from_str(&value).map_err(|_| {
+        Error::new(Reason::InvalidSetting, "the access token has a character no header may have")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A send that spends or changes something at X.
+fn spending(why: SendError) -> Error {
+    failed(why, Reason::OutcomeUnknown, "the request may have reached X, and no answer came")
+}
+
+/// A send that can be repeated without harm.
+fn harmless(why: SendError) -> Error {
+    failed(why, Reason::Outage, "no answer came from X")
+}
+
+fn failed(why: SendError, reason: Reason, message: &'static str) -> Error {
+    match why {
+        SendError::NotSent(why) => Error::new(Reason::NotSent, "X could not be reached")
+            .with_hint("Check the network, the proxy and the base URL; then call again")
+            .with_source(why),
+        SendError::MaybeSent(why) => Error::new(reason, message).with_source(why),
+    }
+}

@@ -1,0 +1,53 @@
+//! How a grant is signed out: marked, revoked at X, and left as a tombstone.
+
+use super::super::{Grant, PairId, State, What};
+use super::{Attempt, Spent};
+
+/// What a holder may do that wants to sign out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignOut {
+    /// Save this record, then revoke.
+    Revoke,
+    /// Another holder is spending.
+    Busy,
+    /// It is signed out already.
+    Already,
+}
+
+impl Grant {
+    /// Marks the grant as being signed out, under a lease of its own.
+    pub fn begin_sign_out(&mut self, attempt: &Attempt, holder_lives: bool) -> SignOut {
+        if self.state == State::SignedOut {
+            return SignOut::Already;
+        }
+        if let Some(lease) = &self.lease {
+            if lease.attempt != attempt.id && holder_lives {
+                return SignOut::Busy;
+            }
+            self.holder_died(attempt);
+        }
+        self.take_lease(attempt);
+        self.state = State::SigningOut;
+        self.note(What::SignOutBegan, attempt);
+        SignOut::Revoke
+    }
+
+    /// Leaves the tombstone, if what was revoked is still what the grant holds.
+    pub fn signed_out(&mut self, revoked: &Spent, pair: PairId, attempt: &Attempt) -> bool {
+        if self.state != State::SigningOut || !self.is_at(revoked) {
+            return false;
+        }
+        self.state = State::SignedOut;
+        self.move_on(self.generation.next(), pair, attempt);
+        self.access = None;
+        self.refresh = None;
+        self.candidates.clear();
+        self.note(What::SignedOut, attempt);
+        true
+    }
+
+    /// Ends the lease of a sign-out that X did not confirm; the grant stays marked.
+    pub fn pause_sign_out(&mut self, attempt: &Attempt) -> bool {
+        self.release(attempt)
+    }
+}

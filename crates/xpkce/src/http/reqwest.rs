@@ -1,0 +1,154 @@
+//! The network itself, over reqwest and rustls with ring.
+
+use std::error::Error as StdError;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::redirect;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use zeroize::Zeroizing;
+
+use super::{
+    CONNECT_DEADLINE, HttpClient, HttpRequest, HttpResponse, MAX_BODY, Pending, READ_DEADLINE,
+    SendError, is_loopback, is_secure,
+};
+
+/// How long an idle connection is kept. Short, so that a request seldom meets one that the other
+/// side is closing.
+const POOL_IDLE: Duration = Duration::from_secs(5);
+
+/// An [`HttpClient`] over reqwest.
+///
+/// HTTPS, or plain HTTP to this machine, which no proxy sees; HTTP/1.1; no redirect, no second
+/// try, no cookie, no `~/.netrc`. Certificates are checked by the operating system's verifier.
+/// Nothing is built before the first request: reading the certificates takes ten milliseconds.
+#[derive(Debug)]
+pub struct ReqwestClient {
+    connect: Duration,
+    read: Duration,
+    remote: OnceLock<reqwest::Client>,
+    loopback: OnceLock<reqwest::Client>,
+}
+
+impl ReqwestClient {
+    /// Makes a client with [`CONNECT_DEADLINE`] and [`READ_DEADLINE`].
+    pub fn new() -> Self {
+        Self::with_deadlines(CONNECT_DEADLINE, READ_DEADLINE)
+    }
+
+    /// Makes a client with other deadlines. A short one for reading is a way to lose a pair.
+    pub fn with_deadlines(connect: Duration, read: Duration) -> Self {
+        Self { connect, read, remote: OnceLock::new(), loopback: OnceLock::new() }
+    }
+
+    fn client(&self, is_loopback: bool) -> Result<&reqwest::Client, SendError> {
+        let slot = if is_loopback { &self.loopback } else { &self.remote };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let client = self.build(is_loopback).map_err(not_sent)?;
+        Ok(slot.get_or_init(|| client))
+    }
+
+    fn build(&self, is_loopback: bool) -> reqwest::Result<reqwest::Client> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls())
+            .user_agent(concat!("xpkce/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .referer(false)
+            .connect_timeout(self.connect)
+            .timeout(self.connect + self.read)
+            .pool_idle_timeout(POOL_IDLE);
+        if is_loopback { builder.no_proxy().build() } else { builder.build() }
+    }
+
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
+        if !is_secure(&request.url) {
+            return Err(SendError::NotSent("neither https:// nor http:// to this machine".into()));
+        }
+        let client = self.client(is_loopback(&request.url))?;
+        let mut response = client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .body(request.body.to_vec())
+            .send()
+            .await
+            .map_err(failed)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let body = body(response).await?;
+        Ok(HttpResponse { status, headers, body })
+    }
+}
+
+impl Default for ReqwestClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HttpClient for ReqwestClient {
+    fn send(&self, request: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+/// Reads a body up to [`MAX_BODY`], and gives up on a longer one as soon as it is known to be one.
+async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, SendError> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > MAX_BODY as u64 {
+        return Err(too_long());
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    while let Some(chunk) = response.chunk().await.map_err(maybe_sent)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// TLS by ring, without a default for the whole process. Where the machine has no certificates
+/// every certificate is refused, and plain HTTP to this machine still works.
+fn tls() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = || {
+        ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("ring offers TLS 1.2 and 1.3")
+    };
+    match builder().with_platform_verifier() {
+        Ok(config) => config.with_no_client_auth(),
+        Err(_) => {
+            tracing::warn!("this machine has no certificates: every HTTPS server is refused");
+            builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+        }
+    }
+}
+
+/// reqwest marks an error as one of connecting when name lookup, TCP, a proxy's tunnel or TLS
+/// failed: the request itself had not begun.
+fn failed(why: reqwest::Error) -> SendError {
+    if why.is_connect() || why.is_builder() { not_sent(why) } else { maybe_sent(why) }
+}
+
+fn not_sent(why: reqwest::Error) -> SendError {
+    SendError::NotSent(without_url(why))
+}
+
+fn maybe_sent(why: reqwest::Error) -> SendError {
+    SendError::MaybeSent(without_url(why))
+}
+
+/// The URL's query may hold what the caller would not see in a log.
+fn without_url(why: reqwest::Error) -> Box<dyn StdError + Send + Sync> {
+    why.without_url().into()
+}
+
+fn too_long() -> SendError {
+    SendError::MaybeSent(format!("the answer is longer than {MAX_BODY} bytes").into())
+}

@@ -1,0 +1,285 @@
+//! How a login is never lost: a lease before every spend, a durable save after it, and nothing in
+//! between that a crash, a cancelled caller or another process could turn into a lost pair.
+//!
+//! A [`Keeper`] keeps the grants of one app in one store, together with every other keeper on that
+//! store, in this process or in another. A [`TokenSource`] hands out one grant's access token.
+//!
+//! | the POST's outcome | what happens |
+//! |---|---|
+//! | a pair | compare-and-set on the generation; if the store fails, the pair is written to a sealed spill file and the save is tried until it lands |
+//! | never sent | the journal entry is cleared; back off |
+//! | may have been sent | the same token once more under the same lease, then `InDoubt` with growing back-off |
+//! | the token is invalid | re-read; adopt what another holder made, else `Rejected`, and a minute later `SignInNeeded` |
+//! | 401, `invalid_client` | the app is misconfigured; the grant is untouched |
+//! | 429 | wait as told |
+//!
+//! Everything that spends runs on the keeper's own thread, so a dropped future, a cancelled caller
+//! or a caller's runtime that ends cannot stop it. What a grant may become is decided in
+//! [`crate::grant::transition`].
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use self::breaker::Breaker;
+use self::presence::Presence;
+use self::source::Slot;
+use crate::client::Client;
+use crate::grant::transition::Attempt;
+use crate::grant::{Account, AttemptId, GrantId, Holder, PairId};
+use crate::seal::Sealer;
+use crate::store::{Store, Stored};
+use crate::worker::Worker;
+use crate::{Clock, Error, Reason, Result, Timestamp};
+
+mod breaker;
+mod feedback;
+mod land;
+mod pair;
+mod presence;
+mod request;
+mod settle;
+mod sign_in;
+mod sign_out;
+mod source;
+mod spend;
+mod spill;
+mod status;
+mod tend;
+
+pub use self::sign_in::SignedIn;
+pub use self::sign_out::SignedOut;
+pub use self::source::{TokenGuard, TokenSource};
+pub use self::status::{Action, LoginStatus};
+
+/// Keeps the grants of one app. Cheap to clone; all clones are one keeper.
+///
+/// Dropping the last handle waits for what is being spent, up to the deadline of a send.
+#[derive(Clone)]
+pub struct Keeper(Arc<Running>);
+
+/// The thread and what it works on. Dropped once, by whoever holds the last handle.
+struct Running {
+    worker: Worker,
+    desk: Arc<Desk>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("store", &self.0.desk.store).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Makes a keeper of the client's app on a store, with the keys that open it.
+    ///
+    /// The folder is where this process shows that it lives and saves pairs that the store would
+    /// not take; by default it is one in the store's own folder. Without one, a dead holder is
+    /// noticed when its lease runs out, and a pair that the store does not take is kept in memory.
+    ///
+    /// # Errors
+    /// [`Reason::Internal`] when the system gives no thread.
+    pub fn new(
+        client: Client,
+        store: Arc<dyn Store>,
+        sealer: Arc<Sealer>,
+        folder: Option<PathBuf>,
+    ) -> Result<Self> {
+        let folder = folder.or_else(|| store.folder().map(|own| own.join("holders")));
+        let worker = Worker::start("xpkce-keeper").map_err(|why| {
+            Error::new(Reason::Internal, "no thread for the keeper").with_source(why)
+        })?;
+        let desk = Desk {
+            clock: Arc::clone(client.clock()),
+            client,
+            store,
+            sealer,
+            folder,
+            boot_id: boot_id(),
+            presence: OnceLock::new(),
+            slots: Mutex::default(),
+            breaker: Breaker::default(),
+            app_back_off: Mutex::default(),
+            is_closing: AtomicBool::new(false),
+            background: Mutex::default(),
+            spread: AttemptId::new(random()?).spread() * 2.0 - 1.0,
+        };
+        Ok(Self(Arc::new(Running { worker, desk: Arc::new(desk) })))
+    }
+
+    /// Returns the client whose app this keeper keeps.
+    pub fn client(&self) -> &Client {
+        &self.desk().client
+    }
+
+    /// Returns the source of one user's access tokens, by X's user id. Whether the user is signed
+    /// in is found out when a token is asked for.
+    pub fn token_source(&self, user: &str) -> TokenSource {
+        let account = Account::new(self.desk().client.app().client_id(), user);
+        let slot = self.desk().slot(&account);
+        TokenSource::new(self.clone(), slot)
+    }
+
+    fn desk(&self) -> &Arc<Desk> {
+        &self.0.desk
+    }
+
+    /// Runs a future on the keeper's thread to its end, whatever becomes of the caller.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.0.worker.run(work).await?
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.desk.is_closing.store(true, Ordering::SeqCst);
+        let desk = Arc::clone(&self.desk);
+        // The worker, dropped next, waits for this as for every other task.
+        drop(self.worker.run(async move { desk.finish_background().await }));
+    }
+}
+
+/// What the keeper's work shares.
+struct Desk {
+    client: Client,
+    store: Arc<dyn Store>,
+    sealer: Arc<Sealer>,
+    clock: Arc<dyn Clock>,
+    folder: Option<PathBuf>,
+    boot_id: String,
+    presence: OnceLock<Option<Presence>>,
+    slots: Mutex<HashMap<Account, Arc<Slot>>>,
+    breaker: Breaker,
+    app_back_off: Mutex<AppBackOff>,
+    is_closing: AtomicBool,
+    /// Saves that outlive the call that began them.
+    background: Mutex<Vec<JoinHandle<()>>>,
+    /// From 0 to 1: how late in the early window this keeper begins.
+    spread: f64,
+}
+
+/// X refuses the app's own authentication: it is asked less and less often, for all its grants.
+#[derive(Default)]
+struct AppBackOff {
+    failures: u32,
+    until: Duration,
+}
+
+impl Desk {
+    const APP_BACK_OFF: Duration = Duration::from_secs(1);
+    const LONGEST_APP_BACK_OFF: Duration = Duration::from_secs(300);
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn slot(&self, account: &Account) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            slots.entry(account.clone()).or_insert_with(|| Arc::new(Slot::new(account.clone()))),
+        )
+    }
+
+    /// Names a new attempt of this process.
+    fn attempt(&self) -> Result<Attempt> {
+        let liveness = self.presence().map(|presence| presence.liveness().clone());
+        let holder = Holder { boot_id: self.boot_id.clone(), pid: std::process::id(), liveness };
+        Ok(Attempt { id: AttemptId::new(random()?), holder, at: self.now() })
+    }
+
+    /// Returns this process's file, made on first use.
+    fn presence(&self) -> Option<&Presence> {
+        let enter = || {
+            let folder = self.folder.as_deref()?;
+            let name = PairId::new(random().ok()?);
+            Presence::enter(folder, name.as_str())
+                .inspect_err(|why| tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled"))
+                .ok()
+        };
+        self.presence.get_or_init(enter).as_ref()
+    }
+
+    /// Returns whether the holder of the lease must be waited for.
+    fn holder_lives(&self, stored: &Stored) -> bool {
+        let Some(lease) = &stored.grant.lease else {
+            return false;
+        };
+        if stored.lease_left.is_zero() {
+            return false;
+        }
+        let here = lease.holder.boot_id == self.boot_id;
+        let judged = self.folder.as_deref().zip(lease.holder.liveness.as_ref());
+        !judged.is_some_and(|(folder, holder)| here && presence::is_dead(folder, holder))
+    }
+
+    fn refuse_while_app_backs_off(&self) -> Result<()> {
+        let now = self.clock.uptime();
+        let until = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner).until;
+        if until <= now {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::WrongSecretOrAppType,
+            "X refused this app's credentials a moment ago; it is not asked again yet",
+        )
+        .with_retry_after(until - now))
+    }
+
+    fn app_was_refused(&self) {
+        let mut back_off = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner);
+        let doublings = back_off.failures.min(16);
+        back_off.failures = back_off.failures.saturating_add(1);
+        let span =
+            Self::APP_BACK_OFF.saturating_mul(1 << doublings).min(Self::LONGEST_APP_BACK_OFF);
+        back_off.until = self.clock.uptime() + span;
+    }
+
+    fn app_was_accepted(&self) {
+        *self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner) = AppBackOff::default();
+    }
+
+    fn in_background(&self, task: JoinHandle<()>) {
+        let mut tasks = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    async fn finish_background(&self) {
+        let take =
+            || std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = take();
+        for task in tasks {
+            let _ = task.await;
+        }
+    }
+
+    fn new_pair(&self) -> Result<PairId> {
+        Ok(PairId::new(random()?))
+    }
+
+    fn new_grant_id(&self) -> Result<GrantId> {
+        Ok(GrantId::new(random()?))
+    }
+}
+
+fn random() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|why| {
+        Error::new(Reason::Internal, "the system gives no random bytes").with_source(why)
+    })?;
+    Ok(bytes)
+}
+
+/// Names this boot of the machine; an empty name where the system has none.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}

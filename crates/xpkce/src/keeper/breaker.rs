@@ -1,0 +1,76 @@
+//! Tells X's own trouble from dead logins: while many spends are rejected, nobody is called dead.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How far back it looks.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many rejections it takes at least.
+const LEAST: usize = 5;
+/// The share of rejected spends that opens it: one in this many.
+const ONE_IN: usize = 5;
+/// The most spends it remembers.
+const MOST: usize = 4096;
+
+/// The outcomes of the last minute's spends of one process.
+#[derive(Debug, Default)]
+pub(super) struct Breaker(Mutex<VecDeque<(Duration, bool)>>);
+
+impl Breaker {
+    /// Notes whether a spend that ended at `now` was rejected.
+    pub(super) fn note(&self, now: Duration, is_rejected: bool) {
+        let mut spends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while spends.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW)
+            || spends.len() >= MOST
+        {
+            spends.pop_front();
+        }
+        spends.push_back((now, is_rejected));
+    }
+
+    /// Returns whether verdicts of death wait.
+    pub(super) fn is_open(&self, now: Duration) -> bool {
+        let spends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = spends.iter().filter(|(at, _)| now.saturating_sub(*at) <= WINDOW);
+        let (all, rejected) = recent
+            .fold((0, 0), |(all, rejected), (_, bad)| (all + 1, rejected + usize::from(*bad)));
+        rejected >= LEAST && rejected * ONE_IN >= all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    #[test]
+    fn four_rejections_do_not_open_it_and_five_do() {
+        let breaker = Breaker::default();
+        for _ in 0..4 {
+            breaker.note(NOW, true);
+        }
+        assert!(!breaker.is_open(NOW));
+        breaker.note(NOW, true);
+        assert!(breaker.is_open(NOW));
+    }
+
+    #[test]
+    fn less_than_a_fifth_of_the_spends_does_not_open_it() {
+        let breaker = Breaker::default();
+        for at in 0..30 {
+            breaker.note(NOW, at % 6 == 0);
+        }
+        assert!(!breaker.is_open(NOW));
+    }
+
+    #[test]
+    fn it_closes_after_a_minute() {
+        let breaker = Breaker::default();
+        for _ in 0..5 {
+            breaker.note(NOW, true);
+        }
+        assert!(!breaker.is_open(NOW + WINDOW + Duration::from_secs(1)));
+    }
+}

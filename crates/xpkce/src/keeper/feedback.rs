@@ -1,0 +1,76 @@
+//! What a resource server's 401 leads to: a look at the store, and a rotation only if the token
+//! that was refused is still the current one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::settle::Step;
+use super::source::Slot;
+use super::{Desk, TokenSource, pair};
+use crate::store::LeaseEnd;
+use crate::{AccessToken, Error, Reason, Result};
+
+impl TokenSource {
+    /// Reports that a resource server answered 401 to `token`. When this returns, ask for
+    /// [`access_token`](Self::access_token) and repeat the request, once.
+    ///
+    /// Never report a 403: a missing scope is not mended by a rotation. However many callers
+    /// report one token, it is rotated once; rotations that a 401 causes are at most one a minute,
+    /// then fewer. A token under ten seconds old is not rotated: X is known to refuse those for a
+    /// moment, so this waits two seconds instead.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh); [`Reason::Busy`] while such rotations are held back.
+    pub async fn rejected(&self, token: &AccessToken) -> Result<()> {
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
+        let token = token.clone();
+        self.keeper().run(async move { desk.rejected_access(&slot, &token).await }).await
+    }
+}
+
+impl Desk {
+    /// Below this age a refused token is taken for one that X does not know everywhere yet.
+    const YOUNG: Duration = Duration::from_secs(10);
+    const YOUNG_PAUSE: Duration = Duration::from_secs(2);
+
+    async fn rejected_access(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        token: &AccessToken,
+    ) -> Result<()> {
+        let stored = self.adopt(slot).await?;
+        let current = pair::open_access(&self.sealer, &stored.grant)?;
+        if !current.is_some_and(|current| current.matches(token.expose())) {
+            return Ok(());
+        }
+        let Some(access) = &stored.grant.access else {
+            return Ok(());
+        };
+        if self.now().since(access.issued_at) < Self::YOUNG {
+            tokio::time::sleep(Self::YOUNG_PAUSE).await;
+            return Ok(());
+        }
+        let (attempt, refused) = (self.attempt()?, stored.grant.pair.clone());
+        let (_, stored) = self
+            .settle(stored, |grant, _| {
+                let is_news = grant.access.as_ref().is_some_and(|access| !access.is_rejected);
+                let is_current = grant.access_rejected(&refused, &attempt);
+                Ok(if is_current && is_news {
+                    Step::Save((), LeaseEnd::Keep)
+                } else {
+                    Step::Leave(())
+                })
+            })
+            .await?;
+        if stored.grant.pair != refused {
+            return Ok(());
+        }
+        slot.serve(None, self.clock.as_ref());
+        if let Some(from) = stored.grant.feedback_allowed_at().filter(|from| *from > self.now()) {
+            let message = "the access token is refused again soon after a rotation; it is not \
+                           rotated again yet, because X itself may be failing";
+            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(self.now())));
+        }
+        self.rotate_now(slot).await
+    }
+}

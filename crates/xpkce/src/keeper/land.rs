@@ -1,0 +1,113 @@
+//! From a received pair to its durable save. Nothing here can give the pair up.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::settle::Step;
+use super::source::Slot;
+use super::{Desk, pair};
+use crate::grant::PairId;
+use crate::grant::transition::{Attempt, Landed, Spent};
+use crate::store::{LeaseEnd, Stored};
+use crate::token::Revocable;
+use crate::token::Rotated;
+use crate::{Error, RefreshToken, Result, Timestamp};
+
+/// A pair on its way into the store.
+pub(super) struct Landing {
+    pub(super) attempt: Attempt,
+    pub(super) spent: Spent,
+    /// The name the pair gets.
+    pub(super) pair: PairId,
+    pub(super) rotated: Rotated,
+    /// The token that was spent; goes on being current if the answer brought no other.
+    pub(super) refresh: RefreshToken,
+    /// When the answer came.
+    pub(super) received_at: Timestamp,
+}
+
+impl Desk {
+    const FIRST_PAUSE: Duration = Duration::from_millis(100);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+    /// Saves a pair. At the first failure it is written to the spill file, put to use, and saved
+    /// in the background for as long as this process lives.
+    ///
+    /// # Errors
+    /// The store's, when the pair is not in it yet. The slot serves it all the same.
+    pub(super) async fn land(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        landing: Landing,
+        stored: Stored,
+    ) -> Result<Stored> {
+        let why = match self.save(&landing, stored.clone()).await {
+            Ok(saved) => return Ok(saved),
+            Err(why) => why,
+        };
+        tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take a rotated pair; it is spilled and tried again");
+        let spilled = self.spill(&landing, &stored.grant);
+        if let Some(issued) = &landing.rotated.access {
+            slot.serve_unsaved(issued, &landing, self.clock.as_ref());
+        }
+        let saving = Arc::clone(self).save_at_last(landing, stored, spilled);
+        self.in_background(tokio::spawn(saving));
+        Err(Error::new(why.reason(), format!("X rotated the tokens and the store did not take them; they are kept beside it: {why}")).with_source(why))
+    }
+
+    /// Saves by compare-and-set on what was spent, whoever holds the lease now.
+    pub(super) async fn save(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
+        let Landing { attempt, spent, .. } = landing;
+        let new = pair::seal_rotated(&self.sealer, &stored.grant, landing)?;
+        let (landed, stored) = self
+            .settle(stored, |grant, _| {
+                let landed = grant.rotated(spent, attempt, new.clone());
+                Ok(match landed {
+                    // A candidate joins somebody else's generation: their lease is not ours to end.
+                    Landed::Candidate => Step::Save(landed, LeaseEnd::Keep),
+                    Landed::Current => Step::Save(landed, LeaseEnd::Now),
+                    Landed::Already | Landed::SignedOut => Step::Leave(landed),
+                })
+            })
+            .await?;
+        if landed == Landed::SignedOut {
+            self.revoke_late(landing).await;
+        }
+        Ok(stored)
+    }
+
+    /// A pair that came after the sign-out must not live on at X.
+    async fn revoke_late(&self, landing: &Landing) {
+        if let Some(token) = &landing.rotated.refresh
+            && let Err(why) = self.client.revoke(Revocable::Refresh(token)).await
+        {
+            tracing::warn!(error = %why, "a pair that came after the sign-out could not be revoked");
+        }
+    }
+
+    /// Tries to save for as long as the process lives; when it ends, the spill file must do.
+    async fn save_at_last(
+        self: Arc<Self>,
+        landing: Landing,
+        stored: Stored,
+        spilled: Option<super::presence::Slot>,
+    ) {
+        let mut pause = Self::FIRST_PAUSE;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Self::LONGEST_PAUSE);
+            match self.save(&landing, stored.clone()).await {
+                Ok(_) => {
+                    tracing::info!(account = %stored.grant.account, "the spilled pair is saved");
+                    self.unspill(spilled);
+                    return;
+                }
+                Err(why) => tracing::warn!(error = %why, "the store still takes nothing"),
+            }
+            if spilled.is_some() && self.is_closing.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Pairs between the wire and the record: sealed for the place they take, opened to be used.
+
+use super::land::Landing;
+use crate::grant::transition::NewPair;
+use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId};
+use crate::seal::{Place, Sealed, Sealer};
+use crate::token::Issued;
+use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
+
+/// Where a pair takes its place.
+#[derive(Clone, Copy)]
+pub(super) struct Seat<'a> {
+    pub(super) account: &'a Account,
+    pub(super) grant_id: &'a GrantId,
+    pub(super) generation: Generation,
+}
+
+impl<'a> Seat<'a> {
+    pub(super) fn of(grant: &'a Grant) -> Self {
+        Self { account: &grant.account, grant_id: &grant.grant_id, generation: grant.generation }
+    }
+
+    fn access(self) -> Place<'a> {
+        Place::Access(self.account, self.grant_id, self.generation)
+    }
+
+    fn refresh(self) -> Place<'a> {
+        Place::Refresh(self.account, self.grant_id, self.generation)
+    }
+
+    pub(super) fn unread(self) -> Place<'a> {
+        Place::Unread(self.account, self.grant_id, self.generation)
+    }
+
+    pub(super) fn spill(self) -> Place<'a> {
+        Place::Spill(self.account, self.grant_id, self.generation)
+    }
+
+    pub(super) fn seal_access(
+        self,
+        sealer: &Sealer,
+        issued: &Issued,
+        now: Timestamp,
+    ) -> Result<Access> {
+        Ok(Access {
+            token: sealer.seal(self.access(), issued.access_token.expose().as_bytes())?,
+            token_type: issued.token_type.clone(),
+            issued_at: now,
+            expires_at: issued.expires_at,
+            is_rejected: false,
+        })
+    }
+
+    pub(super) fn seal_refresh(self, sealer: &Sealer, token: &RefreshToken) -> Result<Sealed> {
+        sealer.seal(self.refresh(), token.expose().as_bytes())
+    }
+}
+
+/// Seals what X answered for the generation that it makes. `before` is the grant whose token was
+/// spent. An answer without a refresh token keeps the old one (RFC 6749 section 6).
+pub(super) fn seal_rotated(sealer: &Sealer, before: &Grant, landing: &Landing) -> Result<NewPair> {
+    let Landing { spent, pair, rotated, refresh: old, received_at, .. } = landing;
+    let seat = Seat {
+        account: &before.account,
+        grant_id: &spent.grant_id,
+        generation: spent.generation.next(),
+    };
+    let access = rotated.access.as_ref().map(|it| seat.seal_access(sealer, it, *received_at));
+    let candidate = rotated.refresh.as_ref().map(|token| {
+        sealer.seal(Place::Candidate(&before.account, pair), token.expose().as_bytes())
+    });
+    Ok(NewPair {
+        pair: pair.clone(),
+        access: access.transpose()?,
+        refresh: seat.seal_refresh(sealer, rotated.refresh.as_ref().unwrap_or(old))?,
+        candidate: candidate.transpose()?,
+        scopes: rotated.scopes.clone(),
+        received_at: *received_at,
+    })
+}
+
+/// Opens the refresh token that the grant would spend.
+pub(super) fn open_refresh(sealer: &Sealer, grant: &Grant) -> Result<Option<RefreshToken>> {
+    let place = if grant.refresh_is_candidate {
+        Place::Candidate(&grant.account, &grant.pair)
+    } else {
+        Seat::of(grant).refresh()
+    };
+    grant
+        .refresh
+        .as_ref()
+        .map(|sealed| Ok(RefreshToken::new(open(sealer, place, sealed)?)))
+        .transpose()
+}
+
+/// Opens the grant's access token.
+pub(super) fn open_access(sealer: &Sealer, grant: &Grant) -> Result<Option<AccessToken>> {
+    let open = |access: &Access| open(sealer, Seat::of(grant).access(), &access.token);
+    grant.access.as_ref().map(|access| Ok(AccessToken::new(open(access)?))).transpose()
+}
+
+/// Opens a candidate's refresh token.
+pub(super) fn open_candidate(
+    sealer: &Sealer,
+    account: &Account,
+    candidate: &Candidate,
+) -> Result<RefreshToken> {
+    let place = Place::Candidate(account, &candidate.pair);
+    Ok(RefreshToken::new(open(sealer, place, &candidate.refresh)?))
+}
+
+/// Makes a candidate of the grant's own pair, sealed for `account`.
+pub(super) fn demote(
+    sealer: &Sealer,
+    grant: &Grant,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Option<Candidate>> {
+    let Some(token) = open_refresh(sealer, grant)? else {
+        return Ok(None);
+    };
+    let place = Place::Candidate(account, &grant.pair);
+    Ok(Some(Candidate {
+        pair: grant.pair.clone(),
+        grant_id: grant.grant_id.clone(),
+        generation: grant.generation,
+        refresh: sealer.seal(place, token.expose().as_bytes())?,
+        received_at: grant.access.as_ref().map_or(now, |access| access.issued_at),
+    }))
+}
+
+/// Seals the grant's own pair again for another account and generation.
+pub(super) fn reseat(
+    sealer: &Sealer,
+    grant: &Grant,
+    account: Account,
+    generation: Generation,
+) -> Result<Grant> {
+    let access = open_access(sealer, grant)?;
+    let refresh = open_refresh(sealer, grant)?;
+    let mut moved = Grant { account, generation, refresh_is_candidate: false, ..grant.clone() };
+    let seat = Seat::of(&moved);
+    let refresh = refresh.map(|token| seat.seal_refresh(sealer, &token)).transpose()?;
+    let sealed = access.map(|token| sealer.seal(seat.access(), token.expose().as_bytes()));
+    let sealed = sealed.transpose()?;
+    moved.refresh = refresh;
+    if let (Some(access), Some(sealed)) = (moved.access.as_mut(), sealed) {
+        access.token = sealed;
+    }
+    moved.candidates.clear();
+    for candidate in &grant.candidates {
+        let token = open_candidate(sealer, &grant.account, candidate)?;
+        let place = Place::Candidate(&moved.account, &candidate.pair);
+        let refresh = sealer.seal(place, token.expose().as_bytes())?;
+        moved.candidates.push(Candidate { refresh, ..candidate.clone() });
+    }
+    moved.unread = None;
+    Ok(moved)
+}
+
+fn open(sealer: &Sealer, place: Place<'_>, sealed: &Sealed) -> Result<String> {
+    let bytes = sealer.open(place, sealed)?;
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| Error::new(Reason::StoreDamaged, "a stored secret is not text"))
+}

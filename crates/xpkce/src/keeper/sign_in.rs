@@ -1,0 +1,321 @@
+//! A sign-in: redeemed, saved under a provisional name, and only then labelled with its user.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::land::Landing;
+use super::pair::{self, Seat};
+use super::{Desk, Keeper};
+use crate::grant::transition::{NewGrant, Spent};
+use crate::grant::{Account, Generation, Grant, State};
+use crate::login::{Approval, Login, callback_state};
+use crate::scope::Scopes;
+use crate::seal::Place;
+use crate::store::{LeaseEnd, PendingLogin, Stored, Swapped};
+use crate::token::{Rotated, Token};
+use crate::user::User;
+use crate::{Error, Reason, RefreshToken, Result, Timestamp};
+
+/// What a sign-in came to. The pair is saved, whatever else failed.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Names the login from now on.
+    pub account: Account,
+    /// The handle, if X told it.
+    pub username: Option<String>,
+    /// The scopes that were granted, if X named them.
+    pub scopes: Option<Scopes>,
+    /// When the access token ends, if there is one.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it can be refreshed: whether `offline.access` was granted.
+    pub has_refresh_token: bool,
+    /// Whether it took the place of an earlier login of the same user.
+    pub has_replaced: bool,
+    /// Why the user is not known yet. The login works all the same.
+    pub unlabelled_because: Option<Error>,
+}
+
+impl Keeper {
+    /// Begins a sign-in of this keeper's app.
+    ///
+    /// # Errors
+    /// [`Configure`](crate::ErrorKind::Configure) when X would surely refuse it.
+    pub fn begin_login(&self) -> Result<Login> {
+        Login::begin(self.desk().client.app(), self.desk().now())
+    }
+
+    /// Keeps a sign-in in the store, sealed, so that any process can finish it by its state within
+    /// [`Login::LIFETIME`].
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store).
+    pub async fn park_login(&self, login: &Login) -> Result<()> {
+        let desk = Arc::clone(self.desk());
+        let key = login_key(login.state().expose());
+        let sealed = desk.sealer.seal(Place::Login(&key), login.to_json().as_bytes())?;
+        let expires_at = desk.now() + Login::LIFETIME;
+        let parked = PendingLogin { key, login: sealed, expires_at };
+        self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
+    }
+
+    /// Finishes a parked sign-in with its callback URL, or with the URL's query alone. Works once.
+    ///
+    /// # Errors
+    /// [`Reason::LoginExpired`] when no such sign-in waits, and those of
+    /// [`sign_in`](Self::sign_in).
+    pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
+        let key = login_key(callback_state(callback_url)?.expose());
+        let desk = Arc::clone(self.desk());
+        let login = self.run(async move { desk.take_login(&key).await }).await?;
+        self.sign_in(login.approve(callback_url)?).await
+    }
+
+    /// Exchanges an approval, saves the pair, and asks X who signed in.
+    ///
+    /// X ends the user's earlier grant for this app with it. An answer to "who" that fails does
+    /// not fail the sign-in: the login is then called `unlabelled-…`.
+    ///
+    /// # Errors
+    /// By the kind of what the exchange or the store said.
+    pub async fn sign_in(&self, approval: Approval) -> Result<SignedIn> {
+        let desk = Arc::clone(self.desk());
+        self.run(async move { desk.sign_in(approval).await }).await
+    }
+
+    /// Takes over a token that another program has, for example from a file that X's Python class
+    /// wrote. From then on only this keeper may refresh it.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store).
+    pub async fn import(&self, token: Token) -> Result<SignedIn> {
+        let desk = Arc::clone(self.desk());
+        self.run(async move {
+            let number = desk.store.next_sign_in().await?;
+            desk.save_sign_in(number, Rotated::from_token(token, desk.now())).await
+        })
+        .await
+    }
+
+    /// Asks X whose an unlabelled login is, and gives it that name.
+    ///
+    /// # Errors
+    /// By the kind of what X or the store said; the login stays as it is.
+    pub async fn label(&self, user: &str) -> Result<SignedIn> {
+        let account = Account::new(self.client().app().client_id(), user);
+        let desk = Arc::clone(self.desk());
+        self.run(async move {
+            let stored = desk.load(&account).await?;
+            desk.label(stored).await
+        })
+        .await
+    }
+}
+
+impl Desk {
+    /// How long after a 401 to a fresh token X is asked once more.
+    const FIRST_USE_PAUSE: Duration = Duration::from_secs(2);
+
+    async fn take_login(&self, key: &str) -> Result<Login> {
+        let Some(sealed) = self.store.take_login(key, self.now()).await? else {
+            let message = "no sign-in waits for this callback: it was finished already, or it is \
+                           older than ten minutes, or it was begun with another store";
+            return Err(Error::new(Reason::LoginExpired, message));
+        };
+        let opened = self.sealer.open(Place::Login(key), &sealed)?;
+        let text = std::str::from_utf8(&opened)
+            .map_err(|_| Error::new(Reason::StoreDamaged, "a parked sign-in is not text"))?;
+        Login::from_json(text)
+    }
+
+    async fn sign_in(self: &Arc<Self>, approval: Approval) -> Result<SignedIn> {
+        // A durable write: a store that takes nothing is found before the code is spent.
+        let number = self.store.next_sign_in().await?;
+        let rotated = self.client.redeem(approval).await?;
+        self.save_sign_in(number, rotated).await
+    }
+
+    async fn save_sign_in(self: &Arc<Self>, number: u64, rotated: Rotated) -> Result<SignedIn> {
+        let account =
+            Account::new(self.client.app().client_id(), format!("{}{number}", Account::UNLABELLED));
+        let spent = Spent {
+            grant_id: self.new_grant_id()?,
+            generation: Generation::default(),
+            pair: self.new_pair()?,
+        };
+        let landing = Landing {
+            attempt: self.attempt()?,
+            spent,
+            pair: self.new_pair()?,
+            rotated,
+            refresh: RefreshToken::new(""),
+            received_at: self.now(),
+        };
+        let stored = self.insert(&account, &landing).await?;
+        let mut signed_in = describe(&stored.grant);
+        match self.label(stored).await {
+            Ok(labelled) => Ok(labelled),
+            Err(why) => {
+                tracing::warn!(error = %why, "the sign-in is saved; whose it is is not known yet");
+                signed_in.unlabelled_because = Some(why);
+                Ok(signed_in)
+            }
+        }
+    }
+
+    /// Saves a sign-in's pair under its provisional name; spills it when the store fails.
+    pub(super) async fn insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
+        let grant = self.provisional(account, landing)?;
+        let why = match self.store.swap(&grant, None, LeaseEnd::Now).await {
+            Ok(Swapped::Done(revision)) => {
+                return Ok(Stored { grant, revision, lease_left: Duration::ZERO });
+            }
+            // Its own write, whose acknowledgement was lost.
+            Ok(Swapped::Moved(Some(now))) if now.grant.grant_id == grant.grant_id => {
+                return Ok(*now);
+            }
+            Ok(Swapped::Moved(_)) => {
+                Error::new(Reason::StoreDamaged, "the store gave the same sign-in number twice")
+            }
+            Err(why) => why,
+        };
+        let before = Grant { generation: Generation::default(), ..grant };
+        match self.spill(landing, &before) {
+            Some(_) => Err(Error::new(why.reason(), format!("you are signed in, but the store did not take the tokens; they are kept beside it and saved as soon as it works: {why}")).with_source(why)),
+            None => Err(Error::new(why.reason(), format!("you are signed in, but neither the store nor the spill file took the tokens: {why}")).with_source(why)),
+        }
+    }
+
+    fn provisional(&self, account: &Account, landing: &Landing) -> Result<Grant> {
+        let Landing { attempt, spent, pair, rotated, received_at, .. } = landing;
+        let seat = Seat { account, grant_id: &spent.grant_id, generation: spent.generation.next() };
+        let access = rotated.access.as_ref();
+        let access =
+            access.map(|it| seat.seal_access(&self.sealer, it, *received_at)).transpose()?;
+        let refresh = rotated.refresh.as_ref().filter(|token| !token.expose().is_empty());
+        let refresh = refresh.map(|token| seat.seal_refresh(&self.sealer, token)).transpose()?;
+        let number = account.user.trim_start_matches(Account::UNLABELLED);
+        let new = NewGrant {
+            account: account.clone(),
+            username: None,
+            grant_id: spent.grant_id.clone(),
+            sign_in: number.parse().unwrap_or_default(),
+            pair: pair.clone(),
+            access,
+            refresh,
+            scopes: rotated.scopes.clone(),
+        };
+        Ok(Grant::signed_in(new, attempt))
+    }
+
+    /// Finds out whose the login is and moves it to that name.
+    pub(super) async fn label(self: &Arc<Self>, stored: Stored) -> Result<SignedIn> {
+        if !stored.grant.account.is_unlabelled() {
+            return Ok(describe(&stored.grant));
+        }
+        let user = self.who(&stored.grant).await?;
+        self.relabel(stored, &user).await
+    }
+
+    async fn who(&self, grant: &Grant) -> Result<User> {
+        let Some(token) = pair::open_access(&self.sealer, grant)? else {
+            return Err(Error::new(Reason::Busy, "there is no access token yet to ask X with"));
+        };
+        match self.client.me(&token).await {
+            // X is known to answer 401 to a token that it has just issued.
+            Err(why) if why.status() == Some(401) => {
+                tokio::time::sleep(Self::FIRST_USE_PAUSE).await;
+                self.client.me(&token).await
+            }
+            other => other,
+        }
+    }
+
+    /// Replaces unconditionally: the higher sign-in number is current, the other pair becomes a
+    /// candidate. Tried until it lands.
+    async fn relabel(&self, stored: Stored, user: &User) -> Result<SignedIn> {
+        let target = Account::new(stored.grant.account.app.clone(), user.id.clone());
+        let attempt = self.attempt()?;
+        for _ in 0..Self::MOST_BEGINS {
+            let there = self.store.load(&target).await?;
+            let mut grant = match &there {
+                None => {
+                    let mut grant = pair::reseat(
+                        &self.sealer,
+                        &stored.grant,
+                        target.clone(),
+                        stored.grant.generation,
+                    )?;
+                    grant.label(&attempt);
+                    grant
+                }
+                Some(there) => self.merge(&stored.grant, &there.grant, &attempt)?,
+            };
+            grant.username = user.username.clone();
+            let from = (&stored.grant.account, stored.revision);
+            let expected = there.as_ref().map(|there| there.revision);
+            match self.store.relabel(from, &grant, expected).await? {
+                Swapped::Done(_) => {
+                    let has_replaced = there.is_some_and(|it| it.grant.state != State::SignedOut);
+                    self.slot(&target).serve(None, self.clock.as_ref());
+                    return Ok(SignedIn { has_replaced, ..describe(&grant) });
+                }
+                Swapped::Moved(_)
+                    if self.store.load(from.0).await?.is_none_or(|it| it.revision != from.1) =>
+                {
+                    return Err(Error::new(Reason::Busy, "somebody else is labelling this login"));
+                }
+                Swapped::Moved(_) => {}
+            }
+        }
+        Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
+    }
+
+    fn merge(
+        &self,
+        new: &Grant,
+        there: &Grant,
+        attempt: &crate::grant::transition::Attempt,
+    ) -> Result<Grant> {
+        let account = there.account.clone();
+        if new.sign_in < there.sign_in {
+            let mut kept = there.clone();
+            if let Some(candidate) = pair::demote(&self.sealer, new, &account, attempt.at)? {
+                kept.keep_older(candidate, attempt);
+            }
+            return Ok(kept);
+        }
+        let lived = !matches!(there.state, State::SignInNeeded | State::SignedOut);
+        let candidate = match lived {
+            true => pair::demote(&self.sealer, there, &account, attempt.at)?,
+            false => None,
+        };
+        let generation = new.generation.max(there.generation.next());
+        let mut moved = pair::reseat(&self.sealer, new, account, generation)?;
+        moved.succeed(there, candidate, attempt);
+        Ok(moved)
+    }
+}
+
+/// Names a parked sign-in without telling its state.
+fn login_key(state: &str) -> String {
+    let mut key = String::with_capacity(64);
+    for byte in Sha256::digest(state.as_bytes()) {
+        let _ = write!(key, "{byte:02x}");
+    }
+    key
+}
+
+fn describe(grant: &Grant) -> SignedIn {
+    SignedIn {
+        account: grant.account.clone(),
+        username: grant.username.clone(),
+        scopes: grant.scopes.clone(),
+        expires_at: grant.access.as_ref().map(|access| access.expires_at),
+        has_refresh_token: grant.refresh.is_some(),
+        has_replaced: false,
+        unlabelled_because: None,
+    }
+}

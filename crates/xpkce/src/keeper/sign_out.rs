@@ -1,0 +1,126 @@
+//! A sign-out: marked durably, revoked at X, then a tombstone. Until X has confirmed it, it can be
+//! tried again.
+
+use std::sync::Arc;
+
+use super::settle::Step;
+use super::source::Slot;
+use super::{Desk, TokenSource, pair};
+use crate::grant::transition::{Attempt, SignOut};
+use crate::grant::{Grant, Lease};
+use crate::store::{LeaseEnd, Stored};
+use crate::token::Revocable;
+use crate::{Error, Reason, RefreshToken, Result};
+
+/// What a sign-out came to.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedOut {
+    /// X confirmed it.
+    Revoked,
+    /// It was signed out before.
+    Already,
+    /// Dropped here on request; X was not asked. What it issued can be ended at
+    /// <https://x.com/settings/connected_apps>.
+    Forgotten,
+}
+
+impl TokenSource {
+    /// Revokes the grant's tokens at X, then forgets them.
+    ///
+    /// # Errors
+    /// When X is out of reach the grant stays marked as signing out, serves no token any more, and
+    /// this can be called again.
+    pub async fn sign_out(&self) -> Result<SignedOut> {
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
+        self.keeper().run(async move { desk.sign_out(&slot, true).await }).await
+    }
+
+    /// Forgets the grant's tokens without asking X.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Busy`] while another holder refreshes.
+    pub async fn forget(&self) -> Result<SignedOut> {
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
+        self.keeper().run(async move { desk.sign_out(&slot, false).await }).await
+    }
+}
+
+impl Desk {
+    async fn sign_out(&self, slot: &Slot, revoke: bool) -> Result<SignedOut> {
+        let deadline = self.clock.uptime() + Self::DEADLINE;
+        loop {
+            let attempt = self.attempt()?;
+            let (begun, stored) = self.mark(slot, &attempt).await?;
+            match begun {
+                SignOut::Already => return Ok(SignedOut::Already),
+                SignOut::Busy if self.clock.uptime() >= deadline => {
+                    return Err(Error::new(
+                        Reason::Busy,
+                        "another holder is refreshing this login",
+                    )
+                    .with_retry_after(stored.lease_left));
+                }
+                SignOut::Busy => tokio::time::sleep(Self::LONGEST_LOOK).await,
+                SignOut::Revoke => {
+                    slot.serve(None, self.clock.as_ref());
+                    if let Err(why) = self.revoke_all(&stored.grant, revoke).await {
+                        self.pause(stored, &attempt).await?;
+                        return Err(why);
+                    }
+                    if self.bury(stored, &attempt).await? {
+                        return Ok(if revoke { SignedOut::Revoked } else { SignedOut::Forgotten });
+                    }
+                    // A late answer moved the generation: its pair must be revoked as well.
+                }
+            }
+        }
+    }
+
+    async fn mark(&self, slot: &Slot, attempt: &Attempt) -> Result<(SignOut, Stored)> {
+        let stored = self.load(slot.account()).await?;
+        self.settle(stored, |grant, now| {
+            let begun = grant.begin_sign_out(attempt, self.holder_lives(now));
+            Ok(match begun {
+                SignOut::Revoke => Step::Save(begun, LeaseEnd::In(Lease::SPAN)),
+                SignOut::Busy | SignOut::Already => Step::Leave(begun),
+            })
+        })
+        .await
+    }
+
+    async fn revoke_all(&self, grant: &Grant, revoke: bool) -> Result<()> {
+        if !revoke {
+            return Ok(());
+        }
+        let mut tokens: Vec<RefreshToken> = Vec::new();
+        for candidate in &grant.candidates {
+            tokens.push(pair::open_candidate(&self.sealer, &grant.account, candidate)?);
+        }
+        tokens.extend(pair::open_refresh(&self.sealer, grant)?);
+        for token in &tokens {
+            self.client.revoke(Revocable::Refresh(token)).await?;
+        }
+        if let Some(token) = pair::open_access(&self.sealer, grant)? {
+            self.client.revoke(Revocable::Access(&token)).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, stored: Stored, attempt: &Attempt) -> Result<()> {
+        let paused = self.settle(stored, |grant, _| {
+            let is_own = grant.pause_sign_out(attempt);
+            Ok(if is_own { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
+        });
+        paused.await.map(drop)
+    }
+
+    async fn bury(&self, stored: Stored, attempt: &Attempt) -> Result<bool> {
+        let (revoked, name) = (stored.grant.spent(), self.new_pair()?);
+        let buried = self.settle(stored, |grant, _| {
+            let is_done = grant.signed_out(&revoked, name.clone(), attempt);
+            Ok(if is_done { Step::Save(true, LeaseEnd::Now) } else { Step::Leave(false) })
+        });
+        Ok(buried.await?.0)
+    }
+}

@@ -1,0 +1,271 @@
+//! The hot path: a token that is fresh is handed out without a lock, a store or an allocation.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::{ArcSwapOption, Guard};
+use tokio::sync::watch;
+
+use super::land::Landing;
+use super::{Keeper, settle::not_signed_in};
+use crate::grant::{Account, Generation, Grant, PairId};
+use crate::token::Issued;
+use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
+
+/// One grant's access tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct TokenSource {
+    keeper: Keeper,
+    slot: Arc<Slot>,
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenSource({})", self.slot.account)
+    }
+}
+
+impl TokenSource {
+    pub(super) fn new(keeper: Keeper, slot: Arc<Slot>) -> Self {
+        Self { keeper, slot }
+    }
+
+    /// Names the grant.
+    pub fn account(&self) -> &Account {
+        &self.slot.account
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// Returns a valid access token, after refreshing it if it is due.
+    ///
+    /// Before the early window this reads one pointer and one clock. Inside it the store is asked,
+    /// at most once a second, so that a token which another process has rotated is not handed out
+    /// stale; one caller refreshes, the others wait for a bounded time and then get the old token
+    /// while it lives. While refreshing fails the old token goes on being served.
+    ///
+    /// # Errors
+    /// [`SignIn`](crate::ErrorKind::SignIn) when there is no login or it is dead;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when a refresh was sent and its answer never came;
+    /// [`Retry`](crate::ErrorKind::Retry), [`Store`](crate::ErrorKind::Store) and
+    /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
+    /// token is left to serve.
+    pub async fn access_token(&self) -> Result<TokenGuard> {
+        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.uptime()) {
+            return Ok(fresh);
+        }
+        self.tend().await?;
+        self.slot
+            .alive(self.keeper.desk().clock.uptime())
+            .ok_or_else(|| not_signed_in(&self.slot.account))
+    }
+
+    /// Rotates the pair now. Other processes go on holding the old access token, which X has
+    /// probably ended, until their next 401.
+    ///
+    /// # Errors
+    /// As [`access_token`](Self::access_token), but also while the old token lives.
+    pub async fn refresh(&self) -> Result<TokenGuard> {
+        let (desk, slot) = (Arc::clone(self.keeper.desk()), Arc::clone(&self.slot));
+        self.keeper.run(async move { desk.rotate_now(&slot).await }).await?;
+        self.slot
+            .alive(self.keeper.desk().clock.uptime())
+            .ok_or_else(|| not_signed_in(&self.slot.account))
+    }
+
+    /// Joins the tending that is under way on the keeper's thread, or starts it.
+    async fn tend(&self) -> Result<()> {
+        let mut flight = self.join_flight();
+        let landed = flight.wait_for(Option::is_some).await;
+        match landed.as_deref() {
+            Ok(Some(Ok(()))) => Ok(()),
+            Ok(Some(Err(why))) => Err(shared(why)),
+            _ => Err(Error::new(Reason::Internal, "the keeper's thread has ended")),
+        }
+    }
+
+    fn join_flight(&self) -> Flight {
+        let mut current = self.slot.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_under_way =
+            |flight: &&Flight| flight.borrow().is_none() && flight.has_changed().is_ok();
+        if let Some(flight) = current.as_ref().filter(is_under_way) {
+            return flight.clone();
+        }
+        let (landed, flight) = watch::channel(None);
+        *current = Some(flight.clone());
+        let (desk, slot) = (Arc::clone(self.keeper.desk()), Arc::clone(&self.slot));
+        // Runs to its end on the keeper's thread; nobody has to wait for it.
+        drop(self.keeper.0.worker.run(async move { desk.tend(&slot, landed).await }));
+        flight
+    }
+}
+
+type Flight = watch::Receiver<Option<Result<(), Arc<Error>>>>;
+
+/// An error that several callers get: each its own, with the shared one as its source.
+fn shared(why: &Arc<Error>) -> Error {
+    let mut error = Error::new(why.reason(), why.to_string())
+        .with_transaction_id(why.transaction_id().map(str::to_owned));
+    if let Some(wait) = why.retry_after() {
+        error = error.with_retry_after(wait);
+    }
+    if let Some(status) = why.status() {
+        error = error.with_status(status);
+    }
+    error.with_source(Arc::clone(why))
+}
+
+/// One account's place in a keeper: the token it serves and the refresh that is under way.
+pub(super) struct Slot {
+    account: Account,
+    held: ArcSwapOption<Held>,
+    flight: Mutex<Option<Flight>>,
+    /// When the store was last asked, by the clock that counts suspension.
+    asked_at: Mutex<Option<Duration>>,
+}
+
+/// A token in memory, with its ends by the clock that never goes back: setting the wall clock
+/// neither revives nor ends it.
+#[derive(Debug)]
+struct Held {
+    token: AccessToken,
+    generation: Generation,
+    pair: PairId,
+    expires_at: Timestamp,
+    early: Duration,
+    end: Duration,
+}
+
+/// A valid access token, borrowed from the keeper: reading it touches no shared counter.
+pub struct TokenGuard(Guard<Option<Arc<Held>>>);
+
+impl TokenGuard {
+    fn held(&self) -> &Held {
+        self.0.as_deref().expect("a guard is made of a token that is there")
+    }
+
+    /// Returns when the token ends, by the wall clock.
+    pub fn expires_at(&self) -> Timestamp {
+        self.held().expires_at
+    }
+
+    /// Returns the generation it belongs to.
+    pub fn generation(&self) -> Generation {
+        self.held().generation
+    }
+}
+
+impl Deref for TokenGuard {
+    type Target = AccessToken;
+
+    fn deref(&self) -> &AccessToken {
+        &self.held().token
+    }
+}
+
+impl fmt::Debug for TokenGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Held { generation, expires_at, .. } = self.held();
+        write!(f, "TokenGuard(generation {generation}, until {})", expires_at.as_secs())
+    }
+}
+
+impl Slot {
+    /// The longest early window.
+    const LONGEST_WINDOW: Duration = Duration::from_secs(300);
+
+    pub(super) fn new(account: Account) -> Self {
+        Self {
+            account,
+            held: ArcSwapOption::empty(),
+            flight: Mutex::default(),
+            asked_at: Mutex::default(),
+        }
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Returns the token if the early window has not begun.
+    fn fresh(&self, uptime: Duration) -> Option<TokenGuard> {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| uptime < held.early).then(|| TokenGuard(held))
+    }
+
+    /// Returns the token if it lives.
+    pub(super) fn alive(&self, uptime: Duration) -> Option<TokenGuard> {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| uptime < held.end).then(|| TokenGuard(held))
+    }
+
+    /// Returns the pair that is served.
+    pub(super) fn pair(&self) -> Option<PairId> {
+        self.held.load().as_ref().map(|held| held.pair.clone())
+    }
+
+    /// Puts a stored token to use; none when the grant has none to serve.
+    pub(super) fn serve(&self, token: Option<(AccessToken, &Grant)>, clock: &dyn Clock) {
+        self.held.store(token.and_then(|(token, grant)| {
+            let access = grant.access.as_ref()?;
+            let life = access.expires_at.since(access.issued_at);
+            Some(Arc::new(Held::new(
+                token,
+                grant.generation,
+                &grant.pair,
+                access.expires_at,
+                life,
+                clock,
+            )))
+        }));
+    }
+
+    /// Puts a token to use that the store would not take.
+    pub(super) fn serve_unsaved(&self, issued: &Issued, landing: &Landing, clock: &dyn Clock) {
+        let generation = landing.spent.generation.next();
+        let (token, life) = (issued.access_token.clone(), issued.expires_in);
+        let held = Held::new(token, generation, &landing.pair, issued.expires_at, life, clock);
+        self.held.store(Some(Arc::new(held)));
+    }
+
+    /// Returns whether the store may be asked again while a token lives, and notes that it is.
+    pub(super) fn may_ask(&self, uptime: Duration) -> bool {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = asked_at.is_none_or(|at| uptime.saturating_sub(at) >= PAUSE);
+        if may {
+            *asked_at = Some(uptime);
+        }
+        may
+    }
+}
+
+impl Held {
+    fn new(
+        token: AccessToken,
+        generation: Generation,
+        pair: &PairId,
+        expires_at: Timestamp,
+        life: Duration,
+        clock: &dyn Clock,
+    ) -> Self {
+        let left = expires_at.since(clock.now());
+        let end = clock.uptime() + left;
+        let early = end.saturating_sub(window(life));
+        Self { token, generation, pair: pair.clone(), expires_at, early, end }
+    }
+}
+
+/// Returns how long before its end a token is refreshed: a quarter of its life, at most five
+/// minutes. It follows from the token alone, so every holder finds the same instant.
+pub(super) fn window(life: Duration) -> Duration {
+    (life / 4).min(Slot::LONGEST_WINDOW)
+}

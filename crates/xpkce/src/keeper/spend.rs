@@ -1,0 +1,316 @@
+//! One spend of one generation: take the lease, send, save what came.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::land::Landing;
+use super::settle::{Step, not_signed_in};
+use super::source::Slot;
+use super::{Desk, pair};
+use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
+use crate::grant::{Death, Grant, Lease, PairId, Unread};
+use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
+use crate::store::{LeaseEnd, Stored, Swapped};
+use crate::token::{RefreshAnswer, Unreadable};
+use crate::{Error, Reason, RefreshToken, Result, Timestamp};
+
+/// What a spend came to.
+pub(super) enum Outcome {
+    /// This record is current: rotated here, or by somebody else meanwhile.
+    Current(Stored),
+    /// Another holder is spending.
+    Busy(Stored),
+    /// A back-off runs until then.
+    Wait(Timestamp, Stored),
+}
+
+/// The lease, taken: what may be sent, and until when.
+struct Taken {
+    attempt: Attempt,
+    stored: Stored,
+    spent: Spent,
+    refresh: RefreshToken,
+    /// The name of the pair that comes of it; chosen now, so that nothing can fail later.
+    pair: PairId,
+    /// By the clock that counts suspension, from before the lease was asked for.
+    since: Duration,
+}
+
+impl Desk {
+    /// What a send may take; the lease must have more than this left.
+    const SEND: Duration = CONNECT_DEADLINE.saturating_add(READ_DEADLINE);
+    /// How much of a body that could not be read is kept.
+    const MOST_UNREAD: usize = 64 * 1024;
+
+    /// Spends the generation that `is_due` finds due, once.
+    pub(super) async fn spend(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        is_due: impl Fn(&Grant) -> bool + Send,
+    ) -> Result<Outcome> {
+        self.refuse_while_app_backs_off()?;
+        match self.take_lease(slot, is_due).await? {
+            Ok(taken) => self.send(slot, taken).await,
+            Err(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Takes the lease in one durable write. The refresh token is opened first, so that a missing
+    /// key is found before anything is sent.
+    async fn take_lease(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        is_due: impl Fn(&Grant) -> bool + Send,
+    ) -> Result<Result<Taken, Outcome>> {
+        let account = slot.account();
+        let mut stored = self.load(account).await?;
+        for _ in 0..Self::MOST_BEGINS {
+            if !is_due(&stored.grant) {
+                return Ok(Err(Outcome::Current(stored)));
+            }
+            if let Some(recovered) = self.recover(slot, &stored).await? {
+                stored = recovered;
+                continue;
+            }
+            let attempt = self.attempt()?;
+            let mut grant = stored.grant.clone();
+            match grant.begin(&attempt, self.holder_lives(&stored)) {
+                Begin::Send => {}
+                Begin::Busy => return Ok(Err(Outcome::Busy(stored))),
+                Begin::Wait(until) => return Ok(Err(Outcome::Wait(until, stored))),
+                Begin::NoRefreshToken => return Err(self.no_refresh_token(stored).await?),
+                Begin::Dead(death) => return Err(dead(&grant, death)),
+                Begin::SignedOut => return Err(signed_out()),
+            }
+            grant.count_feedback(attempt.at);
+            let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
+                return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
+            };
+            let pair = self.new_pair()?;
+            let since = self.clock.uptime();
+            let revision = match self
+                .store
+                .swap(&grant, Some(stored.revision), LeaseEnd::In(Lease::SPAN))
+                .await
+            {
+                Ok(Swapped::Done(revision)) => revision,
+                Ok(Swapped::Moved(Some(now))) => {
+                    stored = *now;
+                    continue;
+                }
+                Ok(Swapped::Moved(None)) => return Err(not_signed_in(account)),
+                // The write may have landed all the same: then the lease there is our own.
+                Err(why) => match self.store.load(account).await {
+                    Ok(Some(now)) if is_own(&now.grant, &attempt) => now.revision,
+                    _ => return Err(why),
+                },
+            };
+            let spent = grant.spent();
+            let stored = Stored { grant, revision, lease_left: Lease::SPAN };
+            return Ok(Ok(Taken { attempt, stored, spent, refresh, pair, since }));
+        }
+        Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
+    }
+
+    pub(super) const MOST_BEGINS: usize = 64;
+
+    async fn send(self: &Arc<Self>, slot: &Arc<Slot>, taken: Taken) -> Result<Outcome> {
+        let mut doubted = 0;
+        loop {
+            // Checked just before the bytes leave, by a clock that goes on in suspension.
+            if self.clock.uptime().saturating_sub(taken.since) + Self::SEND >= Lease::SPAN {
+                return self.not_sent_in_time(taken, doubted).await;
+            }
+            let sending = self.client.refresh(&taken.refresh);
+            let answer = match tokio::time::timeout(Self::SEND, sending).await {
+                Ok(answer) => answer,
+                Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
+            };
+            match answer {
+                RefreshAnswer::Rotated(rotated) => {
+                    self.breaker.note(self.clock.uptime(), false);
+                    self.app_was_accepted();
+                    let Taken { attempt, stored, spent, pair, refresh, .. } = taken;
+                    let received_at = self.now();
+                    let landing = Landing { attempt, spent, pair, rotated, refresh, received_at };
+                    return self.land(slot, landing, stored).await.map(Outcome::Current);
+                }
+                RefreshAnswer::Unreadable(unreadable) => {
+                    return Err(self.keep_unread(taken, &unreadable).await?);
+                }
+                RefreshAnswer::Rejected(error) => {
+                    return self.rejected(taken, doubted, error).await;
+                }
+                RefreshAnswer::Unknown { resend: true, .. } if doubted == 0 => {
+                    tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
+                    doubted = 1;
+                }
+                RefreshAnswer::Unknown { error, .. } => {
+                    return Err(self.leave_in_doubt(&taken, doubted + 1, error).await?);
+                }
+                RefreshAnswer::Misconfigured(error) => {
+                    self.app_was_refused();
+                    return self.end_unspent(taken, doubted, Unspent::Misconfigured, error).await;
+                }
+                RefreshAnswer::Limited(error) => {
+                    let until = self.now() + error.retry_after().unwrap_or(Grant::SECOND_WORD);
+                    return self.end_unspent(taken, doubted, Unspent::Limited(until), error).await;
+                }
+                RefreshAnswer::NotSent(error) => {
+                    return self.end_unspent(taken, doubted, Unspent::NotSent, error).await;
+                }
+            }
+        }
+    }
+
+    /// Clears the journal entry of an attempt that spent nothing; a send of the same attempt whose
+    /// answer never came leaves it in doubt all the same.
+    async fn end_unspent(
+        &self,
+        taken: Taken,
+        doubted: u32,
+        why: Unspent,
+        error: Error,
+    ) -> Result<Outcome> {
+        if doubted > 0 {
+            return Err(self.leave_in_doubt(&taken, doubted, error).await?);
+        }
+        let attempt = &taken.attempt;
+        self.settle(taken.stored, |grant, _| {
+            let is_own = grant.unspent(attempt, why);
+            Ok(if is_own { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
+        })
+        .await?;
+        Err(error)
+    }
+
+    async fn not_sent_in_time(&self, taken: Taken, doubted: u32) -> Result<Outcome> {
+        let error = Error::new(Reason::Deadline, "the lease ran out before the request was sent");
+        self.end_unspent(taken, doubted, Unspent::NotSent, error).await
+    }
+
+    async fn leave_in_doubt(&self, taken: &Taken, sends: u32, error: Error) -> Result<Error> {
+        let Taken { attempt, spent, .. } = taken;
+        self.settle(taken.stored.clone(), |grant, _| {
+            let is_current = grant.left_in_doubt(spent, attempt, sends);
+            Ok(if is_current { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
+        })
+        .await?;
+        Ok(in_doubt(error))
+    }
+
+    async fn keep_unread(&self, taken: Taken, unreadable: &Unreadable) -> Result<Error> {
+        let Taken { attempt, spent, stored, .. } = taken;
+        let kept = &unreadable.body[..unreadable.body.len().min(Self::MOST_UNREAD)];
+        let seat = pair::Seat::of(&stored.grant);
+        let body = self.sealer.seal(seat.unread(), kept)?;
+        let unread = Unread {
+            attempt: attempt.id.clone(),
+            status: unreadable.status,
+            body,
+            received_at: self.now(),
+        };
+        self.settle(stored, |grant, _| {
+            let is_current = grant.unread(&spent, &attempt, unread.clone());
+            Ok(if is_current { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
+        })
+        .await?;
+        let message = "X answered success without a token that could be read; the answer is kept";
+        Ok(Error::new(Reason::OutcomeUnknown, message).with_status(unreadable.status))
+    }
+
+    /// Hears "the token is invalid": adopts what another holder made, or writes the verdict.
+    async fn rejected(&self, taken: Taken, doubted: u32, error: Error) -> Result<Outcome> {
+        let Taken { attempt, spent, .. } = taken;
+        self.breaker.note(self.clock.uptime(), true);
+        self.app_was_accepted();
+        let heard = Attempt { at: self.now(), ..attempt };
+        let may_condemn = !self.breaker.is_open(self.clock.uptime());
+        let fresh = self.load(&taken.stored.grant.account).await?;
+        let (verdict, stored) = self
+            .settle(fresh, |grant, _| {
+                let verdict = grant.rejected(&spent, &heard, doubted, may_condemn);
+                Ok(match verdict {
+                    Verdict::Moved => Step::Leave(verdict),
+                    _ => Step::Save(verdict, LeaseEnd::Now),
+                })
+            })
+            .await?;
+        match verdict {
+            Verdict::Moved => Ok(Outcome::Current(stored)),
+            Verdict::Candidate => Ok(Outcome::Wait(self.now(), stored)),
+            Verdict::Heard => Err(heard_once(error, &stored.grant, self.now())),
+            Verdict::Dead(death) => Err(dead(&stored.grant, death)),
+        }
+    }
+
+    async fn no_refresh_token(&self, stored: Stored) -> Result<Error> {
+        let attempt = self.attempt()?;
+        let (_, stored) = self
+            .settle(stored, |grant, _| {
+                let lives = grant.access.as_ref().is_some_and(|it| it.expires_at > attempt.at);
+                if grant.refresh.is_some() || lives {
+                    return Ok(Step::Leave(()));
+                }
+                grant.ran_out(&attempt);
+                Ok(Step::Save((), LeaseEnd::Now))
+            })
+            .await?;
+        Ok(match stored.grant.death {
+            Some(death) => dead(&stored.grant, death),
+            None => Error::new(
+                Reason::NoRefreshToken,
+                "this login has no refresh token, because offline.access was not granted",
+            ),
+        })
+    }
+}
+
+fn is_own(grant: &Grant, attempt: &Attempt) -> bool {
+    grant.lease.as_ref().is_some_and(|lease| lease.attempt == attempt.id)
+}
+
+fn no_answer() -> Error {
+    Error::new(Reason::OutcomeUnknown, "X did not answer the refresh in time")
+}
+
+fn in_doubt(error: Error) -> Error {
+    let message = format!("the refresh token may be spent, because its answer never came: {error}");
+    Error::new(Reason::OutcomeUnknown, message)
+        .with_transaction_id(error.transaction_id().map(str::to_owned))
+        .with_source(error)
+}
+
+fn heard_once(error: Error, grant: &Grant, now: Timestamp) -> Error {
+    let wait = grant.not_before.map_or(Grant::SECOND_WORD, |until| until.since(now));
+    Error::new(
+        Reason::Busy,
+        "X says that the refresh token is invalid; it is asked once more before the login is called dead",
+    )
+    .with_retry_after(wait)
+    .with_source(error)
+}
+
+/// Says why a grant needs a new sign-in, with the history that explains it.
+pub(super) fn dead(grant: &Grant, death: Death) -> Error {
+    let why = match death {
+        Death::TokenInvalid => {
+            "X says that the refresh token is invalid: it was spent elsewhere, revoked, expired, \
+             or replaced by a sign-in on another machine"
+        }
+        Death::AnswerLost => {
+            "X rotated the refresh token and the answer never arrived; what it issued then can be \
+             ended at https://x.com/settings/connected_apps"
+        }
+        Death::NoRefreshToken => {
+            "the access token has ended and there is no refresh token, because offline.access was \
+             not granted"
+        }
+    };
+    let name = grant.username.as_deref().unwrap_or(&grant.account.user);
+    Error::new(Reason::TokenRejected, format!("the login of {name} has ended: {why}"))
+}
+
+pub(super) fn signed_out() -> Error {
+    Error::new(Reason::SignedOut, "this login is signed out")
+}

@@ -1,0 +1,202 @@
+//! What happens behind a token that is not fresh: adopt, refresh, wait, or go on with the old one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::source::{Slot, window};
+use super::spend::{self, Outcome};
+use super::{Desk, pair};
+use crate::grant::{Grant, State};
+use crate::store::Stored;
+use crate::{Error, Reason, Result, Timestamp};
+
+impl Desk {
+    /// How long callers wait for a refresh while the old token lives.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    /// How long they wait for another holder when no token lives: a send's deadline and slack.
+    pub(super) const DEADLINE: Duration = Duration::from_secs(50);
+    /// A back-off that a caller waits out instead of failing.
+    const SHORT_WAIT: Duration = Duration::from_secs(2);
+    const FIRST_LOOK: Duration = Duration::from_millis(10);
+    pub(super) const LONGEST_LOOK: Duration = Duration::from_millis(250);
+
+    /// Brings the slot up to date and tells those who wait.
+    pub(super) async fn tend(
+        self: Arc<Self>,
+        slot: &Arc<Slot>,
+        landed: watch::Sender<Option<Result<(), Arc<Error>>>>,
+    ) {
+        let mut work = std::pin::pin!(self.bring_up_to_date(slot));
+        let patience = tokio::time::sleep(Self::PATIENCE);
+        let outcome = tokio::select! {
+            outcome = &mut work => outcome,
+            () = patience => {
+                if self.lives(slot) {
+                    // Nobody waits longer; the refresh goes on.
+                    landed.send_replace(Some(Ok(())));
+                }
+                work.await
+            }
+        };
+        landed.send_if_modified(|told| {
+            let is_new = told.is_none();
+            if is_new {
+                *told = Some(outcome.map_err(Arc::new));
+            }
+            is_new
+        });
+    }
+
+    async fn bring_up_to_date(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+        if self.lives(slot) && !slot.may_ask(self.clock.uptime()) {
+            return Ok(());
+        }
+        let outcome = self.adopt_or_refresh(slot).await;
+        match outcome {
+            Err(why) if self.lives(slot) => {
+                tracing::warn!(account = %slot.account(), error = %why, "refreshing fails; the token in hand is served while it lives");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+        let stored = self.adopt(slot).await?;
+        if !self.is_due(&stored.grant) {
+            return Ok(());
+        }
+        if self.lives(slot) && self.now() < self.begins_at(&stored.grant) {
+            return Ok(());
+        }
+        let deadline = self.clock.uptime() + Self::DEADLINE;
+        let mut pause = Self::FIRST_LOOK;
+        loop {
+            let outcome = self.spend(slot, |grant| self.is_due(grant)).await?;
+            let (error, wait) = match outcome {
+                // X sent a refresh token alone: it is spent at once.
+                Outcome::Current(stored) if stored.grant.access.is_none() => {
+                    (no_access_token(), lengthen(&mut pause))
+                }
+                Outcome::Current(stored) => return self.serve(slot, &stored),
+                Outcome::Busy(stored) => (busy(&stored), lengthen(&mut pause)),
+                Outcome::Wait(until, stored) => {
+                    (waiting(&stored.grant, until, self.now()), until.since(self.now()))
+                }
+            };
+            let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
+            if self.lives(slot) || is_long {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Rotates whatever generation is current now.
+    pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+        let deadline = self.clock.uptime() + Self::DEADLINE;
+        let seen = self.load(slot.account()).await?.grant.spent();
+        loop {
+            let is_due = |grant: &Grant| grant.is_at(&seen) || grant.access.is_none();
+            let (error, wait) = match self.spend(slot, is_due).await? {
+                Outcome::Current(stored) if stored.grant.access.is_none() => {
+                    (no_access_token(), Self::LONGEST_LOOK)
+                }
+                Outcome::Current(stored) => return self.serve(slot, &stored),
+                Outcome::Busy(stored) => (busy(&stored), Self::LONGEST_LOOK),
+                Outcome::Wait(until, stored) => {
+                    (waiting(&stored.grant, until, self.now()), until.since(self.now()))
+                }
+            };
+            if wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Reads the record and serves what it holds.
+    pub(super) async fn adopt(&self, slot: &Slot) -> Result<Stored> {
+        let stored = self.load(slot.account()).await?;
+        match stored.grant.state {
+            State::SigningOut | State::SignedOut => {
+                slot.serve(None, self.clock.as_ref());
+                return Err(spend::signed_out());
+            }
+            _ => self.serve(slot, &stored)?,
+        }
+        Ok(stored)
+    }
+
+    fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
+        let grant = &stored.grant;
+        if slot.pair().as_ref() == Some(&grant.pair) && grant.serves(self.now()) {
+            return Ok(());
+        }
+        let token = match grant.serves(self.now()) {
+            true => pair::open_access(&self.sealer, grant)?,
+            false => None,
+        };
+        slot.serve(token.map(|token| (token, grant)), self.clock.as_ref());
+        Ok(())
+    }
+
+    /// Returns whether the grant's token is inside its early window, past its end, or refused.
+    fn is_due(&self, grant: &Grant) -> bool {
+        let Some(access) = &grant.access else {
+            return true;
+        };
+        let life = access.expires_at.since(access.issued_at);
+        access.is_rejected || self.now() >= access.expires_at - window(life)
+    }
+
+    /// Returns when this keeper begins to refresh: a little later than others may, so that many
+    /// holders of one grant do not begin at once. Nobody waits for it.
+    fn begins_at(&self, grant: &Grant) -> Timestamp {
+        let Some(access) = grant.access.as_ref().filter(|access| !access.is_rejected) else {
+            return self.now();
+        };
+        let window = window(access.expires_at.since(access.issued_at));
+        access.expires_at - window + window.mul_f64(self.spread / 4.0)
+    }
+
+    fn lives(&self, slot: &Slot) -> bool {
+        slot.alive(self.clock.uptime()).is_some()
+    }
+}
+
+/// Returns a pause, and makes the next one longer.
+fn lengthen(pause: &mut Duration) -> Duration {
+    let now = *pause;
+    *pause = (now * 2).min(Desk::LONGEST_LOOK);
+    now
+}
+
+fn no_access_token() -> Error {
+    Error::new(Reason::Busy, "X has sent no access token; it is asked again")
+}
+
+fn busy(stored: &Stored) -> Error {
+    let holder = stored.grant.lease.as_ref().map(|lease| lease.holder.to_string());
+    let holder = holder.unwrap_or_else(|| "another holder".to_owned());
+    Error::new(Reason::Busy, format!("{holder} is refreshing this login"))
+        .with_retry_after(stored.lease_left)
+}
+
+/// Says what is waited for, and why.
+fn waiting(grant: &Grant, until: Timestamp, now: Timestamp) -> Error {
+    let (reason, why) = match grant.state {
+        State::InDoubt => (
+            Reason::OutcomeUnknown,
+            "a refresh was sent and its answer never came; X is asked again after a pause",
+        ),
+        State::Rejected => (
+            Reason::Busy,
+            "X says that the refresh token is invalid; it is asked once more before the login is called dead",
+        ),
+        _ => (Reason::Busy, "the last attempt failed; X is asked again after a pause"),
+    };
+    Error::new(reason, why).with_retry_after(until.since(now))
+}

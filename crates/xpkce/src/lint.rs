@@ -1,0 +1,247 @@
+//! Finds what is wrong with an authorize URL before a browser opens it: X shows one page, without
+//! a reason, for every mistake.
+
+use url::{Host, Url};
+
+use crate::http::is_loopback;
+use crate::{App, Error, Reason, Result, Scopes};
+
+/// How sure it is that X refuses.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// X refuses it; a sign-in does not begin.
+    Error,
+    /// Unusual, or it works and does less than was meant.
+    Warning,
+}
+
+/// One finding. Its texts hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    /// How sure it is that X refuses.
+    pub severity: Severity,
+    /// What is wrong, in a sentence without a final dot.
+    pub message: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+/// The most characters of a `state` that X takes.
+pub const MAX_STATE: usize = 500;
+
+/// Redirect schemes that X's console refuses.
+const BLOCKED_SCHEMES: &[&str] = &[
+    "vbscript",
+    "javascript",
+    "vbs",
+    "data",
+    "mocha",
+    "keyword",
+    "livescript",
+    "ftp",
+    "file",
+    "gopher",
+    "acrobat",
+    "callto",
+    "daap",
+    "itpc",
+    "itms",
+    "firefoxurl",
+    "hcp",
+    "ldap",
+    "mailto",
+    "mmst",
+    "mmsu",
+    "msbd",
+    "rtsp",
+    "mso-offdap",
+    "snews",
+    "news",
+    "nntp",
+    "outlook",
+    "stssync",
+    "rlogin",
+    "telnet",
+    "tn3270",
+    "shell",
+    "sip",
+];
+
+/// What X or this library puts into a callback.
+const CALLBACK_PARAMETERS: [&str; 4] = ["state", "code", "error", "iss"];
+
+/// Looks for everything that X would refuse, and for what is unusual, the errors first.
+pub fn lint(app: &App) -> Vec<Lint> {
+    let mut found = Vec::new();
+    look_for_errors(app, &mut found);
+    look_for_warnings(app, &mut found);
+    found
+}
+
+/// Refuses an app that X would refuse, with the first thing that is wrong.
+pub(crate) fn check(app: &App) -> Result<()> {
+    let mut found = Vec::new();
+    look_for_errors(app, &mut found);
+    match found.into_iter().next() {
+        None => Ok(()),
+        Some(lint) => Err(Error::new(Reason::InvalidSetting, lint.message).with_hint(lint.hint)),
+    }
+}
+
+/// Refuses a client that X would refuse, whatever it asks for.
+pub(crate) fn check_client(app: &App) -> Result<()> {
+    let mut found = Vec::new();
+    look_at_client(app, &mut found);
+    match found.into_iter().next() {
+        None => Ok(()),
+        Some(lint) => Err(Error::new(Reason::InvalidSetting, lint.message).with_hint(lint.hint)),
+    }
+}
+
+/// Refuses a state that X refuses or mangles beyond use.
+pub(crate) fn check_state(state: &str) -> Result<()> {
+    if (1..=MAX_STATE).contains(&state.len()) && is_visible_ascii(state) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::InvalidSetting,
+        format!("the state is empty, over {MAX_STATE} characters, or has other than visible ASCII"),
+    )
+    .with_hint("Leave it out: a random state is made for every sign-in"))
+}
+
+fn look_for_errors(app: &App, found: &mut Vec<Lint>) {
+    look_at_client(app, found);
+    look_at_redirect_uri(app.redirect_uri(), found);
+    for scope in app.scopes().into_iter().flat_map(Scopes::iter) {
+        if !is_scope_token(scope) {
+            error(
+                found,
+                "a scope has a character that no scope may have",
+                "Write scopes as in X's documentation, with spaces between them",
+            );
+        }
+    }
+}
+
+fn look_at_client(app: &App, found: &mut Vec<Lint>) {
+    const WHERE: &str = "Copy the OAuth 2.0 Client ID from the app's page in X's console";
+    if app.client_id().is_empty() {
+        error(found, "the client id is empty", WHERE);
+    } else if !is_visible_ascii(app.client_id()) {
+        error(found, "the client id has a space, a control or a non-ASCII character", WHERE);
+    }
+    if app.secret().is_some_and(|secret| !is_visible_ascii(secret.expose())) {
+        error(
+            found,
+            "the client secret is empty, or has a space, a control or a non-ASCII character",
+            "Copy the OAuth 2.0 Client Secret from X's console, or leave it out for a public app",
+        );
+    }
+}
+
+fn look_at_redirect_uri(redirect_uri: &str, found: &mut Vec<Lint>) {
+    const WHERE: &str = "Use a callback URL exactly as it is registered in X's console";
+    let Ok(url) = Url::parse(redirect_uri) else {
+        return error(found, "the redirect URI is not an absolute URL", WHERE);
+    };
+    if !is_visible_ascii(redirect_uri) {
+        error(found, "the redirect URI has a space, a control or a non-ASCII character", WHERE);
+    }
+    if redirect_uri.contains('#') {
+        error(found, "the redirect URI has a fragment", WHERE);
+    }
+    if BLOCKED_SCHEMES.contains(&url.scheme()) {
+        error(found, "the redirect URI has a scheme that X refuses", WHERE);
+    }
+    if url.query_pairs().any(|(name, _)| CALLBACK_PARAMETERS.contains(&name.as_ref())) {
+        error(found, "the redirect URI has a parameter of the callback in its query", WHERE);
+    }
+}
+
+fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
+    warn_of_client_id(app.client_id(), found);
+    if let Ok(url) = Url::parse(app.redirect_uri()) {
+        warn_of_redirect_uri(&url, found);
+    }
+    match app.scopes() {
+        None => {
+            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access")
+        }
+        Some(scopes) => warn_of_scopes(scopes, found),
+    }
+}
+
+fn warn_of_client_id(id: &str, found: &mut Vec<Lint>) {
+    const WHERE: &str = "Use the OAuth 2.0 Client ID, 34 characters, from \"Keys and tokens\"";
+    let is_number = id.bytes().all(|b| b.is_ascii_digit());
+    let is_alphanumeric = id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let message = match id.len() {
+        0 | 34 => return,
+        _ if is_number => "the client id looks like X's numeric app id",
+        25 if is_alphanumeric => "the client id looks like an API key of OAuth 1.0a",
+        _ => "the client id does not have the 34 characters of X's",
+    };
+    warning(found, message, WHERE);
+}
+
+fn warn_of_redirect_uri(url: &Url, found: &mut Vec<Lint>) {
+    if url.scheme() == "http" && !is_loopback(url) {
+        warning(
+            found,
+            "the redirect URI sends the code over plain HTTP to another machine",
+            "Use https://, or http://127.0.0.1 on this machine",
+        );
+    }
+    if url.host() == Some(Host::Domain("localhost")) {
+        warning(
+            found,
+            "the redirect URI names localhost, which X's console may refuse",
+            "Register and use http://127.0.0.1 with the same port and path: X compares them exactly",
+        );
+    }
+}
+
+fn warn_of_scopes(scopes: &Scopes, found: &mut Vec<Lint>) {
+    if !scopes.contains(Scopes::OFFLINE_ACCESS) {
+        warning(
+            found,
+            "without offline.access X sends no refresh token: the login ends after two hours",
+            "Add offline.access to the scopes",
+        );
+    }
+    if !(scopes.contains("tweet.read") && scopes.contains("users.read")) {
+        warning(
+            found,
+            "without tweet.read and users.read X does not say who signed in",
+            "Add tweet.read and users.read to the scopes",
+        );
+    }
+    for scope in scopes.iter().filter(|scope| is_scope_token(scope)) {
+        if !Scopes::KNOWN.contains(&scope) {
+            warning(
+                found,
+                format!("the scope {scope} is not among those that X documents"),
+                "Check its spelling: X refuses a sign-in that asks for an unknown scope",
+            );
+        }
+    }
+}
+
+fn error(found: &mut Vec<Lint>, message: impl Into<String>, hint: &'static str) {
+    found.push(Lint { severity: Severity::Error, message: message.into(), hint });
+}
+
+fn warning(found: &mut Vec<Lint>, message: impl Into<String>, hint: &'static str) {
+    found.push(Lint { severity: Severity::Warning, message: message.into(), hint });
+}
+
+fn is_visible_ascii(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// RFC 6749 section 3.3.
+fn is_scope_token(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}

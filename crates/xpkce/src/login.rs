@@ -1,0 +1,212 @@
+//! One sign-in: from the authorize URL to the approval that its callback brings.
+//!
+//! A [`Login`] can be finished in another process: it is written out and read back whole. Only the
+//! [`Approval`] that it makes of a checked callback can be exchanged for tokens.
+
+use std::fmt;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::pkce::{random_state, random_state_and_pkce};
+use crate::{App, AuthorizationCode, CodeVerifier, Pkce, Result, Scopes, State, Timestamp, lint};
+
+mod callback;
+mod record;
+
+pub use callback::callback_state;
+pub(crate) use callback::{Callback, bare_code};
+
+/// Everything but RFC 3986's unreserved characters; a space becomes `%20`, as X documents.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A sign-in that waits for its callback. RFC 6749 section 4.1.1, RFC 7636 section 4.3.
+pub struct Login {
+    url: String,
+    state: State,
+    verifier: CodeVerifier,
+    challenge: String,
+    client_id: String,
+    redirect_uri: String,
+    scopes: Option<Scopes>,
+    base_url: String,
+    created_at: Timestamp,
+}
+
+impl Login {
+    /// How long a sign-in waits for its callback.
+    pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+    /// Begins a sign-in with a new state and a new pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure) when [`lint`](crate::lint()) finds an error in
+    /// the app.
+    pub fn begin(app: &App, now: Timestamp) -> Result<Self> {
+        let (state, pkce) = random_state_and_pkce()?;
+        Self::build(app, state, pkce, now)
+    }
+
+    /// Begins a sign-in with the caller's state or pair; what is not given is made anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin), and when the state is empty, has other than visible ASCII, or is
+    /// longer than [`MAX_STATE`](crate::MAX_STATE).
+    pub fn begin_with(
+        app: &App,
+        state: Option<State>,
+        pkce: Option<Pkce>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let state = state.map_or_else(random_state, Ok)?;
+        lint::check_state(state.expose())?;
+        Self::build(app, state, pkce.map_or_else(Pkce::random, Ok)?, now)
+    }
+
+    fn build(app: &App, state: State, pkce: Pkce, now: Timestamp) -> Result<Self> {
+        lint::check(app)?;
+        let url = authorize_url(app, &state, pkce.challenge());
+        let (verifier, challenge) = pkce.into_parts();
+        Ok(Self {
+            url,
+            state,
+            verifier,
+            challenge,
+            client_id: app.client_id().to_owned(),
+            redirect_uri: app.redirect_uri().to_owned(),
+            scopes: app.scopes().cloned(),
+            base_url: app.base_url().to_owned(),
+            created_at: now,
+        })
+    }
+
+    /// Returns the authorize URL, for the user's browser.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns what the callback must bring back.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the verifier, which only the token request may carry.
+    pub fn verifier(&self) -> &CodeVerifier {
+        &self.verifier
+    }
+
+    /// Returns the challenge in the URL.
+    pub fn challenge(&self) -> &str {
+        &self.challenge
+    }
+
+    /// Returns the client id it began with.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Returns where X calls back.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Returns the scopes asked for, if any.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.scopes.as_ref()
+    }
+
+    /// Returns when it began.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Returns whether it has waited longer than [`LIFETIME`](Self::LIFETIME) at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now.since(self.created_at) > Self::LIFETIME
+    }
+
+    /// Checks a callback, given as its whole URL or as its query alone, and takes the code out of
+    /// it. In this order: repeated parameters, an error, the state, the issuer, the code.
+    ///
+    /// # Errors
+    ///
+    /// [`SignIn`](crate::ErrorKind::SignIn), by reason: `MalformedCallback`, `Denied`,
+    /// `AuthorizationFailed`, `StateMismatch`, `IssuerMismatch`. RFC 6749 sections 4.1.2 and 10.12,
+    /// RFC 9207.
+    pub fn approve(&self, callback_url: &str) -> Result<Approval> {
+        let callback = Callback::parse(callback_url)?;
+        callback.refuse_error()?;
+        callback.check_state(&self.state)?;
+        callback.check_issuer(&[&self.url, &self.base_url])?;
+        Ok(self.approval(callback.code()?))
+    }
+
+    /// Takes a code that came without its callback, typed by the user. **Nothing shows that the
+    /// code belongs to this sign-in** but X's own check of the verifier; prefer
+    /// [`approve`](Self::approve).
+    ///
+    /// # Errors
+    ///
+    /// [`SignIn`](crate::ErrorKind::SignIn) with `MalformedCallback` when it does not look like a
+    /// code.
+    pub fn approve_bare_code(&self, code: &str) -> Result<Approval> {
+        Ok(self.approval(bare_code(code)?))
+    }
+
+    fn approval(&self, code: AuthorizationCode) -> Approval {
+        Approval {
+            code,
+            verifier: CodeVerifier::new(self.verifier.expose()),
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("client_id", &self.client_id)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("scopes", &self.scopes)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A checked callback. Single use: X takes a code once, within 30 seconds.
+pub struct Approval {
+    pub(crate) code: AuthorizationCode,
+    pub(crate) verifier: CodeVerifier,
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+}
+
+impl fmt::Debug for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Approval").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}
+
+fn authorize_url(app: &App, state: &State, challenge: &str) -> String {
+    let mut url = String::with_capacity(512);
+    url.push_str(app.authorization_base_url());
+    url.push_str("/oauth2/authorize?response_type=code");
+    let mut push = |name: &str, value: &str| {
+        url.push('&');
+        url.push_str(name);
+        url.push('=');
+        url.extend(utf8_percent_encode(value, QUERY));
+    };
+    push("client_id", app.client_id());
+    push("redirect_uri", app.redirect_uri());
+    if let Some(scopes) = app.scopes() {
+        push("scope", &scopes.to_string());
+    }
+    push("state", state.expose());
+    push("code_challenge", challenge);
+    push("code_challenge_method", "S256");
+    url
+}

@@ -1,0 +1,64 @@
+//! A sign-in written out, so that another process can finish it. Reveals its secrets on purpose.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{CodeVerifier, Error, Login, Reason, Result, Scopes, State, Timestamp};
+
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    url: String,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+    #[serde(borrow)]
+    code_verifier: Cow<'a, str>,
+    code_challenge: String,
+    client_id: String,
+    redirect_uri: String,
+    scope: Option<Scopes>,
+    base_url: String,
+    created_at: Timestamp,
+}
+
+impl Login {
+    /// Writes it out as JSON **with its state and verifier**: seal it before it is stored.
+    pub fn to_json(&self) -> Zeroizing<String> {
+        let record = Record {
+            url: self.url.clone(),
+            state: self.state.expose().into(),
+            code_verifier: self.verifier.expose().into(),
+            code_challenge: self.challenge.clone(),
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            scope: self.scopes.clone(),
+            base_url: self.base_url.clone(),
+            created_at: self.created_at,
+        };
+        Zeroizing::new(serde_json::to_string(&record).unwrap_or_default())
+    }
+
+    /// Reads back what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Store`](crate::ErrorKind::Store) when it is something else.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let record: Record<'_> = serde_json::from_str(json).map_err(|_| {
+            Error::new(Reason::StoreDamaged, "the kept sign-in cannot be read")
+                .with_hint("Begin the sign-in again")
+        })?;
+        Ok(Self {
+            url: record.url,
+            state: State::new(record.state),
+            verifier: CodeVerifier::new(record.code_verifier),
+            challenge: record.code_challenge,
+            client_id: record.client_id,
+            redirect_uri: record.redirect_uri,
+            scopes: record.scope,
+            base_url: record.base_url,
+            created_at: record.created_at,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! The fields of a success, each read as far as it goes.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{ACCESS_TOKEN_LIFETIME, Issued, Rotated};
+use crate::{AccessToken, RefreshToken, Scopes, Timestamp};
+
+/// A life longer than this is no life of an access token.
+const MAX_LIFETIME: f64 = 365.0 * 24.0 * 3600.0;
+
+/// Reads a success; none when there is no token in it.
+pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
+    let mut fields = object(body)?;
+    let access = take_text(&mut fields, "access_token").filter(is_sendable);
+    let refresh = take_text(&mut fields, "refresh_token").map(RefreshToken::new);
+    if access.is_none() && refresh.is_none() {
+        return None;
+    }
+    let expires_in = lifetime(take_number(&mut fields, "expires_in"));
+    let token_type = take_token_type(&mut fields);
+    let scopes = take_scopes(&mut fields);
+    fields.remove("expires_at");
+    let access = access.map(|token| Issued {
+        access_token: AccessToken::new(token),
+        token_type,
+        expires_in,
+        expires_at: now + expires_in,
+    });
+    Some(Rotated { access, refresh, scopes, other: fields, server_date: None })
+}
+
+/// Reads a JSON object, whatever its encoding's faults.
+pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Some(fields),
+        Ok(_) => None,
+        Err(_) => serde_json::from_str(&String::from_utf8_lossy(body)).ok(),
+    }
+}
+
+/// Takes a text that is not empty.
+pub(super) fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match fields.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Takes a number, or a text that is one; none below zero.
+pub(super) fn take_number(fields: &mut Map<String, Value>, name: &str) -> Option<f64> {
+    let number = match fields.remove(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number| number.is_finite() && *number >= 0.0)
+}
+
+/// Takes the scopes, one text or a list of them.
+pub(super) fn take_scopes(fields: &mut Map<String, Value>) -> Option<Scopes> {
+    let scopes: Scopes = match fields.remove("scope")? {
+        Value::String(text) => Scopes::parse(&text),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    (!scopes.is_empty()).then_some(scopes)
+}
+
+/// Takes the token's type, which is always `bearer` at X.
+pub(super) fn take_token_type(fields: &mut Map<String, Value>) -> String {
+    take_text(fields, "token_type").unwrap_or_else(|| "bearer".to_owned())
+}
+
+/// Returns whether an access token can stand in a header.
+#[expect(clippy::ptr_arg, reason = "a filter of Option<String>")]
+pub(super) fn is_sendable(token: &String) -> bool {
+    token.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn lifetime(secs: Option<f64>) -> Duration {
+    match secs {
+        Some(secs) if secs >= 1.0 && secs <= MAX_LIFETIME => Duration::from_secs(secs as u64),
+        _ => ACCESS_TOKEN_LIFETIME,
+    }
+}

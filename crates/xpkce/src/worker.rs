@@ -1,0 +1,124 @@
+//! A thread of our own for what must run to its end: no caller that goes away, and no runtime that
+//! is shut down, takes a spend with it.
+
+use std::future::Future;
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::{Error, Reason, Result};
+
+/// How long a worker that is let go waits for what it runs: two sends would be longer, but each
+/// send is bounded by a connection's and an answer's deadlines.
+const DRAIN: Duration = Duration::from_secs(40);
+
+type Task = futures_util::future::BoxFuture<'static, ()>;
+
+/// A background thread with a runtime of its own. Dropping it waits for what it runs, up to
+/// [`DRAIN`].
+#[derive(Debug)]
+pub(crate) struct Worker {
+    tasks: Option<UnboundedSender<Task>>,
+    thread: Option<JoinHandle<()>>,
+    process: u32,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(crate) fn start(name: &str) -> io::Result<Self> {
+        Self::start_with(name, DRAIN)
+    }
+
+    fn start_with(name: &str, drain: Duration) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (tasks, queue) = unbounded_channel();
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            runtime.block_on(serve(queue, drain));
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { tasks: Some(tasks), thread: Some(thread), process: std::process::id() })
+    }
+
+    /// Returns whether this process is a fork of the one that started the thread: then there is no
+    /// thread here.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// Runs `task` to its end, whether or not the returned future is awaited.
+    pub(crate) fn run<T, F>(&self, task: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.submit(caught(task).map(|result| drop(answer.send(result))).boxed());
+        async move {
+            sent?;
+            answered.await.unwrap_or_else(|_| Err(ended()))
+        }
+    }
+
+    /// Runs `task` to its end and blocks the calling thread until then. It may be a thread of
+    /// another runtime, but not this worker's own.
+    pub(crate) fn wait<T, F>(&self, task: F) -> Result<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.submit(caught(task).map(move |result| drop(answer.send(result))).boxed())?;
+        answered.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    fn submit(&self, task: Task) -> Result<()> {
+        if self.is_forked() {
+            return Err(Error::new(Reason::Internal, "the process was forked after it signed in"));
+        }
+        let tasks = self.tasks.as_ref().ok_or_else(ended)?;
+        tasks.send(task).map_err(|_| ended())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.tasks.take());
+        let Some(thread) = self.thread.take() else { return };
+        // A task may hold the last handle of the worker that runs it.
+        if thread.thread().id() != thread::current().id() && !self.is_forked() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(mut queue: UnboundedReceiver<Task>, drain: Duration) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            task = queue.recv() => match task {
+                Some(task) => drop(running.spawn(task)),
+                None => break,
+            },
+            Some(_) = running.join_next() => {}
+        }
+    }
+    let all = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, all).await.is_err() {
+        tracing::error!("a task did not end in time and was given up");
+    }
+}
+
+async fn caught<T>(task: impl Future<Output = T>) -> Result<T> {
+    let caught = std::panic::AssertUnwindSafe(task).catch_unwind().await;
+    caught.map_err(|_| Error::new(Reason::Internal, "a task of the library panicked"))
+}
+
+fn ended() -> Error {
+    Error::new(Reason::Internal, "the library's thread has ended")
+}
