@@ -1,5 +1,5 @@
 //! The keeper against the emulator: what is promised, tried.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 #![cfg(all(feature = "keeper", feature = "reqwest"))]
 
 #[path = "keeper/world.rs"]
