@@ -1,7 +1,7 @@
 //! The network itself, over reqwest and rustls with ring.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect;
@@ -27,8 +27,15 @@ const POOL_IDLE: Duration = Duration::from_secs(5);
 pub struct ReqwestClient {
     connect: Duration,
     read: Duration,
-    remote: OnceLock<reqwest::Client>,
-    loopback: OnceLock<reqwest::Client>,
+    built: Mutex<Built>,
+}
+
+/// The clients as far as they were needed. A fork must not use its parent's connections.
+#[derive(Debug, Default)]
+struct Built {
+    process: u32,
+    remote: Option<reqwest::Client>,
+    loopback: Option<reqwest::Client>,
 }
 
 impl ReqwestClient {
@@ -37,18 +44,24 @@ impl ReqwestClient {
         Self::with_deadlines(CONNECT_DEADLINE, READ_DEADLINE)
     }
 
-    /// Makes a client with other deadlines. A short one for reading is a way to lose a pair.
+    /// Makes a client with other deadlines; a whole send takes at most both. A short one for
+    /// reading is a way to lose a pair.
     pub fn with_deadlines(connect: Duration, read: Duration) -> Self {
-        Self { connect, read, remote: OnceLock::new(), loopback: OnceLock::new() }
+        Self { connect, read, built: Mutex::default() }
     }
 
-    fn client(&self, is_loopback: bool) -> Result<&reqwest::Client, SendError> {
-        let slot = if is_loopback { &self.loopback } else { &self.remote };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+    fn client(&self, is_loopback: bool) -> Result<reqwest::Client, SendError> {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if built.process != process {
+            *built = Built { process, ..Built::default() };
+        }
+        let slot = if is_loopback { &mut built.loopback } else { &mut built.remote };
+        if let Some(client) = slot {
+            return Ok(client.clone());
         }
         let client = self.build(is_loopback).map_err(not_sent)?;
-        Ok(slot.get_or_init(|| client))
+        Ok(slot.insert(client).clone())
     }
 
     fn build(&self, is_loopback: bool) -> reqwest::Result<reqwest::Client> {

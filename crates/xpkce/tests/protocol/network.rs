@@ -154,7 +154,8 @@ async fn headers_without_end_are_given_up() {
 
 #[tokio::test]
 async fn what_came_too_late_or_in_part_may_have_been_sent() {
-    let hasty = ReqwestClient::with_deadlines(Duration::from_millis(50), Duration::from_millis(50));
+    let hasty =
+        ReqwestClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
     let silent = Server::start([Does::Nothing]).await;
     assert!(is_maybe_sent(&post(&hasty, &silent.url).await));
     let part = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
