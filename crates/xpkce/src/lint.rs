@@ -167,7 +167,7 @@ fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
     }
     match app.scopes() {
         None => {
-            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access")
+            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access");
         }
         Some(scopes) => warn_of_scopes(scopes, found),
     }

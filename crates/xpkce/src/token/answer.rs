@@ -96,7 +96,7 @@ pub(super) fn is_sendable(token: &String) -> bool {
 
 fn lifetime(secs: Option<f64>) -> Duration {
     match secs {
-        Some(secs) if secs >= 1.0 && secs <= MAX_LIFETIME => Duration::from_secs(secs as u64),
+        Some(secs) if (1.0..=MAX_LIFETIME).contains(&secs) => Duration::from_secs(secs as u64),
         _ => ACCESS_TOKEN_LIFETIME,
     }
 }
