@@ -16,3 +16,5 @@ mod client;
 mod loopback;
 #[cfg(feature = "reqwest")]
 mod network;
+#[cfg(feature = "tokio")]
+mod secrecy;

@@ -218,6 +218,17 @@ async fn a_kept_connection_that_was_closed_meanwhile_costs_no_second_send() {
     }
 }
 
+#[test]
+fn a_runtime_that_sleeps_takes_no_request_of_another() {
+    let ok = || says("200 OK", "", "");
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let server = servers.block_on(Server::start([Does::Says(ok()), Does::Says(ok())]));
+    let (client, asleep) = (client(), runtime());
+    asleep.block_on(post(&client, &server.url)).unwrap();
+    runtime().block_on(post(&client, &server.url)).unwrap();
+}
+
 #[tokio::test]
 async fn a_cookie_is_not_kept() {
     let cookie = says("200 OK", "set-cookie: a=b\r\n", "");
