@@ -51,6 +51,15 @@ fn a_redirect_uri_that_x_refuses_does_not_begin() {
 }
 
 #[test]
+fn an_app_that_was_good_is_looked_at_again_when_it_changes() {
+    let good = app();
+    Login::begin(&good, NOW).unwrap();
+    assert!(is_refused(&good.clone().with_redirect_uri("nonsense")));
+    assert!(is_refused(&good.clone().with_scopes(Scopes::parse("\""))));
+    Login::begin(&good, NOW).unwrap();
+}
+
+#[test]
 fn a_scope_that_is_none_does_not_begin() {
     assert!(is_refused(&app().with_scopes(Scopes::parse("tweet.read \"quoted\""))));
     assert!(is_refused(&app().with_scopes(Scopes::parse("tweet.read caf\u{e9}"))));
