@@ -92,7 +92,7 @@ async fn a_doubt_outlives_an_attempt_that_was_only_told_to_wait() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once() {
-    for fault in [Fault::TruncatedJson, Fault::ErrorInside200, Fault::Empty200] {
+    for fault in [Fault::HtmlInside200, Fault::ErrorInside200, Fault::Empty200] {
         let world = World::start().await;
         let source = world.sign_in(&world.keeper()).await;
         world.advance(A_LIFE);
@@ -104,6 +104,23 @@ async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once()
         let grant = world.grant(&source).await;
         assert_eq!(grant.state, State::InDoubt);
         assert!(grant.unread.is_some(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_cut_answer_is_put_to_use() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::TruncatedJson).after_commit());
+    let outcome = source.access_token().await.map(|token| token.generation().0);
+    let grant = world.grant(&source).await;
+    match outcome {
+        Ok(generation) => assert_eq!((generation, grant.state), (2, State::Ready)),
+        Err(why) => {
+            assert_eq!((why.kind(), grant.state), (ErrorKind::InDoubt, State::InDoubt));
+            assert!(grant.unread.is_some());
+        }
     }
 }
 
