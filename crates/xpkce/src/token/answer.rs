@@ -52,7 +52,10 @@ fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
         let value = serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()?;
         Some((name.to_owned(), Value::String(value)))
     };
-    Some(["access_token", "refresh_token"].into_iter().filter_map(whole).collect())
+    // Without its refresh token the answer is lost: taken for one that never had any, it would keep
+    // the old token, which X has ended.
+    let refresh = whole("refresh_token")?;
+    Some(whole("access_token").into_iter().chain([refresh]).collect())
 }
 
 /// Takes a text that is not empty.
