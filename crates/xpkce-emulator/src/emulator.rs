@@ -16,7 +16,7 @@ use crate::event::{Counters, Event};
 use crate::fault::FaultRule;
 use crate::front;
 use crate::mint::{self, TokenKind};
-use crate::quirks::Quirks;
+use crate::quirks::{Lifetimes, Quirks};
 use crate::seed::{AppSeed, UserSeed};
 use crate::shared::Shared;
 use crate::summary::Summary;
@@ -299,6 +299,11 @@ impl Emulator {
     /// Replaces the switches.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.shared.world().quirks = quirks;
+    }
+
+    /// Replaces the lifetimes of credentials issued from now on.
+    pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
+        self.shared.world().lifetimes = lifetimes;
     }
 
     /// Lets `username` approve every authorize request at once; none shows the consent page.

@@ -15,10 +15,13 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Reply {
     if call.path == "/control" || call.path.starts_with("/control/") {
         return endpoint::control::answer(shared, call);
     }
-    let reply = match endpoint::which(call) {
+    let mut reply = match endpoint::which(call) {
         Some(endpoint) => at_endpoint(shared, call, endpoint).await,
         None => endpoint::answer(shared, call),
     };
+    if let Some(errand) = reply.errand.take() {
+        errand.run().await;
+    }
     dressed(shared, call, reply)
 }
 

@@ -18,6 +18,7 @@ mod approval;
 mod call;
 mod clock;
 mod endpoint;
+mod errand;
 mod fields;
 mod front;
 mod gather;

@@ -1,2 +1,71 @@
-//! The emulator as a program.
-fn main() {}
+//! The emulator as a program: starts, says where it is, serves until it is told to stop.
+
+mod arguments;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use arguments::{Approval, Arguments, Parsed};
+use xpkce_emulator::{Emulator, Summary};
+
+fn main() -> ExitCode {
+    match arguments::parse(std::env::args().skip(1)) {
+        Parsed::Run(arguments) => run(&arguments).unwrap_or_else(|error| {
+            complain(&format!("xpkce-emulator: {error}"));
+            ExitCode::FAILURE
+        }),
+        Parsed::Help => {
+            // A closed stdout leaves nobody to help.
+            let _ = write!(std::io::stdout(), "{}", arguments::HELP);
+            ExitCode::SUCCESS
+        }
+        Parsed::Wrong(what) => {
+            complain(&format!("xpkce-emulator: {what}\n\n{}", arguments::HELP));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> std::io::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let builder = Emulator::builder().port(arguments.port);
+    let builder = match &arguments.approval {
+        Approval::Page => builder.auto_approve(None),
+        Approval::First => builder.auto_approve_first(),
+        Approval::By(username) => builder.auto_approve(Some(username)),
+    };
+    let emulator = builder.start_blocking()?;
+    announce(&emulator.summary(), arguments.json)?;
+    runtime.block_on(told_to_stop())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(summary: &Summary, json: bool) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut stdout, summary)?;
+        writeln!(stdout)?;
+    } else {
+        writeln!(stdout, "{summary}\nPress Ctrl-C to stop.")?;
+    }
+    stdout.flush()
+}
+
+/// Waits for Ctrl-C, and on Unix for SIGTERM too.
+async fn told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

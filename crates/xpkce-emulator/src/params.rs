@@ -78,6 +78,7 @@ fn as_text((name, value): (String, Value)) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
+use crate::errand::Errand;
 use crate::fields::Fields;
 
 /// A whole answer. Faults bend it before it is sent.
@@ -13,6 +14,8 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) delivery: Delivery,
+    /// What is done before the answer goes out.
+    pub(crate) errand: Option<Errand>,
 }
 
 /// How much of an answer reaches the client.
@@ -34,7 +37,13 @@ pub(crate) enum Delivery {
 
 impl Reply {
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Vec::new(), delivery: Delivery::Whole }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            delivery: Delivery::Whole,
+            errand: None,
+        }
     }
 
     pub(crate) fn with_body(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {

@@ -25,7 +25,7 @@ use crate::rate::Windows;
 use crate::scope;
 use crate::seed::{AppSeed, UserSeed};
 
-pub(crate) use approve::Page;
+pub(crate) use approve::{Page, Verdict};
 pub(crate) use authenticate::Basic;
 pub(crate) use bearer::Bearer;
 pub use operate::OperateError;

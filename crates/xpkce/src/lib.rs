@@ -37,6 +37,17 @@ pub mod http;
 mod client;
 pub use client::{Client, Probe};
 
+#[cfg(feature = "reqwest")]
+mod auth;
+#[cfg(feature = "reqwest")]
+pub use auth::{OAuth2PkceAuth, OAuth2PkceAuthBuilder};
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+#[cfg(feature = "loopback")]
+pub mod loopback;
+
 #[cfg(feature = "tokio")]
 mod worker;
 

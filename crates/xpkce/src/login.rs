@@ -14,8 +14,8 @@ use crate::{App, AuthorizationCode, CodeVerifier, Pkce, Result, Scopes, State, T
 mod callback;
 mod record;
 
-use callback::Callback;
 pub use callback::callback_state;
+pub(crate) use callback::{Callback, bare_code};
 
 /// Everything but RFC 3986's unreserved characters; a space becomes `%20`, as X documents.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -152,7 +152,7 @@ impl Login {
     /// [`SignIn`](crate::ErrorKind::SignIn) with `MalformedCallback` when it does not look like a
     /// code.
     pub fn approve_bare_code(&self, code: &str) -> Result<Approval> {
-        Ok(self.approval(callback::bare_code(code)?))
+        Ok(self.approval(bare_code(code)?))
     }
 
     fn approval(&self, code: AuthorizationCode) -> Approval {

@@ -51,6 +51,9 @@ impl Scopes {
         "ads.write",
     ];
 
+    /// How many names are kept; a list that is longer than X's by far is nobody's.
+    const MAX: usize = 512;
+
     /// Reads names separated by white space. Never fails: what a name may hold is the lint's
     /// affair, so that an answer with an odd scope is not lost.
     pub fn parse(text: &str) -> Self {
@@ -96,7 +99,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
         let mut scopes = Self::default();
         for item in names {
             for name in item.as_ref().split_whitespace() {
-                if !scopes.contains(name) {
+                if scopes.len() < Self::MAX && !scopes.contains(name) {
                     scopes.0.push(name.to_owned());
                 }
             }
@@ -108,6 +111,24 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
 impl From<&str> for Scopes {
     fn from(text: &str) -> Self {
         Self::parse(text)
+    }
+}
+
+impl From<String> for Scopes {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl<S: AsRef<str>> From<Vec<S>> for Scopes {
+    fn from(names: Vec<S>) -> Self {
+        names.into_iter().collect()
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> From<[S; N]> for Scopes {
+    fn from(names: [S; N]) -> Self {
+        names.into_iter().collect()
     }
 }
 

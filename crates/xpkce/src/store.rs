@@ -18,6 +18,9 @@ use crate::{Result, Timestamp};
 #[cfg(feature = "sqlite")]
 mod boot;
 
+#[cfg(feature = "testing")]
+pub mod contract;
+
 mod memory;
 pub use memory::MemoryStore;
 

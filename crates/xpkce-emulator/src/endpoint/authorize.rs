@@ -9,7 +9,7 @@ use crate::page;
 use crate::params::Params;
 use crate::reply::Reply;
 use crate::shared::Shared;
-use crate::world::Witness;
+use crate::world::{Verdict, Witness};
 
 /// `GET`: shows the consent page, or answers at once if somebody decides without a page.
 pub(super) fn ask(shared: &Shared, call: &Call) -> Reply {
@@ -26,7 +26,7 @@ pub(super) fn ask(shared: &Shared, call: &Call) -> Reply {
     let auto = world.auto_approve.clone().map(Decision::Allow);
     if let Some(decision) = call.decision.clone().or(auto) {
         return match world.decide(&witness, &request, &decision) {
-            Some(target) => Reply::redirect(302, &target),
+            Some(verdict) => carried(302, verdict),
             None => page::wrong(),
         };
     }
@@ -50,9 +50,13 @@ pub(super) fn answered(shared: &Shared, call: &Call) -> Reply {
         return page::wrong();
     };
     match world.decide(&Witness::from(call), &request, &decision) {
-        Some(target) => Reply::redirect(303, &target),
+        Some(verdict) => carried(303, verdict),
         None => page::wrong(),
     }
+}
+
+fn carried(status: u16, verdict: Verdict) -> Reply {
+    Reply { errand: verdict.errand, ..Reply::redirect(status, &verdict.target) }
 }
 
 fn decision(params: &Params) -> Option<Decision> {

@@ -2,6 +2,7 @@
 
 use crate::approval::{AuthorizeRequest, Decision};
 use crate::clock::Timestamp;
+use crate::errand::Errand;
 use crate::event::{Event, EventKind};
 use crate::fault::{CallbackFault, Struck};
 use crate::grant::Code;
@@ -23,6 +24,14 @@ pub(crate) struct Page {
     shown: Timestamp,
 }
 
+/// The redirect that carries the person's answer to the app.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) target: String,
+    /// What the app gets to see first.
+    pub(crate) errand: Option<Errand>,
+}
+
 impl World {
     /// Opens a page and returns the token its form must send back.
     pub(crate) fn open_page(&mut self, witness: &Witness, request: AuthorizeRequest) -> String {
@@ -42,17 +51,17 @@ impl World {
         (self.now().since(page.shown) < seconds(PAGE_LIFETIME)).then_some(page.request)
     }
 
-    /// Carries out the decision and returns the redirect to the app.
+    /// Carries out the decision and returns the redirect to the app; none if there is no such user.
     pub(crate) fn decide(
         &mut self,
         witness: &Witness,
         request: &AuthorizeRequest,
         decision: &Decision,
-    ) -> Option<String> {
+    ) -> Option<Verdict> {
         let fault = self.strike_callback(witness);
         match (decision, fault) {
             (Decision::Cancel, _) | (_, Some(CallbackFault::Denied)) => {
-                Some(self.deny(witness, request))
+                Some(Verdict { target: self.deny(witness, request), errand: None })
             }
             (Decision::Allow(username), fault) => self.allow(witness, request, username, fault),
         }
@@ -82,7 +91,7 @@ impl World {
         request: &AuthorizeRequest,
         username: &str,
         fault: Option<CallbackFault>,
-    ) -> Option<String> {
+    ) -> Option<Verdict> {
         let chosen = self.user_named(username)?;
         let user = match fault {
             Some(CallbackFault::OtherUser) => {
@@ -97,7 +106,13 @@ impl World {
         if fault == Some(CallbackFault::Late) {
             self.clock.advance(seconds(self.lifetimes.code + 1));
         }
-        Some(answer_url(request, &code, fault))
+        let target = answer_url(request, &code, fault);
+        let errand = match fault {
+            Some(CallbackFault::DeliveredTwice) => Errand::deliver(&target),
+            Some(CallbackFault::StrayRequest) => Errand::stray(&target),
+            _ => None,
+        };
+        Some(Verdict { target, errand })
     }
 
     fn write_code(&mut self, request: &AuthorizeRequest, user_id: &str) -> String {

@@ -137,7 +137,7 @@ impl World {
             access: Vec::new(),
             refresh: None,
         };
-        self.supersede(witness, &grant.client_id.clone(), &grant.user_id.clone());
+        self.supersede(witness, &grant.client_id, &grant.user_id);
         self.grants.insert(id, grant);
         let pair = self.issue(id, now);
         self.counters.exchanges += 1;

@@ -1,6 +1,6 @@
 //! A raw client: it knows nothing that the library knows, only HTTP.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ pub fn callback_state(callback_url: &str) -> Result<State> {
 }
 
 /// Takes a code as the user typed it.
-pub(super) fn bare_code(text: &str) -> Result<AuthorizationCode> {
+pub(crate) fn bare_code(text: &str) -> Result<AuthorizationCode> {
     let code = text.trim();
     if code.is_empty() || code.len() > MAX_CODE || !code.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(malformed("this is no code"));
@@ -42,7 +42,7 @@ pub(super) fn bare_code(text: &str) -> Result<AuthorizationCode> {
 /// What a callback may bring. A parameter without a value counts as left out (RFC 6749 section
 /// 3.1).
 #[derive(Default)]
-pub(super) struct Callback {
+pub(crate) struct Callback {
     state: Option<String>,
     code: Option<String>,
     error: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct Callback {
 }
 
 impl Callback {
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         if text.len() > MAX_CALLBACK {
             return Err(malformed("the callback is too long"));
@@ -76,14 +76,26 @@ impl Callback {
 
     /// Reports an error as what it is. It comes before the state, because X may send one without
     /// a state; nothing else in it is trusted.
-    pub(super) fn refuse_error(&self) -> Result<()> {
+    pub(crate) fn refuse_error(&self) -> Result<()> {
         match self.error.as_deref() {
             None => Ok(()),
             Some(error) => Err(refusal(error)),
         }
     }
 
-    pub(super) fn check_state(&self, expected: &State) -> Result<()> {
+    /// Returns whether it is an error that came without a state.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn is_stateless_error(&self) -> bool {
+        self.error.is_some() && self.state.is_none()
+    }
+
+    /// Returns whether there is neither a code nor an error in it.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.code.is_none() && self.error.is_none()
+    }
+
+    pub(crate) fn check_state(&self, expected: &State) -> Result<()> {
         let state = self.state.as_deref().ok_or_else(no_state)?;
         if expected.matches(state) {
             return Ok(());
@@ -94,7 +106,7 @@ impl Callback {
 
     /// X does not name its issuer today; should it, the name must be one of the origins that the
     /// sign-in talks to.
-    pub(super) fn check_issuer(&self, ours: &[&str]) -> Result<()> {
+    pub(crate) fn check_issuer(&self, ours: &[&str]) -> Result<()> {
         let Some(issuer) = self.issuer.as_deref() else { return Ok(()) };
         let is_ours = Url::parse(issuer).is_ok_and(|issuer| {
             ours.iter().any(|url| Url::parse(url).is_ok_and(|url| url.origin() == issuer.origin()))
@@ -105,7 +117,7 @@ impl Callback {
         Err(Error::new(Reason::IssuerMismatch, "the callback names another authorization server"))
     }
 
-    pub(super) fn code(self) -> Result<AuthorizationCode> {
+    pub(crate) fn code(self) -> Result<AuthorizationCode> {
         let code = self.code.ok_or_else(|| malformed("the callback has no code"))?;
         if code.len() > MAX_CODE || !code.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(malformed("the callback's code is too long or has odd characters"));

@@ -55,7 +55,7 @@ impl Refusal {
         let text = |name| fields.get(name).and_then(Value::as_str).unwrap_or_default();
         let description = text("error_description").to_ascii_lowercase();
         match (response.status, text("error")) {
-            (_, "invalid_client") => Self::ClientId,
+            (400 | 403, "invalid_client") => Self::ClientId,
             (401, _) | (_, "unauthorized_client") => Self::Client,
             (400, "invalid_grant") => Self::Grant,
             (400, "invalid_request") => Self::of_description(description.trim_end_matches('.')),

@@ -1,0 +1,159 @@
+//! X's own Python class, `OAuth2PKCEAuth`, in Rust: the same parameters, defaults and methods.
+//!
+//! A thin composition of [`Login`], [`Client`] and [`Token`], held in memory. What survives the
+//! process is the keeper's affair. Every call takes `&self`, so one object can be shared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{AccessToken, App, CodeVerifier, Error, Pkce, Reason, Result, State, Token};
+
+mod approval;
+mod builder;
+mod held;
+mod session;
+
+pub use builder::OAuth2PkceAuthBuilder;
+use session::Session;
+
+/// Signs one user in and keeps the token in memory.
+///
+/// Where X's class goes wrong this one does not: it checks `state`, refreshes public clients,
+/// takes a new verifier for every sign-in, waits with a deadline, and keeps a rotated pair whatever
+/// else is in the answer or becomes of the caller.
+pub struct OAuth2PkceAuth {
+    session: Arc<Session>,
+}
+
+impl OAuth2PkceAuth {
+    /// Begins with X's addresses and nothing else set.
+    pub fn builder() -> OAuth2PkceAuthBuilder {
+        OAuth2PkceAuthBuilder::default()
+    }
+
+    /// Returns the app.
+    pub fn app(&self) -> &App {
+        self.session.client.app()
+    }
+
+    /// Begins a sign-in and returns the authorize URL for the user's browser.
+    ///
+    /// The pair is that of [`set_pkce_parameters`](Self::set_pkce_parameters) if it was called
+    /// since the last URL, or else a new one; the state is `state` or a new one. The last 16
+    /// sign-ins that were begun can be finished, so two open tabs do not disturb each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure) when X would refuse the URL.
+    pub fn authorization_url(&self, state: Option<&str>) -> Result<String> {
+        self.session.begin(state.map(State::new))
+    }
+
+    /// Exchanges a code with `code_verifier`, or with the current pair's verifier. Nothing ties
+    /// the code to a sign-in but X's check of the verifier; prefer
+    /// [`fetch_token`](Self::fetch_token).
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::redeem`](crate::Client::redeem), and [`Configure`](crate::ErrorKind::Configure)
+    /// when there is no verifier.
+    pub async fn exchange_code(
+        &self,
+        code: &str,
+        code_verifier: Option<&str>,
+    ) -> Result<Arc<Token>> {
+        self.session.exchange_code(code, code_verifier)?.await
+    }
+
+    /// Takes the callback, checks it and exchanges its code.
+    ///
+    /// The state must be one that [`authorization_url`](Self::authorization_url) gave out. An
+    /// object that knows only a verifier, because
+    /// [`set_pkce_parameters`](Self::set_pkce_parameters) was called since the last URL, or in
+    /// another process than the URL was made in, knows no state: then only X's check of the
+    /// verifier ties the callback to the sign-in, which is as good while the verifier is secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`Login::approve`](crate::Login::approve) and
+    /// [`Client::redeem`](crate::Client::redeem).
+    pub async fn fetch_token(&self, callback_url: &str) -> Result<Arc<Token>> {
+        self.session.fetch_token(callback_url)?.await
+    }
+
+    /// Spends the refresh token for the next pair. Callers at the same time share one request, and
+    /// the pair lands in this object even if every caller goes away.
+    ///
+    /// # Errors
+    ///
+    /// [`SignIn`](crate::ErrorKind::SignIn) when there is no refresh token or X says that it is
+    /// dead; [`Configure`](crate::ErrorKind::Configure) when X refuses the client;
+    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent or X asks to wait;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the token may be spent and no pair came.
+    pub async fn refresh_token(&self) -> Result<Arc<Token>> {
+        self.session.refresh()?.await
+    }
+
+    /// Returns whether there is no token, or its access token ends within ten seconds, or nobody
+    /// knows when it ends.
+    pub fn is_token_expired(&self) -> bool {
+        let now = self.session.client.clock().now();
+        self.session.held().token.as_ref().is_none_or(|token| token.is_expired(now))
+    }
+
+    /// Returns the current pair's verifier, if there is a pair.
+    pub fn code_verifier(&self) -> Option<CodeVerifier> {
+        self.session.held().verifier()
+    }
+
+    /// Returns the current pair's challenge, if there is a pair.
+    pub fn code_challenge(&self) -> Option<String> {
+        self.session.held().current.as_ref().map(|(_, challenge)| challenge.clone())
+    }
+
+    /// Sets the pair that the next URL or exchange uses; the challenge is derived when not given.
+    /// X decides whether a verifier is long enough; RFC 7636 asks for 43 characters.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pkce::from_parts`].
+    pub fn set_pkce_parameters(
+        &self,
+        code_verifier: impl Into<String>,
+        code_challenge: Option<String>,
+    ) -> Result<()> {
+        self.session.held().set_pair(Pkce::from_parts(code_verifier, code_challenge)?);
+        Ok(())
+    }
+
+    /// Returns the current access token, expired or not.
+    pub fn access_token(&self) -> Option<AccessToken> {
+        self.session.held().token.as_ref().map(|token| token.access_token.clone())
+    }
+
+    /// Returns the current token.
+    pub fn token(&self) -> Option<Arc<Token>> {
+        self.session.held().token.clone()
+    }
+
+    /// Sets the current token. A refresh that is under way does not replace it.
+    pub fn set_token(&self, token: Option<Token>) {
+        self.session.held().token = token.map(Arc::new);
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+impl fmt::Debug for OAuth2PkceAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuth2PkceAuth").field("app", self.app()).finish_non_exhaustive()
+    }
+}
+
+fn no_refresh_token() -> Error {
+    Error::new(Reason::NoRefreshToken, "there is no refresh token")
+        .with_hint("Sign in again with the scope offline.access")
+}

@@ -1,0 +1,135 @@
+//! What the object holds, behind its lock: the token, the sign-ins that wait, and the pair.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::session::Refreshing;
+use crate::{CodeVerifier, Issued, Login, Pkce, RefreshToken, Rotated, State, Timestamp, Token};
+
+/// How many sign-ins that were begun can still be finished.
+const MAX_LOGINS: usize = 16;
+
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) token: Option<Arc<Token>>,
+    /// A refresh token that came at a sign-in without an access token.
+    pub(super) orphan: Option<RefreshToken>,
+    /// What `code_verifier()` and `code_challenge()` show.
+    pub(super) current: Option<(CodeVerifier, String)>,
+    /// A pair that was set and that no URL has used yet.
+    pub(super) set: Option<Pkce>,
+    pub(super) logins: VecDeque<Login>,
+    pub(super) refreshing: Option<Refreshing>,
+}
+
+impl Held {
+    pub(super) fn set_pair(&mut self, pair: Pkce) {
+        self.current = Some((CodeVerifier::new(pair.verifier().expose()), pair.challenge().into()));
+        self.set = Some(pair);
+    }
+
+    /// Keeps a sign-in until its callback comes; the oldest gives way.
+    pub(super) fn keep(&mut self, login: Login) {
+        let verifier = CodeVerifier::new(login.verifier().expose());
+        self.current = Some((verifier, login.challenge().to_owned()));
+        self.restore(login);
+    }
+
+    /// Puts a sign-in back whose code was not sent.
+    pub(super) fn restore(&mut self, login: Login) {
+        // A state given twice names the newer sign-in.
+        self.logins.retain(|kept| !kept.state().matches(login.state().expose()));
+        self.logins.push_back(login);
+        if self.logins.len() > MAX_LOGINS {
+            self.logins.pop_front();
+        }
+    }
+
+    pub(super) fn take_login(&mut self, state: &State) -> Option<Login> {
+        let at = self.logins.iter().position(|login| login.state().matches(state.expose()))?;
+        self.logins.remove(at)
+    }
+
+    /// The current pair's verifier.
+    pub(super) fn verifier(&self) -> Option<CodeVerifier> {
+        self.current.as_ref().map(|(verifier, _)| CodeVerifier::new(verifier.expose()))
+    }
+
+    /// The verifier of a pair that was set since the last URL: its sign-in began elsewhere.
+    pub(super) fn set_verifier(&self) -> Option<CodeVerifier> {
+        self.set.as_ref().map(|pair| CodeVerifier::new(pair.verifier().expose()))
+    }
+
+    /// Drops the pair whose code was sent, so that the next sign-in gets another.
+    pub(super) fn forget(&mut self, verifier: &CodeVerifier) {
+        self.set.take_if(|pair| pair.verifier().matches(verifier.expose()));
+        self.logins.retain(|login| !login.verifier().matches(verifier.expose()));
+    }
+
+    /// The refresh token to spend next, if there is one.
+    pub(super) fn spendable(&self) -> Option<RefreshToken> {
+        let of_token = self.token.as_ref().and_then(|token| token.refresh_token.as_ref());
+        let refresh = self.orphan.as_ref().or(of_token)?;
+        Some(RefreshToken::new(refresh.expose()))
+    }
+
+    /// Lands an answer; none comes back while there is no access token at all. The answer to a
+    /// refresh stays out of the object when its token is no longer the one that was `spent`: a
+    /// caller that set another knows better.
+    pub(super) fn land(
+        &mut self,
+        spent: Option<&RefreshToken>,
+        rotated: Rotated,
+        now: Timestamp,
+    ) -> Option<Arc<Token>> {
+        let Some(spent) = spent else {
+            self.token = None;
+            return self.put(rotated, None, now);
+        };
+        if self.spendable().is_some_and(|held| held.matches(spent.expose())) {
+            return self.put(rotated, Some(spent), now);
+        }
+        let mut elsewhere = Self::default();
+        elsewhere.put(rotated, Some(spent), now)
+    }
+
+    /// Without a new access token the old one stands, and counts as ended: X has probably killed it.
+    fn put(
+        &mut self,
+        rotated: Rotated,
+        spent: Option<&RefreshToken>,
+        now: Timestamp,
+    ) -> Option<Arc<Token>> {
+        let old = self.token.take();
+        let unrotated = || spent.map(|spent| RefreshToken::new(spent.expose()));
+        let refresh = rotated.refresh.or_else(unrotated);
+        let access = rotated.access.or_else(|| Some(ended(old.as_deref()?, now)));
+        let Some(access) = access else {
+            self.orphan = refresh;
+            return None;
+        };
+        let mut other = old.as_ref().map(|old| old.other.clone()).unwrap_or_default();
+        other.extend(rotated.other);
+        self.orphan = None;
+        self.token = Some(Arc::new(Token {
+            access_token: access.access_token,
+            token_type: access.token_type,
+            expires_in: Some(access.expires_in.as_secs()),
+            refresh_token: refresh,
+            scopes: rotated.scopes.or_else(|| old?.scopes.clone()),
+            expires_at: Some(access.expires_at),
+            other,
+        }));
+        self.token.clone()
+    }
+}
+
+fn ended(token: &Token, now: Timestamp) -> Issued {
+    Issued {
+        access_token: token.access_token.clone(),
+        token_type: token.token_type.clone(),
+        expires_in: Duration::ZERO,
+        expires_at: now,
+    }
+}

@@ -1,0 +1,182 @@
+//! The work behind the object: it runs on a thread of its own, so that no caller that goes away
+//! takes a spend with it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+
+use super::held::Held;
+use super::no_refresh_token;
+use crate::worker::Worker;
+use crate::{
+    Approval, Client, CodeVerifier, Error, Login, Reason, RefreshAnswer, RefreshToken, Result,
+    Rotated, State, Token, callback_state,
+};
+
+/// An answer on its way, whoever waits for it.
+pub(crate) type Landing = BoxFuture<'static, Result<Arc<Token>>>;
+
+/// A refresh on its way, for everyone who asks meanwhile.
+pub(super) type Refreshing = Shared<Landing>;
+
+pub(crate) struct Session {
+    pub(super) client: Client,
+    held: Mutex<Held>,
+    worker: Mutex<Option<Arc<Worker>>>,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, token: Option<Token>) -> Self {
+        let held = Held { token: token.map(Arc::new), ..Held::default() };
+        Self { client, held: Mutex::new(held), worker: Mutex::default() }
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the thread, started at its first use, and again in a fork of this process.
+    pub(crate) fn worker(&self) -> Result<Arc<Worker>> {
+        let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(worker) = slot.as_ref().filter(|worker| !worker.is_forked()) {
+            return Ok(worker.clone());
+        }
+        let worker = Worker::start("xpkce-auth").map_err(|why| {
+            Error::new(Reason::Internal, "a thread could not be started").with_source(why)
+        })?;
+        Ok(slot.insert(Arc::new(worker)).clone())
+    }
+
+    pub(super) fn begin(&self, state: Option<State>) -> Result<String> {
+        let mut held = self.held();
+        let now = self.client.clock().now();
+        let login = Login::begin_with(self.client.app(), state, held.set.take(), now)?;
+        let url = login.url().to_owned();
+        held.keep(login);
+        Ok(url)
+    }
+
+    pub(crate) fn exchange_code(
+        self: &Arc<Self>,
+        code: &str,
+        verifier: Option<&str>,
+    ) -> Result<Landing> {
+        let verifier = match verifier {
+            Some(verifier) => CodeVerifier::new(verifier),
+            None => self.held().verifier().ok_or_else(no_verifier)?,
+        };
+        self.redeem(Approval::of_bare_code(self.client.app(), verifier, code)?, None)
+    }
+
+    pub(crate) fn fetch_token(self: &Arc<Self>, callback_url: &str) -> Result<Landing> {
+        let state = callback_state(callback_url);
+        let login = state.as_ref().ok().and_then(|state| self.held().take_login(state));
+        if let Some(login) = login {
+            return self.redeem(login.approve(callback_url)?, Some(login));
+        }
+        let set = self.held().set_verifier();
+        if let Some(verifier) = set {
+            let app = self.client.app();
+            return self.redeem(Approval::without_state(app, verifier, callback_url)?, None);
+        }
+        state?;
+        Err(Error::new(Reason::StateMismatch, "no sign-in with this state was begun here")
+            .with_hint("Finish the sign-in that the last URL began, or begin again"))
+    }
+
+    pub(crate) fn refresh(self: &Arc<Self>) -> Result<Refreshing> {
+        let worker = self.worker()?;
+        let mut held = self.held();
+        if let Some(refreshing) = held.refreshing.as_ref().filter(|it| it.peek().is_none()) {
+            return Ok(refreshing.clone());
+        }
+        let spent = held.spendable().ok_or_else(no_refresh_token)?;
+        let session = self.clone();
+        let landing = worker.run(async move {
+            let landed = session.spend(spent).await;
+            session.held().refreshing = None;
+            landed
+        });
+        let refreshing = landing.map(|landed| landed.and_then(|landed| landed)).boxed().shared();
+        held.refreshing = Some(refreshing.clone());
+        Ok(refreshing)
+    }
+
+    /// Redeems on the thread. A sign-in whose code was not sent can be finished again.
+    fn redeem(self: &Arc<Self>, approval: Approval, login: Option<Login>) -> Result<Landing> {
+        let session = self.clone();
+        let verifier = CodeVerifier::new(approval.verifier.expose());
+        let landing = self.worker()?.run(async move {
+            let redeemed = session.client.redeem(approval).await;
+            let was_not_sent = redeemed.as_ref().is_err_and(|e| e.reason() == Reason::NotSent);
+            match login {
+                Some(login) if was_not_sent => session.held().restore(login),
+                None if was_not_sent => {}
+                _ => session.held().forget(&verifier),
+            }
+            session.land(None, redeemed?).await
+        });
+        Ok(landing.map(|landed| landed.and_then(|landed| landed)).boxed())
+    }
+
+    async fn spend(&self, spent: RefreshToken) -> Result<Arc<Token>> {
+        let rotated = self.send(&spent).await?;
+        self.land(Some(spent), rotated).await
+    }
+
+    /// Lands an answer, and spends at once a refresh token that came alone.
+    async fn land(&self, spent: Option<RefreshToken>, rotated: Rotated) -> Result<Arc<Token>> {
+        let now = self.client.clock().now();
+        let is_whole = rotated.access.is_some();
+        let next = rotated.refresh.as_ref().map(|next| RefreshToken::new(next.expose()));
+        let token = self.held().land(spent.as_ref(), rotated, now);
+        if let Some(token) = token.filter(|_| is_whole) {
+            return Ok(token);
+        }
+        let next = next.ok_or_else(no_access_token)?;
+        let rotated = self.send(&next).await?;
+        let is_whole = rotated.access.is_some();
+        let token = self.held().land(Some(&next), rotated, self.client.clock().now());
+        token.filter(|_| is_whole).ok_or_else(no_access_token)
+    }
+
+    /// Sends a refresh token, and once more when its answer did not come: if X rotated, the pair
+    /// is lost anyway and it says so; if not, this brings it.
+    async fn send(&self, token: &RefreshToken) -> Result<Rotated> {
+        let mut answer = self.client.refresh(token).await;
+        let was_lost = matches!(answer, RefreshAnswer::Unknown { resend: true, .. });
+        if was_lost {
+            answer = self.client.refresh(token).await;
+        }
+        match answer {
+            RefreshAnswer::Rotated(rotated) => Ok(rotated),
+            RefreshAnswer::Unreadable(answer) => Err(unread(answer.status)),
+            RefreshAnswer::Rejected(error) if was_lost => Err(error.with_hint(ANSWER_LOST)),
+            RefreshAnswer::Rejected(error)
+            | RefreshAnswer::Misconfigured(error)
+            | RefreshAnswer::Limited(error)
+            | RefreshAnswer::NotSent(error)
+            | RefreshAnswer::Unknown { error, .. } => Err(error),
+        }
+    }
+}
+
+const ANSWER_LOST: &str = "X's answer with the new pair was lost on the way: sign in again, and \
+    look at https://x.com/settings/connected_apps";
+
+fn unread(status: u16) -> Error {
+    Error::new(Reason::OutcomeUnknown, "X said success, and sent no token that can be read")
+        .with_hint("Call again; if X then says that the token is invalid, sign in again")
+        .with_status(status)
+}
+
+fn no_access_token() -> Error {
+    Error::new(Reason::UnexpectedAnswer, "X sent a new refresh token and no access token")
+        .with_hint("Call again: the new refresh token is kept")
+}
+
+fn no_verifier() -> Error {
+    Error::new(Reason::InvalidSetting, "there is no code verifier to exchange the code with")
+        .with_hint("Begin with a URL, or set the verifier that its URL was made with")
+}

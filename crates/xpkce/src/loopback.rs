@@ -1,0 +1,171 @@
+//! The callback on this machine: a listener that is bound before the browser opens, takes one
+//! callback, and tells the user in the browser how it went.
+//!
+//! Any program and any web page can call the port. So a request counts only when it is a `GET` of
+//! the exact path with the right `Host` and with the state of this sign-in; everything else is
+//! answered and forgotten. One thing without a state ends the wait: an error, since X has been seen
+//! to drop the state when it reports one. A page on the web can thereby stop a sign-in, which is
+//! all it can do, and only by navigating a visible window: an image or a script does not count.
+
+use std::io::ErrorKind as IoErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::future::select_all;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use url::{Host, Url};
+
+use crate::{Error, Login, Reason, Result, State};
+
+mod page;
+mod request;
+mod visit;
+
+use request::Expected;
+pub use visit::Visit;
+
+/// How many connections are read at once; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 16;
+
+/// A bound callback address.
+#[derive(Debug)]
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+    redirect_uri: Url,
+}
+
+impl Listener {
+    /// Binds the host and port of a redirect URI; `localhost` on IPv4 and on IPv6.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure): `PortBusy` when another program has the port,
+    /// `InvalidSetting` when the redirect URI is not plain HTTP to this machine with a port.
+    pub async fn bind(redirect_uri: &str) -> Result<Self> {
+        let url = local(redirect_uri)?;
+        if url.port() == Some(0) {
+            return Err(Error::new(Reason::InvalidSetting, "port 0 cannot be registered at X"));
+        }
+        Self::bind_url(url).await
+    }
+
+    /// As [`bind`](Self::bind), on whatever port is free; for tests, as X wants the port
+    /// registered. [`redirect_uri`](Self::redirect_uri) says which.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_any_port(redirect_uri: &str) -> Result<Self> {
+        let mut url = local(redirect_uri)?;
+        url.set_port(Some(0)).map_err(|()| unusable())?;
+        Self::bind_url(url).await
+    }
+
+    async fn bind_url(mut url: Url) -> Result<Self> {
+        let mut sockets = Vec::new();
+        for ip in addresses(&url) {
+            let port = url.port_or_known_default().ok_or_else(unusable)?;
+            match TcpListener::bind(SocketAddr::new(ip, port)).await {
+                Ok(socket) => {
+                    let port = socket.local_addr().map_err(|why| unbound(port, why))?.port();
+                    url.set_port(Some(port)).map_err(|()| unusable())?;
+                    sockets.push(socket);
+                }
+                // A machine without IPv6 has no ::1; one that has it taken is another matter.
+                Err(why) if !sockets.is_empty() && why.kind() != IoErrorKind::AddrInUse => {}
+                Err(why) => return Err(unbound(port, why)),
+            }
+        }
+        Ok(Self { sockets, redirect_uri: url })
+    }
+
+    /// Returns the redirect URI with the port that is bound.
+    pub fn redirect_uri(&self) -> &str {
+        self.redirect_uri.as_str()
+    }
+
+    /// Waits for the callback of `login`, at most `deadline`. Exchange it first, then say how it
+    /// went with [`Visit::tell`]: the browser waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SignIn`](crate::ErrorKind::SignIn) with `LoginExpired` when it does not come in time.
+    pub async fn callback(self, login: &Login, deadline: Duration) -> Result<Visit> {
+        let expected = Expected::new(&self.redirect_uri, State::new(login.state().expose()));
+        timeout(deadline, self.serve(expected)).await.map_err(|_| {
+            Error::new(Reason::LoginExpired, "the callback did not come in time")
+                .with_hint("Begin the sign-in again")
+        })
+    }
+
+    async fn serve(&self, expected: Expected) -> Visit {
+        let expected = std::sync::Arc::new(expected);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                stream = self.accept(), if connections.len() < MAX_CONNECTIONS => {
+                    let expected = expected.clone();
+                    connections.spawn(async move { visit::receive(stream, &expected).await });
+                }
+                Some(ended) = connections.join_next() => {
+                    if let Ok(Some(visit)) = ended {
+                        return visit;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Accepts on any socket. A failure, such as too many open files, passes.
+    async fn accept(&self) -> TcpStream {
+        const PAUSE: Duration = Duration::from_millis(50);
+        loop {
+            let accepting = self.sockets.iter().map(|socket| Box::pin(socket.accept()));
+            if let (Ok((stream, _)), _, _) = select_all(accepting).await {
+                return stream;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+fn local(redirect_uri: &str) -> Result<Url> {
+    let url = Url::parse(redirect_uri).map_err(|_| unusable())?;
+    if url.scheme() == "http" && crate::http::is_loopback(&url) { Ok(url) } else { Err(unusable()) }
+}
+
+fn addresses(url: &Url) -> Vec<IpAddr> {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => vec![ip.into()],
+        Some(Host::Ipv6(ip)) => vec![ip.into()],
+        _ => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+    }
+}
+
+fn unusable() -> Error {
+    Error::new(Reason::InvalidSetting, "the redirect URI cannot be listened on")
+        .with_hint("Use one such as http://127.0.0.1:8080/callback, or finish by hand")
+}
+
+fn unbound(port: u16, why: std::io::Error) -> Error {
+    let (reason, message, hint) = match why.kind() {
+        IoErrorKind::AddrInUse => (
+            Reason::PortBusy,
+            format!("another program has port {port}"),
+            "Stop it, or use another redirect URI that is registered at X",
+        ),
+        IoErrorKind::PermissionDenied => (
+            Reason::InvalidSetting,
+            format!("port {port} needs more rights"),
+            "Use a redirect URI with a port above 1023 that is registered at X",
+        ),
+        _ => (
+            Reason::InvalidSetting,
+            format!("port {port} cannot be listened on"),
+            "Finish the sign-in by hand, with the address that the browser ends at",
+        ),
+    };
+    Error::new(reason, message).with_hint(hint).with_source(why)
+}

@@ -1,0 +1,33 @@
+//! The memory store keeps the contract.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use xpkce::http::Pending;
+use xpkce::store::contract::Subject;
+use xpkce::store::{MemoryStore, Store};
+use xpkce::{ManualClock, Timestamp};
+
+struct Memory {
+    clock: Arc<ManualClock>,
+    store: Arc<MemoryStore>,
+}
+
+async fn memory() -> Memory {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    Memory { clock: Arc::clone(&clock), store: Arc::new(MemoryStore::new(clock)) }
+}
+
+impl Subject for Memory {
+    fn open(&self) -> Pending<'_, Arc<dyn Store>> {
+        let store: Arc<dyn Store> = self.store.clone();
+        Box::pin(async { store })
+    }
+
+    fn pass(&self, span: Duration) -> Pending<'_, ()> {
+        self.clock.advance(span);
+        Box::pin(async {})
+    }
+}
+
+xpkce::store_contract!(memory);
