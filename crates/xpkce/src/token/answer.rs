@@ -42,7 +42,8 @@ pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// Reads the tokens that came whole out of an object that was cut short or garbled on its way. One
-/// that speaks of an error may repeat what was sent, so it is left alone.
+/// that speaks of an error may repeat what was sent, so it is left alone; and without its refresh
+/// token it is no answer at all, for the old one must not pass as kept.
 fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start().strip_prefix('{').filter(|text| !text.contains("\"error\""))?;
@@ -52,7 +53,8 @@ fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
         let value = serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()?;
         Some((name.to_owned(), Value::String(value)))
     };
-    Some(["access_token", "refresh_token"].into_iter().filter_map(whole).collect())
+    let refresh = whole("refresh_token")?;
+    Some(whole("access_token").into_iter().chain([refresh]).collect())
 }
 
 /// Takes a text that is not empty.

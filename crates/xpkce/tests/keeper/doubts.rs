@@ -92,7 +92,7 @@ async fn a_doubt_outlives_an_attempt_that_was_only_told_to_wait() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once() {
-    for fault in [Fault::TruncatedJson, Fault::ErrorInside200, Fault::Empty200] {
+    for fault in [Fault::HtmlInside200, Fault::ErrorInside200, Fault::Empty200] {
         let world = World::start().await;
         let source = world.sign_in(&world.keeper()).await;
         world.advance(A_LIFE);
