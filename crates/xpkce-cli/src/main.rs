@@ -1,2 +1,90 @@
-//! The command line.
-fn main() {}
+//! The command `xpkce`: a face on the library. Here are the beginning and the end of the process;
+//! what each command does is in [`commands`].
+
+mod choose;
+mod cli;
+mod commands;
+mod config;
+mod failure;
+mod interrupt;
+mod log;
+mod output;
+mod terminal;
+mod text;
+mod vault;
+mod view;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::commands::Context;
+use crate::config::Environment;
+use crate::failure::{Failure, Kind, Result, io};
+use crate::output::Output;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error, &arguments),
+    };
+    let output = Output::new(cli.json);
+    match run(cli, output) {
+        Ok(code) => code,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+fn run(cli: Cli, output: Output) -> Result<ExitCode> {
+    let environment = Environment::read()?;
+    log::start(environment.log(), cli.verbose)?;
+    let context = Context { environment, output, terminal: Terminal::new() };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(io(Kind::Protocol, "cannot start"))?;
+    runtime.block_on(async {
+        let mut command = Box::pin(commands::run(cli.command, &context));
+        tokio::select! {
+            // A command may make something else of the signal, and is asked first.
+            biased;
+            done = &mut command => done,
+            told = interrupt::told_to_stop() => {
+                told?;
+                // Dropping it waits for what was sent to X, so that no pair is lost.
+                tell_of_a_long_wait(output);
+                drop(command);
+                Err(Failure::interrupted())
+            }
+        }
+    })
+}
+
+fn tell_of_a_long_wait(output: Output) {
+    let telling = move || {
+        std::thread::sleep(Duration::from_millis(500));
+        output.say("waiting for X's answer, so that the login is not lost …");
+    };
+    // Without a thread there is no word, and nothing else is lost.
+    drop(std::thread::Builder::new().spawn(telling));
+}
+
+/// Help is data; a wrong command line is a failure, in JSON where that was asked for.
+fn not_understood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let is_help = !error.use_stderr();
+    if is_help || !arguments.iter().any(|argument| argument == "--json") {
+        // A reader that has gone cannot be told.
+        let _ = error.print();
+        return ExitCode::from(if is_help { 0 } else { Kind::Usage.exit_code() });
+    }
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    let failure = Failure::new(Kind::Usage, message.replace('\n', " "));
+    Output::new(true).fail(&failure.hint("xpkce --help"))
+}

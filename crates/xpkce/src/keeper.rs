@@ -38,6 +38,7 @@ use crate::{Clock, Error, Reason, Result, Timestamp};
 
 mod breaker;
 mod feedback;
+mod fresh;
 mod land;
 mod pair;
 mod presence;
@@ -51,7 +52,8 @@ mod spill;
 mod status;
 mod tend;
 
-pub use self::sign_in::SignedIn;
+pub use self::fresh::fresh_token;
+pub use self::sign_in::{SignedIn, take_login};
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
 pub use self::status::{Action, LoginStatus};

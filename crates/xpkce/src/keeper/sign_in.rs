@@ -13,8 +13,8 @@ use crate::grant::transition::{NewGrant, Spent};
 use crate::grant::{Account, Generation, Grant, State};
 use crate::login::{Approval, Login, callback_state};
 use crate::scope::Scopes;
-use crate::seal::Place;
-use crate::store::{LeaseEnd, PendingLogin, Stored, Swapped};
+use crate::seal::{Place, Sealer};
+use crate::store::{LeaseEnd, PendingLogin, Store, Stored, Swapped};
 use crate::token::{Rotated, Token};
 use crate::user::User;
 use crate::{Error, Reason, RefreshToken, Result, Timestamp};
@@ -67,9 +67,11 @@ impl Keeper {
     /// [`Reason::LoginExpired`] when no such sign-in waits, and those of
     /// [`sign_in`](Self::sign_in).
     pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
-        let key = login_key(callback_state(callback_url)?.expose());
-        let desk = Arc::clone(self.desk());
-        let login = self.run(async move { desk.take_login(&key).await }).await?;
+        let (desk, callback) = (Arc::clone(self.desk()), callback_url.to_owned());
+        let taking = async move {
+            take_login(desk.store.as_ref(), &desk.sealer, &callback, desk.now()).await
+        };
+        let login = self.run(taking).await?;
         self.sign_in(login.approve(callback_url)?).await
     }
 
@@ -117,18 +119,6 @@ impl Keeper {
 impl Desk {
     /// How long after a 401 to a fresh token X is asked once more.
     const FIRST_USE_PAUSE: Duration = Duration::from_secs(2);
-
-    async fn take_login(&self, key: &str) -> Result<Login> {
-        let Some(sealed) = self.store.take_login(key, self.now()).await? else {
-            let message = "no sign-in waits for this callback: it was finished already, or it is \
-                           older than ten minutes, or it was begun with another store";
-            return Err(Error::new(Reason::LoginExpired, message));
-        };
-        let opened = self.sealer.open(Place::Login(key), &sealed)?;
-        let text = std::str::from_utf8(&opened)
-            .map_err(|_| Error::new(Reason::StoreDamaged, "a parked sign-in is not text"))?;
-        Login::from_json(text)
-    }
 
     async fn sign_in(self: &Arc<Self>, approval: Approval) -> Result<SignedIn> {
         // A durable write: a store that takes nothing is found before the code is spent.
@@ -297,6 +287,28 @@ impl Desk {
         moved.succeed(there, candidate, attempt);
         Ok(moved)
     }
+}
+
+/// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once.
+///
+/// # Errors
+/// [`Reason::LoginExpired`] when no such sign-in waits, and the store's own.
+pub async fn take_login(
+    store: &dyn Store,
+    sealer: &Sealer,
+    callback_url: &str,
+    now: Timestamp,
+) -> Result<Login> {
+    let key = login_key(callback_state(callback_url)?.expose());
+    let Some(sealed) = store.take_login(&key, now).await? else {
+        let message = "no sign-in waits for this callback: it was finished already, or it is \
+                       older than ten minutes, or it was begun with another store";
+        return Err(Error::new(Reason::LoginExpired, message));
+    };
+    let opened = sealer.open(Place::Login(&key), &sealed)?;
+    let text = std::str::from_utf8(&opened)
+        .map_err(|_| Error::new(Reason::StoreDamaged, "a parked sign-in is not text"))?;
+    Login::from_json(text)
 }
 
 /// Names a parked sign-in without telling its state.

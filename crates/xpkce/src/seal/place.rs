@@ -22,6 +22,8 @@ pub enum Place<'a> {
     Spill(&'a Account, &'a GrantId, Generation),
     /// A store's key check.
     KeyCheck,
+    /// A confidential app's client secret, by its client id.
+    ClientSecret(&'a str),
 }
 
 impl Place<'_> {
@@ -51,6 +53,7 @@ impl Place<'_> {
                 bind(pair.as_str().as_bytes());
             }
             Self::Login(key) => bind(key.as_bytes()),
+            Self::ClientSecret(client_id) => bind(client_id.as_bytes()),
             Self::KeyCheck => {}
         }
         bytes
@@ -66,6 +69,7 @@ impl Place<'_> {
             Self::Login(_) => 5,
             Self::Spill(..) => 6,
             Self::KeyCheck => 7,
+            Self::ClientSecret(_) => 8,
         }
     }
 }
@@ -80,6 +84,7 @@ impl fmt::Display for Place<'_> {
             Self::Login(_) => f.write_str("a sign-in that waits for its callback"),
             Self::Spill(account, ..) => write!(f, "a spilled pair of {account}"),
             Self::KeyCheck => f.write_str("the store's key check"),
+            Self::ClientSecret(_) => f.write_str("the app's client secret"),
         }
     }
 }

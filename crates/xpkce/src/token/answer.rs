@@ -42,8 +42,7 @@ pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// Reads the tokens that came whole out of an object that was cut short or garbled on its way. One
-/// that speaks of an error may repeat what was sent, so it is left alone; and without its refresh
-/// token it is no answer at all, for the old one must not pass as kept.
+/// that speaks of an error may repeat what was sent, so it is left alone.
 fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start().strip_prefix('{').filter(|text| !text.contains("\"error\""))?;
@@ -53,6 +52,8 @@ fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
         let value = serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()?;
         Some((name.to_owned(), Value::String(value)))
     };
+    // Without its refresh token the answer is lost: taken for one that never had any, it would keep
+    // the old token, which X has ended.
     let refresh = whole("refresh_token")?;
     Some(whole("access_token").into_iter().chain([refresh]).collect())
 }

@@ -108,6 +108,28 @@ async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once()
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_cut_answer_is_put_to_use() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::TruncatedJson).after_commit());
+    let outcome = source.access_token().await.map(|token| token.generation().0);
+    let grant = world.grant(&source).await;
+    match outcome {
+        // A refresh token that came whole is a rotation, with or without its access token.
+        Ok(generation) => {
+            assert_eq!(grant.state, State::Ready);
+            assert_eq!(generation, world.x.refreshes() as u64 + 1);
+            source.refresh().await.unwrap();
+        }
+        Err(why) => {
+            assert_eq!((why.kind(), grant.state), (ErrorKind::InDoubt, State::InDoubt));
+            assert!(grant.unread.is_some());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_token_alone_is_a_rotation_and_is_spent_at_once() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;

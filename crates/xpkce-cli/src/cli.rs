@@ -1,0 +1,67 @@
+//! The command line. Every command's own arguments, and its help, are in its file.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    app, completions, demo, emulator, import, login, logout, refresh, request, status, token,
+};
+
+/// Sign in to X once, and never lose the login.
+///
+/// See it all with nothing set up: xpkce demo
+#[derive(Debug, Parser)]
+#[command(name = "xpkce", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_long_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Answer in JSON on standard output, errors too.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Log more to standard error: -v what is done, -vv every step. Or set XPKCE_LOG.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Demo),
+    #[command(subcommand)]
+    App(app::AppCommand),
+    Login(login::LoginCommand),
+    Token(token::Token),
+    Status(status::Status),
+    Refresh(refresh::Refresh),
+    Request(request::Request),
+    Logout(logout::Logout),
+    Import(import::Import),
+    Emulator(emulator::Emulate),
+    Completions(completions::Completions),
+}
+
+const AFTER_HELP: &str = "\
+Settings come from flags, then the environment, then what is stored of the app:
+  XPKCE_CLIENT_ID, XPKCE_CLIENT_SECRET   the app; with a secret it is confidential
+  XPKCE_REDIRECT_URI, XPKCE_SCOPE        as registered in X's console; the scopes to ask for
+  XPKCE_BASE_URL                         the API: https://api.x.com
+  XPKCE_AUTHORIZATION_BASE_URL           the consent page: https://x.com/i
+  XPKCE_HOME                             the folder of apps, key and store
+  XPKCE_STORE                            the store: a path or sqlite:PATH
+  XPKCE_KEY, XPKCE_KEY_FILE              the key that seals the store, or where it is
+  XPKCE_LOG                              what to log, such as debug or xpkce=debug
+
+Exit codes:
+  0    done
+  1    X, or xpkce, broke a contract; `request`: X answered 400 or more
+  2    a wrong command line, setting, or registration at X
+  3    somebody must sign in
+  4    in doubt: something was sent and no answer came
+  5    not now: run it again
+  6    the store failed
+  130  interrupted
+
+With --json an error is one line on standard output:
+  {\"error\":{\"kind\",\"message\",\"why\",\"hint\"}}
+kind is protocol, usage, configure, sign_in, in_doubt, retry, store or interrupted.";

@@ -1,0 +1,54 @@
+//! The commands, one file each; the doc comment of its arguments is its help.
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::config::{Environment, Settings};
+use crate::failure::Result;
+use crate::output::Output;
+use crate::terminal::Terminal;
+
+pub(crate) mod app;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod emulator;
+pub(crate) mod import;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod refresh;
+pub(crate) mod request;
+pub(crate) mod status;
+pub(crate) mod token;
+
+/// What every command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) environment: Environment,
+    pub(crate) output: Output,
+    pub(crate) terminal: Terminal,
+}
+
+impl Context {
+    /// Finds the home folder and the apps.
+    pub(crate) fn settings(&self) -> Result<Settings<'_>> {
+        Settings::load(&self.environment)
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode> {
+    let done = match command {
+        Command::Demo(demo) => demo.run(context).await,
+        Command::App(app) => app.run(context).await,
+        Command::Login(login) => login.run(context).await,
+        Command::Token(token) => token.run(context).await,
+        Command::Status(status) => status.run(context).await,
+        Command::Refresh(refresh) => refresh.run(context).await,
+        Command::Request(request) => return request.run(context).await,
+        Command::Logout(logout) => logout.run(context).await,
+        Command::Import(import) => import.run(context).await,
+        Command::Emulator(emulator) => emulator.run(context).await,
+        Command::Completions(completions) => completions.run(context),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,195 @@
+//! `xpkce app add`.
+
+use clap::Args;
+use xpkce::seal::{Place, Sealed};
+use xpkce::{App, ClientSecret, Scopes, Severity, lint};
+use zeroize::Zeroizing;
+
+use super::AppView;
+use crate::commands::Context;
+use crate::config::{AppFlags, Apps, Settings, StoredApp};
+use crate::failure::{Failure, Kind, Result};
+use crate::text::clean;
+use crate::vault::Vault;
+
+/// Set up an app, as X's console registers it.
+///
+/// Native App and Single Page App are public: they have no secret. Web App and Automated App or Bot
+/// are confidential: the secret is asked for at the terminal, or read as a line of standard input,
+/// and stored sealed.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// How you call it here.
+    name: String,
+    /// The OAuth 2.0 Client ID of the app's page in X's console. Asked for if it is left out.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The app is public: it has no secret.
+    #[arg(long)]
+    public: bool,
+    /// The app is confidential: its secret is read from the terminal or standard input.
+    #[arg(long, conflicts_with = "public")]
+    confidential: bool,
+    #[command(flatten)]
+    flags: AppFlags,
+    /// Where the API is. Default: https://api.x.com
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Where the consent page is. Default: https://x.com/i
+    #[arg(long, value_name = "URL")]
+    authorization_base_url: Option<String>,
+    /// Replace the app of that name.
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Add {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        self.refuse_name(settings.apps())?;
+        let draft = self.draft(context).await?;
+        check(context, &draft)?;
+        let app = stored(&settings, draft).await?;
+        Apps::change(settings.home(), |apps| {
+            self.refuse_name(apps)?;
+            apps.insert(&self.name, app.clone());
+            Ok(())
+        })?;
+        let view = AppView::new(&self.name, &app);
+        if context.output.is_json() {
+            return context.output.json(&view);
+        }
+        let Self { name, .. } = &self;
+        let say = |text: &str| context.output.say(text);
+        say(&format!("The {} app {name} is set up.", view.kind));
+        say(&format!("X's console must list this callback, exactly: {}", app.redirect_uri));
+        say(&format!("Next: xpkce app check {name}, then xpkce login --app {name}"));
+        Ok(())
+    }
+
+    fn refuse_name(&self, apps: &Apps) -> Result<()> {
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.name.is_empty() || !self.name.chars().all(is_plain) {
+            let message = "an app's name has letters, digits, - _ and . only";
+            return Err(Failure::new(Kind::Usage, message).hint("xpkce app add my-app"));
+        }
+        if !self.replace && apps.get(&self.name).is_some() {
+            let message = format!("there is an app named {} already", self.name);
+            return Err(Failure::new(Kind::Configure, message)
+                .hint(format!("xpkce app add {} --replace", self.name)));
+        }
+        Ok(())
+    }
+
+    async fn draft(&self, context: &Context) -> Result<Draft> {
+        let defaults = context.environment.app_defaults();
+        let (client_id, is_set) = match (&self.client_id, defaults.client_id) {
+            (Some(id), set) => (id.trim().to_owned(), set.as_ref() == Some(id)),
+            (None, Some(set)) => (set, true),
+            (None, None) => (asked_client_id(context).await?, false),
+        };
+        let secret = match defaults.client_secret.filter(|_| is_set && !self.public) {
+            Some(secret) => Some(secret),
+            None => self.secret(context).await?,
+        };
+        Ok(Draft {
+            client_id,
+            secret,
+            redirect_uri: self.flags.redirect_uri.clone().unwrap_or(defaults.redirect_uri),
+            scope: self.flags.scope.as_deref().map_or(defaults.scope, Scopes::parse),
+            base_url: self.base_url.clone().or(defaults.base_url),
+            authorization_base_url: self
+                .authorization_base_url
+                .clone()
+                .or(defaults.authorization_base_url),
+        })
+    }
+
+    async fn secret(&self, context: &Context) -> Result<Option<ClientSecret>> {
+        if self.public {
+            return Ok(None);
+        }
+        if !self.confidential && !context.terminal.can_ask() {
+            return Err(Failure::new(Kind::Usage, "is the app public or confidential?")
+                .why("there is no terminal to ask at")
+                .hint("add --public, or --confidential with the secret on standard input"));
+        }
+        let prompt = match self.confidential {
+            true => "Client secret (not shown): ",
+            false => "Client secret (not shown; leave it empty for a public app): ",
+        };
+        let line = context.terminal.secret(prompt).await?;
+        let secret = line.unwrap_or_else(|| Zeroizing::new(String::new()));
+        match (secret.trim(), self.confidential) {
+            ("", true) => Err(Failure::new(Kind::Configure, "no client secret came")
+                .hint("give the secret on standard input, or use --public")),
+            ("", false) => Ok(None),
+            (secret, _) => Ok(Some(ClientSecret::new(secret))),
+        }
+    }
+}
+
+/// An app before its secret is sealed.
+struct Draft {
+    client_id: String,
+    secret: Option<ClientSecret>,
+    redirect_uri: String,
+    scope: Scopes,
+    base_url: Option<String>,
+    authorization_base_url: Option<String>,
+}
+
+async fn asked_client_id(context: &Context) -> Result<String> {
+    let missing = || {
+        Failure::new(Kind::Configure, "no client id was given")
+            .hint("add --client-id ID, the OAuth 2.0 Client ID of X's console")
+    };
+    if !context.terminal.can_ask() {
+        return Err(missing());
+    }
+    let line = context.terminal.line("OAuth 2.0 Client ID: ").await?;
+    line.map(|line| line.trim().to_owned()).filter(|id| !id.is_empty()).ok_or_else(missing)
+}
+
+/// Refuses what X would refuse, and tells what is odd.
+fn check(context: &Context, draft: &Draft) -> Result<()> {
+    let app = match &draft.secret {
+        Some(secret) => App::confidential(&draft.client_id, secret.clone()),
+        None => App::public(&draft.client_id),
+    };
+    let mut app = app.with_redirect_uri(&draft.redirect_uri).with_scopes(draft.scope.clone());
+    if let Some(url) = &draft.base_url {
+        app = app.with_base_url(url)?;
+    }
+    if let Some(url) = &draft.authorization_base_url {
+        app = app.with_authorization_base_url(url)?;
+    }
+    for finding in lint(&app) {
+        let message = clean(&finding.message);
+        if finding.severity == Severity::Error {
+            return Err(Failure::new(Kind::Configure, message).hint(finding.hint));
+        }
+        context.output.warn(&message, Some(finding.hint));
+    }
+    Ok(())
+}
+
+async fn stored(settings: &Settings<'_>, draft: Draft) -> Result<StoredApp> {
+    let sealed = match &draft.secret {
+        Some(secret) => Some(seal(settings, &draft.client_id, secret).await?),
+        None => None,
+    };
+    Ok(StoredApp {
+        client_id: draft.client_id,
+        client_secret: sealed,
+        redirect_uri: draft.redirect_uri.trim().to_owned(),
+        scope: draft.scope,
+        base_url: draft.base_url,
+        authorization_base_url: draft.authorization_base_url,
+    })
+}
+
+async fn seal(settings: &Settings<'_>, client_id: &str, secret: &ClientSecret) -> Result<Sealed> {
+    let vault = Vault::open(settings).await?;
+    Ok(vault.sealer.seal(Place::ClientSecret(client_id), secret.expose().as_bytes())?)
+}

@@ -1,0 +1,85 @@
+//! `xpkce app check`: whether X knows the app, with nobody's login touched.
+
+use clap::Args;
+use serde::Serialize;
+use xpkce::{Client, Probe, Severity, lint};
+
+use crate::commands::Context;
+use crate::config::Settings;
+use crate::failure::{Failure, Kind, Result};
+use crate::text::clean;
+use crate::vault::Vault;
+
+/// Ask X whether it knows the app: its client id, secret and type. Touches nobody's login.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The app: its name in `xpkce app list`, or its client id.
+    name: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "name")]
+    app: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    app: String,
+    client_id: String,
+    result: &'static str,
+    warnings: Vec<String>,
+}
+
+impl Check {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let chosen = settings.app(self.name.as_deref().or(self.app.as_deref()))?;
+        let app = make_app(&settings, &chosen).await?;
+        let output = &context.output;
+        let mut warnings = Vec::new();
+        for finding in lint(&app) {
+            let message = clean(&finding.message);
+            if finding.severity == Severity::Error {
+                return Err(Failure::new(Kind::Configure, message).hint(finding.hint));
+            }
+            output.warn(&message, Some(finding.hint));
+            warnings.push(message);
+        }
+        let (client, shown) = (Client::with_reqwest(app), chosen.shown().to_owned());
+        let probe = output.waiting("asking X", client.probe()).await?;
+        refuse(probe, &shown)?;
+        if output.is_json() {
+            let client_id = chosen.client_id;
+            return output.json(&Checked { app: shown, client_id, result: "good", warnings });
+        }
+        output.say(&format!("X knows the app {shown}: client id, secret and app type are right."));
+        output.say("Whether the redirect URI is registered shows when you sign in.");
+        Ok(())
+    }
+}
+
+/// A public app needs no key, and none is made for it.
+async fn make_app(
+    settings: &Settings<'_>,
+    chosen: &crate::config::ChosenApp,
+) -> Result<xpkce::App> {
+    if let Some(app) = chosen.unsealed_app()? {
+        return Ok(app);
+    }
+    chosen.app(&Vault::open(settings).await?.sealer)
+}
+
+fn refuse(probe: Probe, app: &str) -> Result<()> {
+    let (message, hint) = match probe {
+        Probe::Good => return Ok(()),
+        Probe::WrongClientId => (
+            "X does not know the client id".to_owned(),
+            "copy the OAuth 2.0 Client ID, not the API key, from X's console, and run: \
+             xpkce app add",
+        ),
+        _ => (
+            "X refuses the app's credentials: the secret is wrong, or the app is of the other type"
+                .to_owned(),
+            "copy the secret again (none for a Native App or Single Page App), and run: xpkce app \
+             add",
+        ),
+    };
+    Err(Failure::new(Kind::Configure, message).hint(format!("{hint} {app} --replace")))
+}

@@ -1,0 +1,39 @@
+//! `xpkce import`: takes over a token that another program has.
+
+use clap::Args;
+use std::io::IsTerminal as _;
+use xpkce::Token;
+
+use super::Context;
+use super::login::report;
+use crate::failure::Result;
+use crate::vault::Vault;
+
+/// Take over a token that another program saved: JSON as X's Python class keeps it, on standard
+/// input.
+///
+///   xpkce import < token.json
+///
+/// From then on only xpkce may refresh it: a refresh token works once.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Import {
+    /// The app that the token belongs to: its name in `xpkce app list`, or its client id.
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
+}
+
+impl Import {
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let chosen = settings.app(self.app.as_deref())?;
+        if std::io::stdin().is_terminal() {
+            context.output.say("Paste the token's JSON, then press Ctrl-D.");
+        }
+        let token = Token::from_json(&context.terminal.all().await?)?;
+        let vault = Vault::open(&settings).await?;
+        let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
+        let importing = context.output.waiting("asking X whose token it is", keeper.import(token));
+        report(context, &settings, &importing.await?, None)
+    }
+}

@@ -1,0 +1,57 @@
+//! A sign-in in two processes: one prints the URL, another takes the callback.
+
+use clap::Args;
+use xpkce::Clock as _;
+use xpkce::SystemClock;
+use xpkce::keeper::take_login;
+
+use super::paste::{Waiting, callback};
+use super::{Begin, report};
+use crate::commands::Context;
+use crate::failure::{Failure, Kind, Result, SIGN_IN};
+use crate::vault::Vault;
+
+/// Begin a sign-in and print {"url","state"}; it waits ten minutes for `login finish`.
+#[derive(Args, Debug)]
+pub(super) struct Start {
+    #[command(flatten)]
+    begin: Begin,
+}
+
+/// Finish the sign-in that a callback belongs to; its URL, or the URL's query, is read from standard
+/// input.
+#[derive(Args, Debug)]
+pub(super) struct Finish {
+    /// Fail with 3 if somebody else signs in than this user (a handle, or X's user id).
+    #[arg(long, value_name = "USER")]
+    expect: Option<String>,
+}
+
+impl Start {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let begun = self.begin.begin(context, &settings, None).await?;
+        context.output.json(&Waiting::of(&begun.login))?;
+        context.output.say("When X has called back: xpkce login finish < callback-url");
+        Ok(())
+    }
+}
+
+impl Finish {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let callback = callback(context).await?;
+        let Some(vault) = Vault::open_existing(&settings).await? else {
+            return Err(
+                Failure::new(Kind::SignIn, "no sign-in waits for a callback here").hint(SIGN_IN)
+            );
+        };
+        let now = SystemClock.now();
+        let login = take_login(vault.store.as_ref(), &vault.sealer, &callback, now).await?;
+        let approval = login.approve(&callback)?;
+        let chosen = settings.app_of(login.client_id())?;
+        let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
+        let finishing = context.output.waiting("waiting for X's answer", keeper.sign_in(approval));
+        report(context, &settings, &finishing.await?, self.expect.as_deref())
+    }
+}

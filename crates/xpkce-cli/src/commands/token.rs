@@ -1,0 +1,103 @@
+//! `xpkce token`: the command that scripts call all the time. A token that is fresh is read from
+//! the store and printed; no thread, no HTTP client and no keeper is started for it.
+
+use clap::Args;
+use serde::Serialize;
+use xpkce::keeper::fresh_token;
+use xpkce::store::Stored;
+use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
+
+use super::Context;
+use crate::choose::LoginFlags;
+use crate::config::Settings;
+use crate::failure::{Failure, Result};
+use crate::vault::Vault;
+use crate::view::{Who, names};
+
+/// Print a valid access token and nothing else, after refreshing it if it is due.
+///
+///   curl -H "Authorization: Bearer $(xpkce token)" https://api.x.com/2/users/me
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    login: LoginFlags,
+}
+
+#[derive(Serialize)]
+struct TokenView<'a> {
+    #[serde(flatten)]
+    who: Who,
+    access_token: &'a str,
+    token_type: &'a str,
+    expires_at: i64,
+    generation: u64,
+    scopes: Option<Vec<String>>,
+}
+
+impl Token {
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let Some(vault) = Vault::open_existing(&settings).await? else {
+            return Err(self.login.nobody(&settings));
+        };
+        let stored = self.login.choose(&settings, &vault).await?;
+        let now = SystemClock.now();
+        if let Some(token) = fresh_token(&vault.sealer, &stored.grant, now)? {
+            return print(context, &settings, &stored, &token, ends(&stored));
+        }
+        let (stored, token, ends) = refreshed(context, &settings, &vault, stored).await?;
+        print(context, &settings, &stored, &token, ends)
+    }
+}
+
+/// Has a keeper bring the login up to date, and reads it again.
+async fn refreshed(
+    context: &Context,
+    settings: &Settings<'_>,
+    vault: &Vault,
+    mut stored: Stored,
+) -> Result<(Stored, AccessToken, Timestamp)> {
+    let account = stored.grant.account.clone();
+    let chosen = settings.app_of(&account.app)?;
+    let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
+    let source = keeper.token_source(&account.user);
+    let asking = context.output.waiting("asking X for a new token", source.access_token());
+    let (token, generation, ends) = {
+        let guard = asking.await.map_err(|why| for_app(why, settings, &account.app))?;
+        (AccessToken::clone(&guard), guard.generation(), guard.expires_at())
+    };
+    stored.grant.generation = generation;
+    Ok((stored, token, ends))
+}
+
+/// Names the app in the hint where there are several.
+pub(super) fn for_app(why: xpkce::Error, settings: &Settings<'_>, client_id: &str) -> Failure {
+    let app = (settings.apps().len() > 1).then(|| settings.name_of(client_id));
+    Failure::from(why).for_app(app)
+}
+
+fn ends(stored: &Stored) -> Timestamp {
+    stored.grant.access.as_ref().map_or_else(Timestamp::default, |access| access.expires_at)
+}
+
+fn print(
+    context: &Context,
+    settings: &Settings<'_>,
+    stored: &Stored,
+    token: &AccessToken,
+    ends: Timestamp,
+) -> Result<()> {
+    if !context.output.is_json() {
+        return context.output.line(token.expose());
+    }
+    let grant = &stored.grant;
+    context.output.json(&TokenView {
+        who: Who::new(settings, &grant.account, grant.username.as_deref()),
+        access_token: token.expose(),
+        token_type: grant.access.as_ref().map_or("bearer", |access| &access.token_type),
+        expires_at: ends.as_secs(),
+        generation: grant.generation.0,
+        scopes: grant.scopes.as_ref().map(names),
+    })
+}

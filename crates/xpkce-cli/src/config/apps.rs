@@ -1,0 +1,211 @@
+//! The apps that are stored: `apps.toml` in the home folder, private, and replaced whole.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xpkce::Scopes;
+use xpkce::seal::Sealed;
+
+use crate::failure::{Failure, Kind, Result, io as failed};
+
+/// The version of the file that this program reads and writes.
+const VERSION: u32 = 1;
+
+const HEADER: &str = "\
+# The apps that xpkce knows. Change it with: xpkce app add, xpkce app remove.
+# A client secret is sealed with the key file; nothing else here is secret.
+
+";
+
+/// An app as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredApp {
+    pub(crate) client_id: String,
+    /// The sealed secret of a confidential app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<Sealed>,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: Scopes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) base_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authorization_base_url: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    version: u32,
+    #[serde(default)]
+    apps: BTreeMap<String, StoredApp>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// The stored apps, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Apps(BTreeMap<String, StoredApp>);
+
+impl Apps {
+    /// Reads the apps of a home folder; none where there is no file.
+    pub(crate) fn load(home: &Path) -> Result<Self> {
+        let path = file(home);
+        match fs::read_to_string(&path) {
+            Ok(text) => parse(&text, &path),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(why) => Err(Failure::new(Kind::Store, format!("cannot read {}", path.display()))
+                .why(why)
+                .hint(format!("chmod u+rw {}", path.display()))),
+        }
+    }
+
+    /// Changes the apps of a home folder, one process at a time. The file is replaced whole or not
+    /// at all.
+    pub(crate) fn change<T>(home: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let path = file(home);
+        let cannot = || failed(Kind::Store, format!("cannot write {}", path.display()));
+        DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(cannot())?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(home.join("apps.lock"))
+            .map_err(cannot())?;
+        lock.lock().map_err(cannot())?;
+        let mut apps = Self::load(home)?;
+        let outcome = change(&mut apps)?;
+        apps.save(home, &path)?;
+        Ok(outcome)
+    }
+
+    fn save(&self, home: &Path, path: &Path) -> Result<()> {
+        let written = Written { version: VERSION, apps: self.0.clone() };
+        let text = toml::to_string(&written)
+            .map_err(|why| Failure::new(Kind::Protocol, "cannot write the apps").why(why))?;
+        replace(home, path, format!("{HEADER}{text}").as_bytes())
+            .map_err(failed(Kind::Store, format!("cannot write {}", path.display())))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&StoredApp> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn insert(&mut self, name: &str, app: StoredApp) {
+        self.0.insert(name.to_owned(), app);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<StoredApp> {
+        self.0.remove(name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &StoredApp)> {
+        self.0.iter().map(|(name, app)| (name.as_str(), app))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the first app with a client id, by name.
+    pub(crate) fn with_client_id(&self, client_id: &str) -> Option<(&str, &StoredApp)> {
+        self.iter().find(|(_, app)| app.client_id == client_id)
+    }
+
+    /// Returns the names, for a message.
+    pub(crate) fn names(&self) -> String {
+        self.iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn file(home: &Path) -> PathBuf {
+    home.join("apps.toml")
+}
+
+/// The version first: a newer file may have fields that this program does not know.
+fn parse(text: &str, path: &Path) -> Result<Apps> {
+    let damaged = |why: toml::de::Error| {
+        Failure::new(
+            Kind::Store,
+            format!("{} cannot be read; it was left as it is", path.display()),
+        )
+        .why(why.message())
+        .hint("mend the file, or move it away and add the apps again")
+    };
+    let Versioned { version } = toml::from_str(text).map_err(damaged)?;
+    if version != VERSION {
+        let message = format!(
+            "{} has version {version}; this program knows version {VERSION}",
+            path.display()
+        );
+        return Err(Failure::new(Kind::Store, message).hint("install the newer xpkce"));
+    }
+    toml::from_str::<Written>(text).map(|written| Apps(written.apps)).map_err(damaged)
+}
+
+/// Writes a draft, makes it durable, and gives it the name: readers see the old file or the new.
+fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut draft = tempfile::Builder::new().prefix("apps.toml.").tempfile_in(folder)?;
+    draft.write_all(content)?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|why| why.error)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn app() -> StoredApp {
+        StoredApp {
+            client_id: "id".into(),
+            client_secret: None,
+            redirect_uri: "http://127.0.0.1:8080/callback".into(),
+            scope: Scopes::parse("tweet.read"),
+            base_url: None,
+            authorization_base_url: None,
+        }
+    }
+
+    #[test]
+    fn what_was_added_is_read_back_from_a_private_file() {
+        let home = tempfile::tempdir().unwrap();
+        Apps::change(home.path(), |apps| Ok(apps.insert("a.b c", app()))).unwrap();
+        let apps = Apps::load(home.path()).unwrap();
+        assert_eq!(apps.get("a.b c").unwrap().client_id, "id");
+        let mode = fs::metadata(file(home.path())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(file(home.path()), "version = 2\nnew = true\n").unwrap();
+        let refused = Apps::change(home.path(), |apps| Ok(apps.insert("x", app()))).unwrap_err();
+        assert_eq!(refused.kind, Kind::Store);
+        assert_eq!(fs::read_to_string(file(home.path())).unwrap(), "version = 2\nnew = true\n");
+    }
+
+    #[test]
+    fn a_failed_change_writes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let failed = Apps::change(home.path(), |apps| {
+            apps.insert("x", app());
+            Err::<(), _>(Failure::new(Kind::Usage, "no"))
+        });
+        assert!(failed.is_err() && !file(home.path()).exists());
+    }
+}

@@ -1,0 +1,219 @@
+//! What ends a command, and the one table of what each kind exits with and advises.
+
+use std::error::Error as _;
+
+use xpkce::{ErrorKind, Reason};
+
+use crate::text::{clean, span};
+
+/// The result of every fallible call of the command.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// What a failure is to a script: the exit code and the name follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Whoever reads our output has gone. Not a failure.
+    Closed,
+    /// X, or this program, broke a contract.
+    Protocol,
+    /// The command line is wrong.
+    Usage,
+    /// A setting or the app's registration is wrong.
+    Configure,
+    /// A person must approve.
+    SignIn,
+    /// A refresh token may be spent.
+    InDoubt,
+    /// The same command may work in a while.
+    Retry,
+    /// The store failed.
+    Store,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+}
+
+impl Kind {
+    /// The table: the exit code, and the name in JSON.
+    const fn row(self) -> (u8, &'static str) {
+        match self {
+            Self::Closed => (0, "closed"),
+            Self::Protocol => (1, "protocol"),
+            Self::Usage => (2, "usage"),
+            Self::Configure => (2, "configure"),
+            Self::SignIn => (3, "sign_in"),
+            Self::InDoubt => (4, "in_doubt"),
+            Self::Retry => (5, "retry"),
+            Self::Store => (6, "store"),
+            Self::Interrupted => (130, "interrupted"),
+        }
+    }
+
+    /// Returns what the process exits with.
+    pub(crate) const fn exit_code(self) -> u8 {
+        self.row().0
+    }
+
+    /// Returns the kind's name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        self.row().1
+    }
+}
+
+/// What happened, why, and the one thing to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) why: Option<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes one that says what happened, in a sentence without a final dot.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), why: None, hint: None }
+    }
+
+    /// Adds the one command or setting that mends it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds why it happened.
+    #[must_use]
+    pub(crate) fn why(mut self, why: impl ToString) -> Self {
+        self.why = Some(clean(&why.to_string()));
+        self
+    }
+
+    /// Names the app in a hint to sign in, for who has several.
+    #[must_use]
+    pub(crate) fn for_app(mut self, app: Option<&str>) -> Self {
+        if let (Some(SIGN_IN), Some(app)) = (self.hint.as_deref(), app) {
+            self.hint = Some(format!("{SIGN_IN} --app {app}"));
+        }
+        self
+    }
+
+    /// The end that Ctrl-C and SIGTERM bring.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted")
+    }
+}
+
+/// The hint that most sign-in failures have.
+pub(crate) const SIGN_IN: &str = "xpkce login";
+
+impl From<xpkce::Error> for Failure {
+    fn from(error: xpkce::Error) -> Self {
+        let mut message = clean(&error.to_string());
+        if let Some(status) = error.status() {
+            message.push_str(&format!(" (HTTP {status})"));
+        }
+        let hint = match (advice(error.reason()), error.retry_after()) {
+            (_, Some(wait)) => Some(format!("wait {}, then run it again", span(wait))),
+            (Some(advice), None) => Some(advice.to_owned()),
+            (None, None) => error.hint().map(clean),
+        };
+        Self { kind: kind(error.kind()), message, why: why(&error), hint }
+    }
+}
+
+fn kind(kind: ErrorKind) -> Kind {
+    match kind {
+        ErrorKind::Configure => Kind::Configure,
+        ErrorKind::InDoubt => Kind::InDoubt,
+        ErrorKind::SignIn => Kind::SignIn,
+        ErrorKind::Retry => Kind::Retry,
+        ErrorKind::Store => Kind::Store,
+        _ => Kind::Protocol,
+    }
+}
+
+/// What to type or set, by what happened; none where the library itself knows better.
+fn advice(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::WrongClientId | Reason::WrongSecretOrAppType => "xpkce app check",
+        Reason::PortBusy => "xpkce login --headless",
+        Reason::Denied
+        | Reason::StateMismatch
+        | Reason::IssuerMismatch
+        | Reason::CodeRejected
+        | Reason::VerifierMismatch
+        | Reason::NotSignedIn
+        | Reason::LoginExpired
+        | Reason::NoRefreshToken
+        | Reason::TokenRejected
+        | Reason::SignedOut => SIGN_IN,
+        Reason::NotSent => "check the network and the base URL, then run it again",
+        Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment",
+        Reason::OutcomeUnknown => "xpkce status",
+        Reason::StoreDamaged => {
+            "restore the store from a backup, or move it away and run: xpkce login"
+        }
+        Reason::UnexpectedAnswer | Reason::Internal => {
+            "run it again with XPKCE_LOG=debug, and report what it says"
+        }
+        _ => return None,
+    })
+}
+
+/// The chain of causes, without repeats, and X's own name for the request.
+fn why(error: &xpkce::Error) -> Option<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = clean(&cause.to_string());
+        let is_told = |told: &String| told.contains(&text);
+        if !causes.iter().any(is_told) && !error.to_string().contains(&text) {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    causes.extend(error.transaction_id().map(|id| format!("X's transaction id is {id}")));
+    (!causes.is_empty()).then(|| causes.join(": "))
+}
+
+/// Adds what was being done to an error of the system.
+pub(crate) fn io(kind: Kind, doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
+    let doing = doing.into();
+    move |why| Failure::new(kind, doing).why(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_library_has_its_documented_exit_code() {
+        for (reason, code) in [
+            (Reason::Internal, 1),
+            (Reason::InvalidSetting, 2),
+            (Reason::Denied, 3),
+            (Reason::OutcomeUnknown, 4),
+            (Reason::NotSent, 5),
+            (Reason::StoreNewer, 6),
+        ] {
+            let failure = Failure::from(xpkce::Error::new(reason, "it"));
+            assert_eq!(failure.kind.exit_code(), code, "{reason:?}");
+        }
+        assert_eq!(Kind::Interrupted.exit_code(), 130);
+    }
+
+    #[test]
+    fn a_wait_that_x_asked_for_is_the_hint() {
+        let error = xpkce::Error::new(Reason::RateLimited, "X asks to wait");
+        let failure = Failure::from(error.with_retry_after(Duration::from_secs(90)));
+        assert_eq!(failure.hint.as_deref(), Some("wait 1 min 30 s, then run it again"));
+    }
+
+    #[test]
+    fn control_characters_in_a_message_are_dropped() {
+        let error = xpkce::Error::new(Reason::Refused, "a\u{1b}[31mb");
+        assert_eq!(Failure::from(error).message, "a[31mb");
+    }
+}

@@ -1,0 +1,52 @@
+//! The library's events on standard error.
+
+use std::io::IsTerminal as _;
+
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::failure::{Failure, Kind, Result};
+
+/// Logs what the setting asks for, or else as much as `-v` was given, or else warnings.
+pub(crate) fn start(setting: Option<&str>, verbose: u8) -> Result<()> {
+    let wanted = match (setting, verbose) {
+        (_, 2..) => of_xpkce(Level::TRACE),
+        (_, 1) => of_xpkce(Level::DEBUG),
+        (Some(setting), 0) => parse(setting)?,
+        (None, 0) => quiet(),
+    };
+    let is_quiet = setting.is_none() && verbose == 0;
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(!is_quiet);
+    // Its warnings about a machine without certificates come with every HTTPS request.
+    let filter = wanted.with_target("rustls_platform_verifier", LevelFilter::OFF);
+    let registry = tracing_subscriber::registry().with(filter);
+    if is_quiet {
+        registry.with(layer.without_time()).init()
+    } else {
+        registry.with(layer).init()
+    }
+    Ok(())
+}
+
+fn of_xpkce(level: Level) -> Targets {
+    Targets::new().with_default(Level::WARN).with_target("xpkce", level)
+}
+
+/// What a command tells by itself is not logged as well.
+fn quiet() -> Targets {
+    Targets::new().with_default(Level::WARN).with_target("xpkce::keeper::sign_in", LevelFilter::OFF)
+}
+
+fn parse(setting: &str) -> Result<Targets> {
+    setting.parse().map_err(|why| {
+        Failure::new(Kind::Configure, "XPKCE_LOG cannot be read")
+            .why(why)
+            .hint("export XPKCE_LOG=debug")
+    })
+}

@@ -1,0 +1,151 @@
+//! Where words go: data to stdout, talk to stderr, and colour only where somebody sees it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::failure::{Failure, Kind, Result};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Green.on_default().bold();
+
+/// What the command says, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    is_json: bool,
+    /// Whether somebody looks at stderr.
+    is_watched: bool,
+}
+
+impl Output {
+    pub(crate) fn new(is_json: bool) -> Self {
+        Self { is_json, is_watched: io::IsTerminal::is_terminal(&io::stderr()) }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Writes data to stdout, as it is.
+    pub(crate) fn data(&self, data: &[u8]) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(data).and_then(|()| stdout.flush()).map_err(unwritten)
+    }
+
+    /// Writes a line of data to stdout.
+    pub(crate) fn line(&self, line: &str) -> Result<()> {
+        self.data(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes one JSON object to stdout, on one line.
+    pub(crate) fn json(&self, object: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_string(object)
+            .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(why))?;
+        self.line(&line)
+    }
+
+    /// Writes a table to stdout.
+    pub(crate) fn table(&self, table: &Table) -> Result<()> {
+        let lines: Vec<_> = table.lines().map(|line| line.trim().to_owned()).collect();
+        self.line(&lines.join("\n"))
+    }
+
+    /// Says something to the person at the terminal. Nobody there is no failure.
+    pub(crate) fn say(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
+    /// Says what is odd, and what to do about it.
+    pub(crate) fn warn(&self, text: &str, hint: Option<&str>) {
+        self.say(&format!("{WARNING}warning:{WARNING:#} {text}"));
+        self.advise(hint);
+    }
+
+    /// Tells how it ended, and returns what the process exits with.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        match failure.kind {
+            Kind::Closed => {}
+            _ if self.is_json => {
+                // A reader that has gone cannot be told.
+                let _ = self.json(&Told { error: Wrong::of(failure) });
+            }
+            _ => self.complain(failure),
+        }
+        ExitCode::from(failure.kind.exit_code())
+    }
+
+    fn complain(&self, failure: &Failure) {
+        self.say(&format!("{ERROR}error:{ERROR:#} {}", failure.message));
+        if let Some(why) = &failure.why {
+            self.say(&format!("  why:  {why}"));
+        }
+        self.advise(failure.hint.as_deref());
+    }
+
+    fn advise(&self, hint: Option<&str>) {
+        if let Some(hint) = hint {
+            self.say(&format!("  {HINT}hint:{HINT:#} {hint}"));
+        }
+    }
+
+    /// Waits, and after a while tells who watches for what.
+    pub(crate) async fn waiting<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        const PATIENCE: Duration = Duration::from_millis(1500);
+        let mut work = std::pin::pin!(work);
+        if !self.is_watched {
+            return work.await;
+        }
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(PATIENCE) => self.say(&format!("{what} …")),
+        }
+        work.await
+    }
+}
+
+/// Makes a table without lines, readable by people and by `awk`.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header);
+    table
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    error: Wrong<'a>,
+}
+
+#[derive(Serialize)]
+struct Wrong<'a> {
+    kind: &'static str,
+    message: &'a str,
+    why: Option<&'a str>,
+    hint: Option<&'a str>,
+}
+
+impl<'a> Wrong<'a> {
+    fn of(failure: &'a Failure) -> Self {
+        Self {
+            kind: failure.kind.name(),
+            message: &failure.message,
+            why: failure.why.as_deref(),
+            hint: failure.hint.as_deref(),
+        }
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn unwritten(why: io::Error) -> Failure {
+    match why.kind() {
+        io::ErrorKind::BrokenPipe => Failure::new(Kind::Closed, "nobody reads any more"),
+        _ => Failure::new(Kind::Protocol, "cannot write to standard output")
+            .why(why)
+            .hint("see where the output goes: is the disk full?"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Questions to a person, and lines from whoever is at the other end of standard input.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use crate::failure::{Kind, Result, io as failed};
+
+/// More than any callback, secret or token record has.
+const MAX_INPUT: u64 = 1024 * 1024;
+
+/// Standard input, and whether a person is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    can_ask: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        Self { can_ask: io::stdin().is_terminal() && io::stderr().is_terminal() }
+    }
+
+    /// Returns whether there is a person to ask.
+    pub(crate) fn can_ask(self) -> bool {
+        self.can_ask
+    }
+
+    /// Reads a line of standard input, after a prompt if a person is there. None when it has ended.
+    pub(crate) async fn line(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
+        self.prompt(prompt);
+        read(|text| io::stdin().lock().take(MAX_INPUT).read_line(text)).await
+    }
+
+    /// Reads a line that is not shown while it is typed.
+    pub(crate) async fn secret(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
+        let hidden = self.can_ask.then(Hidden::new).flatten();
+        let line = self.line(prompt).await;
+        if hidden.is_some() {
+            let _ = writeln!(io::stderr());
+        }
+        line
+    }
+
+    /// Reads standard input to its end.
+    pub(crate) async fn all(self) -> Result<Zeroizing<String>> {
+        let all = read(|text| io::stdin().lock().take(MAX_INPUT).read_to_string(text)).await?;
+        Ok(all.unwrap_or_default())
+    }
+
+    /// Asks a question of yes or no. Only where [`can_ask`](Self::can_ask).
+    pub(crate) async fn confirm(self, question: &str, default: bool) -> Result<bool> {
+        let choices = if default { "[Y/n]" } else { "[y/N]" };
+        loop {
+            let answer = self.line(&format!("{question} {choices} ")).await?;
+            match answer.as_deref().map(|line| line.trim().to_ascii_lowercase()).as_deref() {
+                None => return Ok(false),
+                Some("") => return Ok(default),
+                Some("y" | "yes") => return Ok(true),
+                Some("n" | "no") => return Ok(false),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn prompt(self, prompt: &str) {
+        if self.can_ask {
+            let mut stderr = io::stderr().lock();
+            let _ = stderr.write_all(prompt.as_bytes()).and_then(|()| stderr.flush());
+        }
+    }
+}
+
+/// Reads on a thread of its own: the caller may be interrupted, and nothing waits for the thread
+/// at the end of the process.
+async fn read(
+    read: impl FnOnce(&mut String) -> io::Result<usize> + Send + 'static,
+) -> Result<Option<Zeroizing<String>>> {
+    let (answer, answered) = oneshot::channel();
+    let reading = move || {
+        let mut text = Zeroizing::new(String::with_capacity(4096));
+        let outcome = read(&mut text).map(|bytes| (bytes > 0).then_some(text));
+        drop(answer.send(outcome));
+    };
+    let failure = || failed(Kind::Configure, "cannot read standard input");
+    std::thread::Builder::new().name("xpkce-stdin".into()).spawn(reading).map_err(failure())?;
+    match answered.await {
+        Ok(outcome) => outcome.map_err(failure()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn new() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}

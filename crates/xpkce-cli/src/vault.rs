@@ -1,0 +1,70 @@
+//! The store and its key, opened together, and the keepers that work on them.
+
+use std::sync::Arc;
+
+use xpkce::grant::Account;
+use xpkce::seal::{Sealer, unlock};
+use xpkce::store::{SqliteStore, Store, Stored};
+use xpkce::{App, Client, Keeper};
+
+use crate::config::{Settings, StoreAt};
+use crate::failure::{Failure, Kind, Result};
+
+/// An open store.
+pub(crate) struct Vault {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sealer: Arc<Sealer>,
+}
+
+impl Vault {
+    /// Opens the store; makes it where there is none.
+    pub(crate) async fn open(settings: &Settings<'_>) -> Result<Self> {
+        let store = open_store(settings.store()?).await?;
+        let sealer = unlock(store.as_ref(), &settings.key_source()).await?;
+        Ok(Self { store, sealer: Arc::new(sealer) })
+    }
+
+    /// Opens the store if there is one. Makes nothing.
+    pub(crate) async fn open_existing(settings: &Settings<'_>) -> Result<Option<Self>> {
+        match settings.store()? {
+            StoreAt::File(path) if !path.try_exists().unwrap_or(true) => Ok(None),
+            _ => Self::open(settings).await.map(Some),
+        }
+    }
+
+    /// Makes a keeper of an app.
+    pub(crate) fn keeper(&self, app: App) -> Result<Keeper> {
+        let client = Client::with_reqwest(app);
+        Ok(Keeper::new(client, Arc::clone(&self.store), Arc::clone(&self.sealer), None)?)
+    }
+
+    /// Reads the logins of one app, or of all, in the order of their accounts.
+    pub(crate) async fn logins(&self, client_id: Option<&str>) -> Result<Vec<Stored>> {
+        const PAGE: usize = 500;
+        let mut after = client_id.map(|id| Account::new(id, ""));
+        let mut found: Vec<Stored> = Vec::new();
+        loop {
+            let mut page = self.store.list(after.as_ref(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            after = page.last().map(|stored| stored.grant.account.clone());
+            let before = page.len();
+            page.retain(|stored| client_id.is_none_or(|id| stored.grant.account.app == id));
+            let has_ended = is_last || page.len() < before;
+            found.append(&mut page);
+            if has_ended {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// The one place that knows which kinds of store this build has.
+async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
+    match at {
+        StoreAt::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        StoreAt::Postgres => {
+            Err(Failure::new(Kind::Configure, "this build of xpkce cannot use PostgreSQL")
+                .hint("set XPKCE_STORE to a path, or unset it"))
+        }
+    }
+}

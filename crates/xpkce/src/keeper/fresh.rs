@@ -1,0 +1,21 @@
+//! A token straight from its record: for programs that live for a moment and ask for one token.
+
+use super::{pair, source::window};
+use crate::grant::Grant;
+use crate::seal::Sealer;
+use crate::{AccessToken, Result, Timestamp};
+
+/// Opens a record's access token if it needs no refresh at `now`: what a keeper that just read the
+/// record would hand out without asking X. None leaves it to a keeper.
+///
+/// # Errors
+/// [`Reason::Key`](crate::Reason::Key) when the key is not the one that sealed it.
+pub fn fresh_token(sealer: &Sealer, grant: &Grant, now: Timestamp) -> Result<Option<AccessToken>> {
+    let early = |access: &&crate::grant::Access| {
+        now < access.expires_at - window(access.expires_at.since(access.issued_at))
+    };
+    if !grant.serves(now) || grant.access.as_ref().filter(early).is_none() {
+        return Ok(None);
+    }
+    pair::open_access(sealer, grant)
+}
