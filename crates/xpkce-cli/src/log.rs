@@ -1,6 +1,4 @@
-//! The library's events on standard error.
-
-use std::io::IsTerminal as _;
+//! The library's events on standard error, without colour.
 
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -21,7 +19,7 @@ pub(crate) fn start(setting: Option<&str>, verbose: u8) -> Result<()> {
     let is_quiet = setting.is_none() && verbose == 0;
     let layer = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(false)
         .with_target(!is_quiet);
     // Its warnings about a machine without certificates come with every HTTPS request.
     let filter = wanted.with_target("rustls_platform_verifier", LevelFilter::OFF);
