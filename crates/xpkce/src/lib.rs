@@ -48,7 +48,8 @@ pub mod blocking;
 #[cfg(feature = "loopback")]
 pub mod loopback;
 
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg_attr(not(feature = "blocking"), allow(dead_code, reason = "not every face waits"))]
 mod worker;
 
 #[cfg(feature = "keeper")]

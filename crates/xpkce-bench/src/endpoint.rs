@@ -1,0 +1,119 @@
+//! A stand-in for the token endpoint that does as little as can be done, in a process of its own,
+//! so that it is neither the bottleneck nor part of the client's processor time.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::answer::{TOKEN_ANSWER, USER_ANSWER};
+
+/// A running stand-in. Ends when dropped.
+pub struct Endpoint {
+    process: Child,
+    /// Keeps connections alive.
+    pub kept: String,
+    /// Closes the connection after every answer.
+    pub fresh: String,
+}
+
+impl Endpoint {
+    /// Starts this same program again as the server.
+    pub fn start() -> Self {
+        let this = std::env::current_exe().expect("a program knows where it is");
+        let mut process = Command::new(this)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started");
+        let out = process.stdout.take().expect("its output was asked for");
+        let mut lines = BufReader::new(out).lines();
+        let mut base_url = || {
+            let port = lines.next().and_then(Result::ok).expect("the server tells its ports");
+            format!("http://127.0.0.1:{port}")
+        };
+        Self { kept: base_url(), fresh: base_url(), process }
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Serves until standard input ends, on two ports that are printed: one keeps connections alive,
+/// the other closes them.
+pub fn serve() {
+    crate::cost::stay_on(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for is_kept in [true, false] {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            println!("{}", listener.local_addr().unwrap().port());
+            tokio::spawn(accept(listener, is_kept));
+        }
+        let (ended, end) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            let _ = ended.send(());
+        });
+        let _ = end.await;
+    });
+}
+
+async fn accept(listener: TcpListener, is_kept: bool) {
+    let token = response(TOKEN_ANSWER, is_kept);
+    let user = response(USER_ANSWER, is_kept);
+    let (token, user): (&'static [u8], &'static [u8]) = (token.leak(), user.leak());
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(converse(stream, token, user, is_kept));
+    }
+}
+
+fn response(body: &str, is_kept: bool) -> Vec<u8> {
+    let connection = if is_kept { "keep-alive" } else { "close" };
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json;charset=utf-8\r\n\
+         connection: {connection}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], is_kept: bool) {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut filled = 0;
+    loop {
+        match stream.read(&mut buffer[filled..]).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => filled += read,
+        }
+        let Some(length) = request_length(&buffer[..filled]) else { continue };
+        if filled < length {
+            continue;
+        }
+        let answer = if buffer.starts_with(b"POST") { token } else { user };
+        filled = 0;
+        if stream.write_all(answer).await.is_err() || !is_kept {
+            return;
+        }
+    }
+}
+
+/// Returns the length of the request at the start of `bytes`, once its head is whole.
+fn request_length(bytes: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"content-length:";
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let line = bytes[..head]
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME));
+    let body = line
+        .and_then(|line| std::str::from_utf8(&line[NAME.len()..]).ok())
+        .map_or(0, |length| length.trim().parse().unwrap_or(0));
+    Some(head + body)
+}

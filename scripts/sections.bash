@@ -1,0 +1,109 @@
+# The sections of ./test: one function each. Sourced by ./test.
+
+SECTIONS=(install format lint core docs deny tests examples readme release demo interop bench)
+
+declare -A ABOUT=(
+    [install]="what the tests need, from the system's packages, PyPI, npm and crates.io"
+    [format]="rustfmt"
+    [lint]="clippy on every target with every feature, warnings refused"
+    [core]="the library without its features: no tokio, no reqwest"
+    [docs]="rustdoc without a warning"
+    [deny]="licences, bans and sources of every dependency"
+    [tests]="every test of the workspace, and the snippets in the docs"
+    [examples]="every example, run"
+    [readme]="the README's snippets, run as written"
+    [release]="the command as it ships, under 12 MiB"
+    [demo]="the whole life of a login, with nothing configured"
+    [interop]="sign-in against authorization servers nobody here wrote"
+    [bench]="the benchmarks, in their short form"
+)
+
+MAX_BINARY=$((12 * 1024 * 1024))
+
+is_section() {
+    [ -n "${ABOUT[$1]:-}" ]
+}
+
+list_sections() {
+    local name
+    for name in "${SECTIONS[@]}"; do
+        printf '%-9s %s\n' "$name" "${ABOUT[$name]}"
+    done
+}
+
+section_install() {
+    install_everything
+}
+
+section_format() {
+    cargo fmt --all --check
+}
+
+section_lint() {
+    cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+}
+
+section_core() {
+    cargo clippy --locked -p xpkce --no-default-features -- -D warnings
+    local forbidden
+    forbidden=$(cargo tree --locked -p xpkce --no-default-features -e normal --prefix none |
+        grep -E '^(tokio|reqwest|hyper|rusqlite) ' || true)
+    [ -z "$forbidden" ] || die "the core alone pulls in: $forbidden"
+}
+
+section_docs() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features \
+        --document-private-items
+}
+
+section_deny() {
+    cargo deny --log-level warn check licenses bans sources
+}
+
+section_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --workspace --all-features --no-fail-fast \
+            --status-level slow --final-status-level fail
+        cargo test --locked --workspace --all-features --doc --quiet
+    else
+        cargo test --locked --workspace --all-features --no-fail-fast
+    fi
+}
+
+# An example that needs a person or a network cannot run here, so there is none.
+section_examples() {
+    local file name package
+    for file in crates/*/examples/*.rs; do
+        [ -e "$file" ] || die "there are no examples"
+        package=$(basename "$(dirname "$(dirname "$file")")")
+        name=$(basename "$file" .rs)
+        echo "-- $package: $name"
+        cargo run --quiet --locked -p "$package" --all-features --example "$name" </dev/null
+    done
+}
+
+section_readme() {
+    python3 scripts/readme.py README.md
+}
+
+section_release() {
+    cargo build --release --locked -p xpkce-cli
+    local size
+    size=$(stat -c %s target/release/xpkce)
+    echo "target/release/xpkce: $size bytes, at most $MAX_BINARY"
+    [ "$size" -le "$MAX_BINARY" ] || die "the release binary is too large"
+}
+
+section_demo() {
+    cargo run --release --locked -- demo </dev/null
+}
+
+section_interop() {
+    cargo build --release --locked -p xpkce-cli
+    "$TOOLS/venv/bin/python" interop/run.py --xpkce target/release/xpkce \
+        --node-home "$TOOLS/oidc-provider"
+}
+
+section_bench() {
+    ./bench --short
+}
