@@ -14,7 +14,15 @@ fn an_app_is_listed_with_its_type_and_without_its_secret() {
     assert_eq!(list.json()["apps"][1]["type"], "public");
     assert_eq!(
         list.json()["apps"][1].as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["authorization_base_url", "base_url", "client_id", "name", "redirect_uri", "scopes", "type"],
+        [
+            "authorization_base_url",
+            "base_url",
+            "client_id",
+            "name",
+            "redirect_uri",
+            "scopes",
+            "type"
+        ],
     );
     assert!(!list.stdout.contains("secret"));
     assert!(world.run(&["app", "list"]).succeeded().stdout.contains("confidential"));
@@ -23,9 +31,8 @@ fn an_app_is_listed_with_its_type_and_without_its_secret() {
 #[test]
 fn the_apps_file_is_private_and_so_is_its_folder() {
     let world = World::with_app();
-    let mode = |path: std::path::PathBuf| {
-        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-    };
+    let mode =
+        |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(world.home().join("apps.toml")), 0o600);
     assert_eq!(mode(world.home()), 0o700);
 }
@@ -77,7 +84,8 @@ fn an_app_with_logins_is_removed_only_with_yes() {
 
 #[test]
 fn special_characters_in_ids_and_secrets_pass_through() {
-    let app = xpkce_emulator::AppSeed::confidential("Odd").client_id("a+b/c=d~&:é%25".replace('é', "e"));
+    let app =
+        xpkce_emulator::AppSeed::confidential("Odd").client_id("a+b/c=d~&:é%25".replace('é', "e"));
     let app = app.client_secret("s%:+/=&~ecret").redirect_uri("http://127.0.0.1:8080/callback");
     let x = xpkce_emulator::Emulator::builder().app(app.clone()).start_blocking().unwrap();
     let mut world = World::new();

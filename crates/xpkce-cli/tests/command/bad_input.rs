@@ -35,7 +35,9 @@ fn a_damaged_apps_file_is_refused_and_left_alone() {
     let world = World::signed_in();
     let file = world.home().join("apps.toml");
     fs::write(&file, "version = 1\n[apps.lantern\n").unwrap();
-    for arguments in [&["token"][..], &["app", "list"], &["app", "add", "x", "--public", "--client-id", "y"]] {
+    for arguments in
+        [&["token"][..], &["app", "list"], &["app", "add", "x", "--public", "--client-id", "y"]]
+    {
         let refused = world.run(arguments).exited(6);
         assert!(refused.stderr.contains("left as it is"), "{}", refused.stderr);
     }
@@ -48,7 +50,11 @@ fn a_disk_that_takes_no_more_is_found_before_anything_is_spent() {
     let before = world.x.token_requests();
     let full = "trap '' XFSZ; ulimit -f 8; exec $XPKCE";
     let refused = world.shell(&format!("{full} refresh")).exited(6);
-    assert!(refused.stderr.contains("hint:") || refused.stderr.contains("why:"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("hint:") || refused.stderr.contains("why:"),
+        "{}",
+        refused.stderr
+    );
     world.shell(&format!("{full} login start")).exited(6);
     assert_eq!(world.x.token_requests(), before);
     world.run(&["token"]).succeeded();
@@ -69,7 +75,8 @@ fn others_who_can_read_the_key_or_the_store_are_told_of() {
     let world = World::signed_in();
     for (file, code) in [("key", 2), ("xpkce.db", 6)] {
         let path = world.home().join(file);
-        let chmod = |mode: &str| world.shell(&format!("chmod {mode} {}", path.display())).succeeded();
+        let chmod =
+            |mode: &str| world.shell(&format!("chmod {mode} {}", path.display())).succeeded();
         chmod("644");
         let refused = world.run(&["token"]).exited(code);
         assert!(refused.stderr.contains(&format!("hint: chmod 600 {}", path.display())));
@@ -81,10 +88,20 @@ fn others_who_can_read_the_key_or_the_store_are_told_of() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let world = World::signed_in();
-    for line in ["status | true", "status --json | head -c 1", "--help | true", "token | true",
-        "completions bash | head -1", "app list | true"] {
+    for line in [
+        "status | true",
+        "status --json | head -c 1",
+        "--help | true",
+        "token | true",
+        "completions bash | head -1",
+        "app list | true",
+    ] {
         let done = world.shell(&format!("set -e; $XPKCE {line}")).succeeded();
-        assert!(!done.stderr.contains("panic") && !done.stderr.contains("error"), "{}", done.stderr);
+        assert!(
+            !done.stderr.contains("panic") && !done.stderr.contains("error"),
+            "{}",
+            done.stderr
+        );
     }
     let mut child = world.command(PROGRAM);
     let mut child = child.args(["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -170,6 +187,7 @@ fn a_request_whose_body_is_piped_sends_it() {
     let body = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{body}");
     assert!(body.contains("Hello"), "{body}");
-    let flag = world.run(&["request", "POST", "/2/tweets", "-d", "{\"text\":\"Again\"}"]).succeeded();
+    let flag =
+        world.run(&["request", "POST", "/2/tweets", "-d", "{\"text\":\"Again\"}"]).succeeded();
     assert!(flag.stdout.contains("Again"));
 }

@@ -92,7 +92,11 @@ fn a_busy_port_is_named_before_anything_is_opened() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://127.0.0.1:{}/callback", taken.local_addr().unwrap().port());
     let done = world.run(&["login", "--no-browser", "--redirect-uri", &uri]).exited(2);
-    assert!(done.stderr.contains(&taken.local_addr().unwrap().port().to_string()), "{}", done.stderr);
+    assert!(
+        done.stderr.contains(&taken.local_addr().unwrap().port().to_string()),
+        "{}",
+        done.stderr
+    );
     assert!(done.stderr.contains("xpkce login --headless --app lantern"), "{}", done.stderr);
     assert_eq!(done.stdout, "");
 }

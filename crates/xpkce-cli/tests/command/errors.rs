@@ -138,8 +138,11 @@ fn the_request_is_wrong() {
     shows!("request_elsewhere", &world, world.run(&["request", "GET", "https://example.com/"]));
     shows!("request_method", &world, world.run(&["request", "G T", "/"]));
     shows!("request_header", &world, world.run(&["request", "GET", "/", "-H", "x"]));
-    shows!("request_authorization", &world,
-        world.run(&["request", "GET", "/", "-H", "Authorization: Bearer x"]));
+    shows!(
+        "request_authorization",
+        &world,
+        world.run(&["request", "GET", "/", "-H", "Authorization: Bearer x"])
+    );
     shows!("import_nonsense", &world, world.run_with(&["import"], "{}"));
 }
 

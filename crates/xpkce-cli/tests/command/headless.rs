@@ -5,7 +5,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use crate::world::World;
 
 /// Runs `login --headless`, and answers the URL it prints with what `browse` makes of it.
-fn headless(world: &World, arguments: &[&str], browse: impl FnOnce(&str) -> String) -> (i32, String) {
+fn headless(
+    world: &World,
+    arguments: &[&str],
+    browse: impl FnOnce(&str) -> String,
+) -> (i32, String) {
     let mut child = world.spawn(&[&["login", "--headless"], arguments].concat());
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut url = String::new();
@@ -34,9 +38,8 @@ fn the_url_goes_out_and_the_callback_url_comes_back() {
 #[test]
 fn the_query_alone_is_enough() {
     let world = World::with_app();
-    let (code, told) = headless(&world, &[], |url| {
-        world.approve(url).split_once('?').unwrap().1.to_owned()
-    });
+    let (code, told) =
+        headless(&world, &[], |url| world.approve(url).split_once('?').unwrap().1.to_owned());
     assert_eq!(code, 0, "{told}");
 }
 

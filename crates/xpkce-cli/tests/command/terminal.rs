@@ -61,7 +61,8 @@ fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
 #[test]
 fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
     let world = World::new();
-    let line = "trap : INT; $XPKCE app add harbour --client-id x --confidential; echo code=$?; stty -a";
+    let line =
+        "trap : INT; $XPKCE app add harbour --client-id x --confidential; echo code=$?; stty -a";
     let mut child = at_terminal(&world, line);
     type_when_told(&mut child, "(not shown): ", "\u{3}");
     let (_, shown) = rest(child);

@@ -239,7 +239,10 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn snapshot(world: &World, run: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&regex(world.folder.path()), "[HOME]");
-    settings.add_filter(r"127\.0\.0\.1:(?:[0-79]\d{3,4}|8[1-9]\d{2,3}|80[0-79]\d\d?)\b", "127.0.0.1:[PORT]");
+    settings.add_filter(
+        r"127\.0\.0\.1:(?:[0-79]\d{3,4}|8[1-9]\d{2,3}|80[0-79]\d\d?)\b",
+        "127.0.0.1:[PORT]",
+    );
     settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[TIME]");
     settings.add_filter(r"transaction id is [0-9a-f]+", "transaction id is [ID]");
     settings.add_filter(r"\bprocess \d+ on boot [0-9a-f]+", "process [PID] on boot [BOOT]");
