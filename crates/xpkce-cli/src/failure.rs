@@ -1,6 +1,7 @@
 //! What ends a command, and the one table of what each kind exits with and advises.
 
 use std::error::Error as _;
+use std::fmt::Display;
 
 use xpkce::{ErrorKind, Reason};
 
@@ -83,7 +84,7 @@ impl Failure {
 
     /// Adds why it happened.
     #[must_use]
-    pub(crate) fn why(mut self, why: impl ToString) -> Self {
+    pub(crate) fn why(mut self, why: &dyn Display) -> Self {
         self.why = Some(clean(&why.to_string()));
         self
     }
@@ -95,6 +96,18 @@ impl Failure {
             self.hint = Some(format!("{SIGN_IN} --app {app}"));
         }
         self
+    }
+
+    /// Says that a sign-in has to begin again, whatever the hint was: its callback is used up. What
+    /// is wrong with the settings is still told.
+    #[must_use]
+    pub(crate) fn ends_sign_in(mut self, app: Option<&str>) -> Self {
+        let hint = self
+            .hint
+            .take()
+            .filter(|hint| self.kind == Kind::Configure || hint.starts_with("wait"));
+        self.hint = Some(hint.unwrap_or_else(|| SIGN_IN.to_owned()));
+        self.for_app(app)
     }
 
     /// The end that Ctrl-C and SIGTERM bring.
@@ -179,7 +192,7 @@ fn why(error: &xpkce::Error) -> Option<String> {
 /// Adds what was being done to an error of the system.
 pub(crate) fn io(kind: Kind, doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
     let doing = doing.into();
-    move |why| Failure::new(kind, doing).why(why)
+    move |why| Failure::new(kind, doing).why(&why)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Output {
     /// Writes data to stdout, as it is.
     pub(crate) fn data(&self, data: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(data).and_then(|()| stdout.flush()).map_err(unwritten)
+        stdout.write_all(data).and_then(|()| stdout.flush()).map_err(|why| unwritten(&why))
     }
 
     /// Writes a line of data to stdout.
@@ -45,7 +45,7 @@ impl Output {
     /// Writes one JSON object to stdout, on one line.
     pub(crate) fn json(&self, object: &impl Serialize) -> Result<()> {
         let line = serde_json::to_string(object)
-            .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(why))?;
+            .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(&why))?;
         self.line(&line)
     }
 
@@ -141,7 +141,7 @@ impl<'a> Wrong<'a> {
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.
-fn unwritten(why: io::Error) -> Failure {
+fn unwritten(why: &io::Error) -> Failure {
     match why.kind() {
         io::ErrorKind::BrokenPipe => Failure::new(Kind::Closed, "nobody reads any more"),
         _ => Failure::new(Kind::Protocol, "cannot write to standard output")

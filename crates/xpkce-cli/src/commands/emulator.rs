@@ -53,7 +53,7 @@ impl Emulate {
                 ),
                 _ => ("the emulator cannot start".to_owned(), "xpkce emulator --port 0"),
             };
-            Failure::new(Kind::Configure, message).why(why).hint(hint)
+            Failure::new(Kind::Configure, message).why(&why).hint(hint)
         })
     }
 }

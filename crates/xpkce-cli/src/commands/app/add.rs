@@ -111,7 +111,7 @@ impl Add {
         }
         if !self.confidential && !context.terminal.can_ask() {
             return Err(Failure::new(Kind::Usage, "is the app public or confidential?")
-                .why("there is no terminal to ask at")
+                .why(&"there is no terminal to ask at")
                 .hint("add --public, or --confidential with the secret on standard input"));
         }
         let prompt = match self.confidential {

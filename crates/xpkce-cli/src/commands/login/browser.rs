@@ -20,7 +20,7 @@ pub(super) async fn sign_in(
     let visit = listener.callback(&begun.login, Login::LIFETIME).await?;
     let outcome = begun.finish(context, visit.callback_url()).await;
     visit.tell(&outcome).await;
-    Ok(outcome?)
+    outcome.map_err(|why| begun.ended(why))
 }
 
 async fn bind(begun: &Begun) -> Result<Listener> {
