@@ -35,8 +35,12 @@ fn run(arguments: &Arguments) -> std::io::Result<ExitCode> {
         Approval::By(username) => builder.auto_approve(Some(username)),
     };
     let emulator = builder.start_blocking()?;
-    announce(&emulator.summary(), arguments.json)?;
-    runtime.block_on(told_to_stop())?;
+    runtime.block_on(async {
+        // Listened for before anybody can know that there is something to stop.
+        let told_to_stop = told_to_stop()?;
+        announce(&emulator.summary(), arguments.json)?;
+        told_to_stop.await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,19 +55,24 @@ fn announce(summary: &Summary, json: bool) -> std::io::Result<()> {
     stdout.flush()
 }
 
-/// Waits for Ctrl-C, and on Unix for SIGTERM too.
-async fn told_to_stop() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+/// Listens for Ctrl-C and SIGTERM, and returns the wait for either.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = std::io::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    })
+}
+
+/// Returns the wait for Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = std::io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }
 
 fn complain(text: &str) {

@@ -44,6 +44,8 @@ fn sealed(status: u16, title: &str, form_action: &str, body: &Markup) -> Reply {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                // No icon: without this the browser would ask for one.
+                link rel="icon" href="data:,";
                 title { (title) }
                 style nonce=(nonce) { (PreEscaped(STYLE)) }
             }
@@ -52,7 +54,7 @@ fn sealed(status: u16, title: &str, form_action: &str, body: &Markup) -> Reply {
     };
     let mut reply = Reply::html(status, document.into_string());
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; \
+        "default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; form-action {form_action}; \
          frame-ancestors 'none'; base-uri 'none'"
     );
     for (name, value) in [

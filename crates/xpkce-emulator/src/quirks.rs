@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 /// [`Quirks::default`] is the recorded default of each; change what a test is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Quirks {
     /// E1: does the old access token live on after a refresh? Default: no, it dies at once.
     pub old_access_survives_refresh: bool,
@@ -104,7 +103,6 @@ pub enum RevokeReach {
 /// How long credentials live, in virtual seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Lifetimes {
     /// An authorization code, counted from approval. Default: 30.
     pub code: u64,

@@ -144,6 +144,11 @@ impl World {
             self.remember(id, TokenKind::Refresh, expires)
         });
         if let Some(grant) = self.grants.get_mut(&id) {
+            // Under E1 old ones pile up: those that time has killed need no keeping.
+            let is_alive = |key: &TokenKey| {
+                self.tokens.find(*key).is_some_and(|token| token.flaw(now).is_none())
+            };
+            grant.access.retain(is_alive);
             grant.access.push(TokenKey::of(&access));
             grant.refresh = refresh.as_deref().map(TokenKey::of);
         }

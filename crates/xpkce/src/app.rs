@@ -1,5 +1,7 @@
 //! An app as X's console registers it: who it is, where it is called back, and where X is.
 
+use std::sync::OnceLock;
+
 use url::Url;
 
 use crate::http::is_secure;
@@ -26,6 +28,8 @@ pub struct App {
     scopes: Option<Scopes>,
     base_url: String,
     authorization_base_url: String,
+    /// Set once the lint has found no error; a changed app has another.
+    is_checked: OnceLock<()>,
 }
 
 impl App {
@@ -38,6 +42,7 @@ impl App {
             scopes: None,
             base_url: DEFAULT_BASE_URL.to_owned(),
             authorization_base_url: DEFAULT_AUTHORIZATION_BASE_URL.to_owned(),
+            is_checked: OnceLock::new(),
         }
     }
 
@@ -53,6 +58,7 @@ impl App {
     #[must_use]
     pub fn with_redirect_uri(mut self, redirect_uri: impl AsRef<str>) -> Self {
         self.redirect_uri = redirect_uri.as_ref().trim().to_owned();
+        self.is_checked = OnceLock::new();
         self
     }
 
@@ -60,6 +66,7 @@ impl App {
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = (!scopes.is_empty()).then_some(scopes);
+        self.is_checked = OnceLock::new();
         self
     }
 
@@ -112,6 +119,11 @@ impl App {
     /// Returns where the consent page is, without a trailing `/`.
     pub fn authorization_base_url(&self) -> &str {
         &self.authorization_base_url
+    }
+
+    /// Remembers that the lint has found no error.
+    pub(crate) fn is_checked(&self) -> &OnceLock<()> {
+        &self.is_checked
     }
 
     /// Returns a URL of the API: the base and `path`, which begins with `/`.

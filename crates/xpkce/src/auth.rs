@@ -21,6 +21,24 @@ use session::Session;
 /// Where X's class goes wrong this one does not: it checks `state`, refreshes public clients,
 /// takes a new verifier for every sign-in, waits with a deadline, and keeps a rotated pair whatever
 /// else is in the answer or becomes of the caller.
+///
+/// ```no_run
+/// # async fn sign_in() -> xpkce::Result<()> {
+/// let auth = xpkce::OAuth2PkceAuth::builder()
+///     .client_id("your-client-id")
+///     .redirect_uri("http://127.0.0.1:8080/callback")
+///     .scope("tweet.read users.read offline.access")
+///     .build()?;
+/// let url = auth.authorization_url(None)?;
+/// // The user opens `url`, approves, and the browser ends at the callback.
+/// # let callback_url = "";
+/// auth.fetch_token(callback_url).await?;
+/// if auth.is_token_expired() {
+///     auth.refresh_token().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct OAuth2PkceAuth {
     session: Arc<Session>,
 }

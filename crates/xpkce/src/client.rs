@@ -63,7 +63,6 @@ impl Client {
     /// As [`judge_exchange`](crate::token::judge_exchange), and
     /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent,
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came.
-    #[expect(clippy::needless_pass_by_value, reason = "a code is single use")]
     pub async fn redeem(&self, approval: Approval) -> Result<Rotated> {
         let response = self.send(token::exchange_request(&self.app, &approval)?).await;
         token::judge_exchange(&response.map_err(spending)?, self.clock.now())

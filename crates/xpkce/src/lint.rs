@@ -79,20 +79,25 @@ pub fn lint(app: &App) -> Vec<Lint> {
     found
 }
 
-/// Refuses an app that X would refuse, with the first thing that is wrong.
+/// Refuses an app that X would refuse, with the first thing that is wrong. Looks once at an app.
 pub(crate) fn check(app: &App) -> Result<()> {
-    let mut found = Vec::new();
-    look_for_errors(app, &mut found);
-    match found.into_iter().next() {
-        None => Ok(()),
-        Some(lint) => Err(Error::new(Reason::InvalidSetting, lint.message).with_hint(lint.hint)),
+    if app.is_checked().get().is_none() {
+        let mut found = Vec::new();
+        look_for_errors(app, &mut found);
+        refuse(found)?;
+        app.is_checked().get_or_init(|| ());
     }
+    Ok(())
 }
 
 /// Refuses a client that X would refuse, whatever it asks for.
 pub(crate) fn check_client(app: &App) -> Result<()> {
     let mut found = Vec::new();
     look_at_client(app, &mut found);
+    refuse(found)
+}
+
+fn refuse(found: Vec<Lint>) -> Result<()> {
     match found.into_iter().next() {
         None => Ok(()),
         Some(lint) => Err(Error::new(Reason::InvalidSetting, lint.message).with_hint(lint.hint)),
@@ -167,7 +172,7 @@ fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
     }
     match app.scopes() {
         None => {
-            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access")
+            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access");
         }
         Some(scopes) => warn_of_scopes(scopes, found),
     }

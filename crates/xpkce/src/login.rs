@@ -21,6 +21,9 @@ pub(crate) use callback::{Callback, bare_code};
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A sign-in that waits for its callback. RFC 6749 section 4.1.1, RFC 7636 section 4.3.
+///
+/// It looks at no clock by itself: who keeps it asks [`is_expired`](Self::is_expired), and takes it
+/// away before it is finished.
 pub struct Login {
     url: String,
     state: State,
@@ -203,7 +206,7 @@ fn authorize_url(app: &App, state: &State, challenge: &str) -> String {
     push("client_id", app.client_id());
     push("redirect_uri", app.redirect_uri());
     if let Some(scopes) = app.scopes() {
-        push("scope", &scopes.to_string());
+        push("scope", scopes.as_str());
     }
     push("state", state.expose());
     push("code_challenge", challenge);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Two are equal when they hold the same names in any order: X answers in its own order. On the
 /// wire and in our own records it is one string with single spaces (RFC 6749 section 3.3).
 #[derive(Clone, Debug, Default)]
-pub struct Scopes(Vec<String>);
+pub struct Scopes(String);
 
 impl Scopes {
     /// What a sign-in needs to find out who signed in, and to stay signed in.
@@ -62,17 +62,22 @@ impl Scopes {
 
     /// Returns the names in the order they were given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split_whitespace()
     }
 
     /// Returns whether it holds `scope`.
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.iter().any(|held| held == scope)
+        self.iter().any(|held| held == scope)
+    }
+
+    /// Returns them as they go over the wire, with single spaces.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Returns how many names it holds.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Returns whether it holds none.
@@ -96,11 +101,13 @@ impl Eq for Scopes {}
 
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
-        let mut scopes = Self::default();
+        let (mut scopes, mut count) = (Self::default(), 0);
         for item in names {
             for name in item.as_ref().split_whitespace() {
-                if scopes.len() < Self::MAX && !scopes.contains(name) {
-                    scopes.0.push(name.to_owned());
+                if count < Self::MAX && !scopes.contains(name) {
+                    scopes.0.push_str(if count == 0 { "" } else { " " });
+                    scopes.0.push_str(name);
+                    count += 1;
                 }
             }
         }
@@ -142,17 +149,13 @@ impl FromStr for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, name) in self.iter().enumerate() {
-            f.write_str(if n == 0 { "" } else { " " })?;
-            f.write_str(name)?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
 impl Serialize for Scopes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.0)
     }
 }
 

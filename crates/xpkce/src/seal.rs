@@ -1,11 +1,14 @@
 //! Encryption at rest, between a grant and every back end: XChaCha20-Poly1305, with the place a
 //! secret belongs to bound in, so that a record that was moved or mixed does not open.
 //!
-//! Where the keys come from is in [`file`](self) and [`unlock`]; what is sealed, and when, is the
+//! Where the keys come from is in `file.rs` and `unlock.rs`; what is sealed, and when, is the
 //! keeper's affair.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::AeadInOut as _;
@@ -21,11 +24,14 @@ mod key;
 pub use key::KeyId;
 use key::SealingKey;
 
+mod ring;
+use ring::Ring;
+
 mod place;
 pub use place::Place;
 
 mod unlock;
-pub use unlock::{KeySource, unlock};
+pub use unlock::{KeySource, keys_in_use, unlock};
 
 /// The bytes of a nonce.
 const NONCE: usize = 24;
@@ -74,9 +80,9 @@ impl fmt::Debug for Sealed {
 }
 
 /// Seals and opens with a ring of keys, of which the last one added seals.
-#[derive(Clone)]
 pub struct Sealer {
-    keys: Vec<SealingKey>,
+    ring: ArcSwap<Ring>,
+    file: Option<PathBuf>,
 }
 
 impl Sealer {
@@ -86,24 +92,18 @@ impl Sealer {
     /// # Errors
     /// [`Reason::Key`] when there is none, or one is not 32 bytes in base64.
     pub fn from_text(text: &str) -> Result<Self> {
-        Self::with_keys(text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>()?)
-    }
-
-    fn with_keys(keys: Vec<SealingKey>) -> Result<Self> {
-        if keys.is_empty() {
-            return Err(Error::new(Reason::Key, "there is no sealing key in it"));
-        }
-        Ok(Self { keys })
+        let keys = text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>()?;
+        Ok(Self { ring: ArcSwap::from_pointee(Ring::new(keys)?), file: None })
     }
 
     /// Returns the name of the key that seals.
-    pub fn current(&self) -> &KeyId {
-        self.current_key().id()
+    pub fn current(&self) -> KeyId {
+        self.ring.load().current().id().clone()
     }
 
     /// Returns the names of the keys, the oldest first.
-    pub fn keys(&self) -> impl Iterator<Item = &KeyId> {
-        self.keys.iter().map(SealingKey::id)
+    pub fn keys(&self) -> Vec<KeyId> {
+        self.ring.load().keys().iter().map(|key| key.id().clone()).collect()
     }
 
     /// Seals `secret` so that it opens in `place` alone.
@@ -111,7 +111,8 @@ impl Sealer {
     /// # Errors
     /// [`Reason::Internal`] when the system has no randomness, or the secret is over 64 GiB.
     pub fn seal(&self, place: Place<'_>, secret: &[u8]) -> Result<Sealed> {
-        let key = self.current_key();
+        let ring = self.ring.load();
+        let key = ring.current();
         let mut bytes = Vec::with_capacity(NONCE + secret.len() + TAG);
         bytes.resize(NONCE, 0);
         getrandom::fill(&mut bytes).map_err(|_| {
@@ -132,7 +133,8 @@ impl Sealer {
     /// [`Reason::Key`] when the key is not in the ring, or the secret was altered, cut short or
     /// moved from another place.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
-        let key = self.key(&sealed.key)?;
+        let ring = self.ring_with(&sealed.key)?;
+        let key = ring.key(&sealed.key)?;
         let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(&sealed.text).map_err(|_| {
             Error::new(Reason::Key, format!("{place} is not in base64: it was altered"))
         })?);
@@ -158,21 +160,18 @@ impl Sealer {
         Ok(Zeroizing::new(bytes[NONCE..end].to_vec()))
     }
 
-    fn current_key(&self) -> &SealingKey {
-        self.keys.last().expect("with_keys refuses an empty ring")
-    }
-
-    fn key(&self, id: &KeyId) -> Result<&SealingKey> {
-        self.keys.iter().find(|key| key.id() == id).ok_or_else(|| {
-            Error::new(Reason::Key, format!("sealed with key {id}, which is not among the keys"))
-                .with_hint("give the key file or the XPKCE_KEY that this store was made with")
-        })
+    /// Returns a ring with the key where there is one: another process may have added it since.
+    fn ring_with(&self, key: &KeyId) -> Result<Arc<Ring>> {
+        if self.ring.load().key(key).is_err() {
+            self.refresh()?;
+        }
+        Ok(self.ring.load_full())
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.keys).finish()
+        f.debug_list().entries(self.ring.load().keys()).finish()
     }
 }
 

@@ -122,3 +122,81 @@ async fn caught<T>(task: impl Future<Output = T>) -> Result<T> {
 fn ended() -> Error {
     Error::new(Reason::Internal, "the library's thread has ended")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn gate() -> (oneshot::Sender<()>, oneshot::Receiver<()>) {
+        oneshot::channel()
+    }
+
+    #[test]
+    fn a_task_runs_to_its_end_though_nobody_waits() {
+        let worker = Worker::start("test").unwrap();
+        let (open, opened) = gate();
+        let (done, is_done) = mpsc::channel();
+        drop(worker.run(async move {
+            opened.await.unwrap();
+            done.send(()).unwrap();
+        }));
+        open.send(()).unwrap();
+        is_done.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    #[test]
+    fn dropping_it_waits_for_what_it_runs() {
+        let worker = Worker::start("test").unwrap();
+        let is_done = Arc::new(AtomicBool::new(false));
+        let (open, opened) = gate();
+        let flag = is_done.clone();
+        drop(worker.run(async move {
+            opened.await.unwrap();
+            flag.store(true, Ordering::SeqCst);
+        }));
+        let opener = thread::spawn(move || open.send(()).unwrap());
+        drop(worker);
+        assert!(is_done.load(Ordering::SeqCst));
+        opener.join().unwrap();
+    }
+
+    #[test]
+    fn dropping_it_gives_up_at_the_deadline() {
+        let worker = Worker::start_with("test", Duration::from_millis(10)).unwrap();
+        drop(worker.run(std::future::pending::<()>()));
+        drop(worker);
+    }
+
+    #[test]
+    fn a_task_may_hold_the_last_handle() {
+        let worker = Arc::new(Worker::start("test").unwrap());
+        let (open, opened) = gate();
+        let (done, is_done) = mpsc::channel();
+        let held = worker.clone();
+        drop(worker.run(async move {
+            opened.await.unwrap();
+            drop(held);
+            done.send(()).unwrap();
+        }));
+        drop(worker);
+        open.send(()).unwrap();
+        is_done.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_next_task_runs() {
+        let worker = Worker::start("test").unwrap();
+        let error = worker.wait(async { panic!("of a test") }).unwrap_err();
+        assert_eq!(error.reason(), Reason::Internal);
+        assert_eq!(worker.wait(async { 7 }).unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn it_waits_inside_another_runtime() {
+        let worker = Worker::start("test").unwrap();
+        assert_eq!(worker.wait(async { 1 }).unwrap() + worker.run(async { 2 }).await.unwrap(), 3);
+    }
+}

@@ -1,4 +1,5 @@
 //! The memory store keeps the contract.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The network itself, over reqwest and rustls with ring.
 
+use std::collections::VecDeque;
 use std::error::Error as StdError;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect;
@@ -18,17 +19,36 @@ use super::{
 /// side is closing.
 const POOL_IDLE: Duration = Duration::from_secs(5);
 
+/// How many runtimes' connections are kept.
+const MAX_HOMES: usize = 8;
+
 /// An [`HttpClient`] over reqwest.
 ///
 /// HTTPS, or plain HTTP to this machine, which no proxy sees; HTTP/1.1; no redirect, no second
 /// try, no cookie, no `~/.netrc`. Certificates are checked by the operating system's verifier.
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
+///
+/// Connections are kept apart by runtime: one that a sleeping or ended runtime drives would take a
+/// request and never answer. They are kept apart by process too, for the sake of forks.
 #[derive(Debug)]
 pub struct ReqwestClient {
     connect: Duration,
     read: Duration,
-    remote: OnceLock<reqwest::Client>,
-    loopback: OnceLock<reqwest::Client>,
+    built: Mutex<Built>,
+}
+
+#[derive(Debug, Default)]
+struct Built {
+    tls: Option<ClientConfig>,
+    homes: VecDeque<(Home, reqwest::Client)>,
+}
+
+/// Where a client's connections live, and whether they are to this machine.
+#[derive(Debug, PartialEq)]
+struct Home {
+    process: u32,
+    runtime: tokio::runtime::Id,
+    is_loopback: bool,
 }
 
 impl ReqwestClient {
@@ -37,23 +57,32 @@ impl ReqwestClient {
         Self::with_deadlines(CONNECT_DEADLINE, READ_DEADLINE)
     }
 
-    /// Makes a client with other deadlines. A short one for reading is a way to lose a pair.
+    /// Makes a client with other deadlines; a whole send takes at most both. A short one for
+    /// reading is a way to lose a pair.
     pub fn with_deadlines(connect: Duration, read: Duration) -> Self {
-        Self { connect, read, remote: OnceLock::new(), loopback: OnceLock::new() }
+        Self { connect, read, built: Mutex::default() }
     }
 
-    fn client(&self, is_loopback: bool) -> Result<&reqwest::Client, SendError> {
-        let slot = if is_loopback { &self.loopback } else { &self.remote };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+    fn client(&self, is_loopback: bool) -> Result<reqwest::Client, SendError> {
+        let process = std::process::id();
+        let runtime = tokio::runtime::Handle::current().id();
+        let home = Home { process, runtime, is_loopback };
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = built.homes.iter().find(|(built, _)| *built == home) {
+            return Ok(client.clone());
         }
-        let client = self.build(is_loopback).map_err(not_sent)?;
-        Ok(slot.get_or_init(|| client))
+        let tls = built.tls.get_or_insert_with(tls).clone();
+        let client = self.build(is_loopback, tls).map_err(not_sent)?;
+        if built.homes.len() == MAX_HOMES {
+            built.homes.pop_front();
+        }
+        built.homes.push_back((home, client.clone()));
+        Ok(client)
     }
 
-    fn build(&self, is_loopback: bool) -> reqwest::Result<reqwest::Client> {
+    fn build(&self, is_loopback: bool, tls: ClientConfig) -> reqwest::Result<reqwest::Client> {
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls)
             .user_agent(concat!("xpkce/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -130,7 +130,7 @@ impl Foreign {
     /// Returns the records in it, and where they lie.
     pub(super) fn records(&self) -> Vec<(Slot, Vec<u8>)> {
         let size = self.file.metadata().map_or(0, |met| met.len());
-        let slots = usize::try_from(size / SLOT as u64).unwrap_or(0).min(MOST_SLOTS);
+        let slots = usize::try_from(size.div_ceil(SLOT as u64)).unwrap_or(0).min(MOST_SLOTS);
         (0..slots).filter_map(|at| Some((Slot(at), self.record(at)?))).collect()
     }
 

@@ -36,7 +36,8 @@ impl Login {
             base_url: self.base_url.clone(),
             created_at: self.created_at,
         };
-        Zeroizing::new(serde_json::to_string(&record).unwrap_or_default())
+        let json = serde_json::to_string(&record);
+        Zeroizing::new(json.expect("a record of texts and a number can be written"))
     }
 
     /// Reads back what [`to_json`](Self::to_json) wrote.

@@ -1,15 +1,19 @@
 //! The key file: one line a key, the last one seals. Made whole and private from birth, and only
 //! ever replaced whole.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
-use super::{KeyId, Sealer, SealingKey};
-use crate::{Error, Reason, Result};
+use super::{KeyId, Ring, Sealer, SealingKey};
+use crate::{Error, Reason, Result, Timestamp};
 
 const HEADER: &str = "\
 # The sealing keys of an xpkce store, one a line: its name and the key. The last one seals.
@@ -17,19 +21,20 @@ const HEADER: &str = "\
 ";
 
 /// More than any key file needs.
-const MAX_SIZE: u64 = 64 * 1024;
+const MAX_SIZE: usize = 64 * 1024;
 
 impl Sealer {
+    /// How long after a rotation old keys stay: until then a program that is running may seal with
+    /// one.
+    pub const SETTLE: Duration = Duration::from_secs(3600);
+
     /// Reads a key file.
     ///
     /// # Errors
     /// [`Reason::Key`] when there is none, others than its owner can read it, or it is malformed.
     pub fn from_key_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        parse(&read(path)?).map_err(|why| {
-            Error::new(Reason::Key, format!("the key file {} is malformed", path.display()))
-                .with_source(why)
-        })
+        Ok(Self::of_file(path, read(path)?))
     }
 
     /// Makes a key file with one new key, in a folder that is made where there is none.
@@ -39,41 +44,114 @@ impl Sealer {
     /// written.
     pub fn generate_key_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let sealer = Self::with_keys(vec![SealingKey::generate()?])?;
-        make(path, &sealer).map_err(|why| failed("make", path, why))?;
-        Ok(sealer)
+        let ring = Ring::new(vec![SealingKey::generate()?])?;
+        make(path, &ring).map_err(|why| failed("make", path, why))?;
+        Ok(Self::of_file(path, ring))
+    }
+
+    /// Adds a new key to a key file; it seals from now on. Everything sealed before still opens.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when the file cannot be read or replaced.
+    pub fn rotate_key_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let _lock = lock(path)?;
+        let mut keys = read(path)?.keys().to_vec();
+        keys.push(SealingKey::generate()?);
+        let ring = Ring::new(keys)?;
+        replace(path, &ring).map_err(|why| failed("replace", path, why))?;
+        Ok(Self::of_file(path, ring))
+    }
+
+    /// Drops the keys that are not `in_use` from a key file, save the one that seals, and returns
+    /// their names. [`keys_in_use`](super::keys_in_use) collects what a store names; spilled pairs
+    /// name keys too.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when the file was changed less than [`Sealer::SETTLE`] ago, or cannot be
+    /// read or replaced.
+    pub fn prune_key_file(
+        path: impl AsRef<Path>,
+        in_use: &BTreeSet<KeyId>,
+        now: Timestamp,
+    ) -> Result<Vec<KeyId>> {
+        let path = path.as_ref();
+        let _lock = lock(path)?;
+        if now < changed_at(path)? + Self::SETTLE {
+            return Err(Error::new(
+                Reason::Key,
+                "the keys were changed lately: programs that run may still seal with an old one",
+            )
+            .with_hint("wait an hour"));
+        }
+        let ring = read(path)?;
+        let stays = |key: &SealingKey| in_use.contains(key.id()) || key.id() == ring.current().id();
+        let (kept, dropped): (Vec<_>, Vec<_>) = ring.keys().iter().cloned().partition(stays);
+        if !dropped.is_empty() {
+            replace(path, &Ring::new(kept)?).map_err(|why| failed("replace", path, why))?;
+        }
+        Ok(dropped.into_iter().map(|key| key.id().clone()).collect())
+    }
+
+    /// Reads the key file again, if the keys come from one: a key that another process has added
+    /// seals from now on, and none that was known is forgotten. To be called before something is
+    /// spent whose answer must be sealed.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when the file is gone or cannot be read: what is sealed now could not be
+    /// opened after a restart.
+    pub fn refresh(&self) -> Result<()> {
+        if let Some(path) = &self.file {
+            let read = read(path)?;
+            let newest = read.current().id().clone();
+            let ring = self.ring.load();
+            if *ring.current().id() != newest || read.keys().len() != ring.keys().len() {
+                self.ring.store(Arc::new(ring.followed_by(read)));
+            }
+        }
+        Ok(())
+    }
+
+    fn of_file(path: &Path, ring: Ring) -> Self {
+        Self { ring: ArcSwap::from_pointee(ring), file: Some(path.to_owned()) }
     }
 }
 
 /// Makes a file that appears whole under its name, or not at all when the name is taken.
-fn make(path: &Path, sealer: &Sealer) -> io::Result<()> {
+fn make(path: &Path, ring: &Ring) -> io::Result<()> {
     let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let draft = write_draft(path, sealer)?;
+    let draft = write_draft(path, ring)?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     linked?;
     File::open(folder)?.sync_all()
 }
 
+fn replace(path: &Path, ring: &Ring) -> io::Result<()> {
+    let draft = write_draft(path, ring)?;
+    fs::rename(&draft, path)?;
+    File::open(folder_of(path))?.sync_all()
+}
+
 /// Writes the ring under a name of its own beside `path`, durable and private from birth.
-fn write_draft(path: &Path, sealer: &Sealer) -> io::Result<PathBuf> {
+fn write_draft(path: &Path, ring: &Ring) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}", u64::from_be_bytes(random)));
     let draft = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(written(sealer).as_bytes())?;
+    file.write_all(written(ring).as_bytes())?;
     file.sync_all()?;
     Ok(draft)
 }
 
-fn written(sealer: &Sealer) -> Zeroizing<String> {
+fn written(ring: &Ring) -> Zeroizing<String> {
     // Wiped as one piece: the text must not grow while it is written.
-    let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + 64 * sealer.keys.len()));
+    let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + 64 * ring.keys().len()));
     text.push_str(HEADER);
-    for key in &sealer.keys {
+    for key in ring.keys() {
         text.push_str(&key.id().to_string());
         text.push(' ');
         text.push_str(&key.to_text());
@@ -82,7 +160,19 @@ fn written(sealer: &Sealer) -> Zeroizing<String> {
     text
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>> {
+/// One process changes the keys at a time. The folder is locked, because the file is replaced.
+fn lock(path: &Path) -> Result<File> {
+    let folder = File::open(folder_of(path)).map_err(|why| failed("lock", path, why))?;
+    folder.lock().map_err(|why| failed("lock", path, why))?;
+    Ok(folder)
+}
+
+fn changed_at(path: &Path) -> Result<Timestamp> {
+    let about = fs::metadata(path).map_err(|why| failed("read", path, why))?;
+    Ok(Timestamp::from_secs(about.mtime()))
+}
+
+fn read(path: &Path) -> Result<Ring> {
     let file = File::open(path).map_err(|why| failed("open", path, why))?;
     let about = file.metadata().map_err(|why| failed("read", path, why))?;
     if about.mode() & 0o077 != 0 {
@@ -93,15 +183,20 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
         )
         .with_hint(format!("chmod 600 {shown}")));
     }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE as usize));
-    file.take(MAX_SIZE).read_to_string(&mut text).map_err(|why| failed("read", path, why))?;
-    Ok(text)
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE));
+    file.take(MAX_SIZE as u64)
+        .read_to_string(&mut text)
+        .map_err(|why| failed("read", path, why))?;
+    parse(&text).map_err(|why| {
+        Error::new(Reason::Key, format!("the key file {} is malformed", path.display()))
+            .with_source(why)
+    })
 }
 
-fn parse(text: &str) -> Result<Sealer> {
-    let lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Sealer::with_keys(lines.map(parse_line).collect::<Result<_>>()?)
+fn parse(text: &str) -> Result<Ring> {
+    let lines = text.lines().map(str::trim);
+    let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(parse_line);
+    Ring::new(keys.collect::<Result<_>>()?)
 }
 
 fn parse_line(line: &str) -> Result<SealingKey> {

@@ -27,10 +27,14 @@ mod file;
 mod lane;
 use lane::{Lane, ended};
 
+mod live;
+
 mod meta;
 
 mod reader;
 use reader::{Read, Reader};
+
+mod reserve;
 
 mod rows;
 use rows::{Draft, LeaseColumns};
@@ -94,6 +98,21 @@ impl SqliteStore {
         Self::open_at(path.as_ref(), boot_id, clock).await
     }
 
+    /// Reads the whole file and checks that it is sound.
+    ///
+    /// # Errors
+    /// [`Reason::StoreDamaged`] when it is not, and [`Reason::Store`] when it cannot be read.
+    pub async fn check(&self) -> Result<()> {
+        let found: String =
+            self.read(|db| db.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))).await?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let path = self.place.path.display();
+        Err(Error::new(Reason::StoreDamaged, format!("the store {path} is damaged"))
+            .with_source(found))
+    }
+
     async fn open_at(path: &Path, boot_id: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = absolute(path)?;
         let store = Self {
@@ -121,25 +140,26 @@ impl SqliteStore {
         answer.await.map_err(|_| ended())?
     }
 
-    /// Queues a write. `lost` reads whether there is nothing left to write, for when another
-    /// process has the lock.
     async fn write<T: Send + 'static>(
         &self,
-        lost: impl FnMut(&Connection) -> rusqlite::Result<Option<T>> + Send + 'static,
         write: impl FnMut(&Connection) -> rusqlite::Result<Wrote<T>> + Send + 'static,
     ) -> Result<T> {
-        self.refuse_after_fork()?;
         let (caller, answer) = oneshot::channel();
-        self.writer.send(&self.place, Box::new(Task { lost, write, found: None, caller }))?;
+        let lost = |_: &Connection| Ok(None);
+        self.queue(Task { lost, write, is_spend: false, found: None, caller })?;
         answer.await.map_err(|_| ended())?
+    }
+
+    fn queue(&self, write: impl Write + 'static) -> Result<()> {
+        self.refuse_after_fork()?;
+        self.writer.send(&self.place, Box::new(write))
     }
 
     fn refuse_after_fork(&self) -> Result<()> {
         if self.process == std::process::id() {
             return Ok(());
         }
-        Err(Error::new(Reason::Store, "the store was opened before this process was forked")
-            .with_hint("open the store after the fork, or start processes without forking"))
+        Err(live::forked())
     }
 
     fn boot(&self) -> &Boot {
@@ -174,7 +194,10 @@ impl Store for SqliteStore {
             let lost = move |db: &Connection| judged.lost(db, expected);
             let write =
                 move |db: &Connection| draft.swap(db, expected, &LeaseColumns::at(lease, &boot));
-            self.write(lost, write).await?.swapped(self.boot())
+            let is_spend = matches!(lease, LeaseEnd::In(_));
+            let (caller, answer) = oneshot::channel();
+            self.queue(Task { lost, write, is_spend, found: None, caller })?;
+            answer.await.map_err(|_| ended())??.swapped(self.boot())
         })
     }
 
@@ -188,7 +211,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let draft = Draft::of(grant)?;
             let write = move |db: &Connection| draft.relabel(db, &from, expected);
-            self.write(never_lost, write).await?.swapped(self.boot())
+            self.write(write).await?.swapped(self.boot())
         })
     }
 
@@ -205,12 +228,12 @@ impl Store for SqliteStore {
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
-        Box::pin(self.write(never_lost, meta::next_sign_in))
+        Box::pin(self.write(meta::next_sign_in))
     }
 
     fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
         let login = login.clone();
-        Box::pin(self.write(never_lost, move |db| meta::put_login(db, &login, now)))
+        Box::pin(self.write(move |db| meta::put_login(db, &login, now)))
     }
 
     fn take_login<'a>(
@@ -220,7 +243,7 @@ impl Store for SqliteStore {
     ) -> Pending<'a, Result<Option<Sealed>>> {
         let key = key.to_owned();
         Box::pin(async move {
-            let taken = self.write(never_lost, move |db| meta::take_login(db, &key, now)).await?;
+            let taken = self.write(move |db| meta::take_login(db, &key, now)).await?;
             taken.map(Sealed::try_from).transpose()
         })
     }
@@ -233,9 +256,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let there = match proposed {
                 None => self.read(meta::key_check).await?,
-                Some(proposed) => {
-                    self.write(never_lost, move |db| meta::set_key_check(db, &proposed)).await?
-                }
+                Some(proposed) => self.write(move |db| meta::set_key_check(db, &proposed)).await?,
             };
             there.map(Sealed::try_from).transpose()
         })
@@ -248,7 +269,7 @@ impl Store for SqliteStore {
     ) -> Pending<'a, Result<bool>> {
         let (expected, check) = (String::from(expected.clone()), String::from(check.clone()));
         let write = move |db: &Connection| meta::replace_key_check(db, &expected, &check);
-        Box::pin(self.write(never_lost, write))
+        Box::pin(self.write(write))
     }
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
@@ -263,10 +284,6 @@ impl Store for SqliteStore {
     }
 }
 
-fn never_lost<T>(_: &Connection) -> rusqlite::Result<Option<T>> {
-    Ok(None)
-}
-
 /// The path as it is now: the program may change its folder later.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|why| {
@@ -277,4 +294,19 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 fn damaged(user: &str) -> Error {
     Error::new(Reason::StoreDamaged, format!("the record of {user} cannot be read"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_forked_child_does_not_use_its_parents_connections() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let parents = SqliteStore::open(folder.path().join("xpkce.db")).await.unwrap();
+        let childs = SqliteStore { process: parents.process + 1, ..parents };
+        assert_eq!(childs.list(None, 1).await.unwrap_err().reason(), Reason::Store);
+        assert_eq!(childs.next_sign_in().await.unwrap_err().reason(), Reason::Store);
+    }
 }

@@ -12,7 +12,7 @@ const MAX_LIFETIME: f64 = 365.0 * 24.0 * 3600.0;
 
 /// Reads a success; none when there is no token in it.
 pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
-    let mut fields = object(body)?;
+    let mut fields = object(body).or_else(|| salvaged(body))?;
     let access = take_text(&mut fields, "access_token").filter(is_sendable);
     let refresh = take_text(&mut fields, "refresh_token").map(RefreshToken::new);
     if access.is_none() && refresh.is_none() {
@@ -39,6 +39,23 @@ pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
         Ok(_) => None,
         Err(_) => serde_json::from_str(&String::from_utf8_lossy(body)).ok(),
     }
+}
+
+/// Reads the tokens that came whole out of an object that was cut short or garbled on its way. One
+/// that speaks of an error may repeat what was sent, so it is left alone.
+fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start().strip_prefix('{').filter(|text| !text.contains("\"error\""))?;
+    let whole = |name: &str| {
+        let (_, after) = text.split_once(&format!("\"{name}\""))?;
+        let after = after.trim_start().strip_prefix(':')?;
+        let value = serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()?;
+        Some((name.to_owned(), Value::String(value)))
+    };
+    // Without its refresh token the answer is lost: taken for one that never had any, it would keep
+    // the old token, which X has ended.
+    let refresh = whole("refresh_token")?;
+    Some(whole("access_token").into_iter().chain([refresh]).collect())
 }
 
 /// Takes a text that is not empty.
@@ -82,7 +99,7 @@ pub(super) fn is_sendable(token: &String) -> bool {
 
 fn lifetime(secs: Option<f64>) -> Duration {
     match secs {
-        Some(secs) if secs >= 1.0 && secs <= MAX_LIFETIME => Duration::from_secs(secs as u64),
+        Some(secs) if (1.0..=MAX_LIFETIME).contains(&secs) => Duration::from_secs(secs as u64),
         _ => ACCESS_TOKEN_LIFETIME,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::answer;
+use super::{answer, date};
 use crate::http::HttpResponse;
 use crate::{Error, Reason, Timestamp};
 
@@ -131,12 +131,17 @@ impl Refusal {
         (message.to_owned(), hint)
     }
 
-    /// How long to wait: until the limit's reset, or as `Retry-After` says, within bounds.
+    /// How long to wait: as `Retry-After` says, or until the limit's reset, within bounds. X's own
+    /// `Date` is the clock that the reset goes by.
     fn wait(self, response: &HttpResponse, now: Timestamp) -> Option<Duration> {
-        let number = |name| response.headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-        let after = number("retry-after").and_then(|secs| u64::try_from(secs).ok());
-        let reset = number("x-rate-limit-reset").map(|at| Timestamp::from_secs(at).since(now));
-        let told = after.map(Duration::from_secs).or(reset);
+        let text = |name| response.headers.get(name)?.to_str().ok().map(str::trim);
+        let now = text("date").and_then(date::parse).unwrap_or(now);
+        let after = text("retry-after").and_then(|after| match after.parse().ok() {
+            Some(secs) => Some(Duration::from_secs(secs)),
+            None => Some(date::parse(after)?.since(now)),
+        });
+        let reset = text("x-rate-limit-reset").and_then(|reset| reset.parse().ok());
+        let told = after.or_else(|| Some(Timestamp::from_secs(reset?).since(now)));
         match (self, told) {
             (Self::Limit, Some(told)) => Some(told.clamp(Duration::from_secs(1), MAX_WAIT)),
             (Self::Limit, None) => Some(DEFAULT_WAIT),

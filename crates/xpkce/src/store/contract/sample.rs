@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use crate::Timestamp;
 use crate::grant::{
     Access, Account, AttemptId, Candidate, Death, Event, Feedback, Generation, Grant, GrantId,
-    Holder, Lease, Liveness, PairId, State, Unread, What,
+    Holder, Lease, Liveness, PairId, Rejection, State, Unread, What,
 };
 use crate::scope::Scopes;
 use crate::seal::Sealed;
@@ -30,10 +30,12 @@ pub fn grant(account: Account) -> Grant {
             is_rejected: true,
         }),
         refresh: Some(sealed("cmVmcmVzaA")),
+        refresh_is_candidate: true,
         scopes: Some(Scopes::default()),
         unresolved_sends: 3,
         doubt_since: Some(Timestamp::from_millis(-1)),
-        rejected_at: Some(Timestamp::from_millis(0)),
+        rejection: Some(Rejection { at: Timestamp::from_millis(0), after_doubt: true }),
+        made_by: Some(AttemptId::new([6; 16])),
         failures: u32::MAX,
         not_before: Some(Timestamp::from_millis(i64::MAX)),
         feedback: Feedback { count: 2, last: Some(Timestamp::from_millis(5)) },

@@ -37,3 +37,8 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
 pub(super) fn is_busy(why: &rusqlite::Error) -> bool {
     matches!(why.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
+
+/// Returns whether there was no room to write.
+pub(super) fn is_full(why: &rusqlite::Error) -> bool {
+    why.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}

@@ -14,6 +14,9 @@ use super::failure::failure;
 use super::{backoff::Backoff, schema};
 use crate::{Error, Reason, Result};
 
+/// The smallest page, and so the smallest database, in bytes.
+const SHORTEST: u64 = 512;
+
 /// Which file it is, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -74,6 +77,11 @@ fn prepare(path: &Path) -> Result<()> {
             format!("the store {} can be read by others than its owner", path.display()),
         )
         .with_hint(format!("chmod 600 {}", path.display()))),
+        // SQLite takes a file that is shorter than any database for an empty one.
+        Ok(about) if (1..SHORTEST).contains(&about.len()) => Err(Error::new(
+            Reason::StoreDamaged,
+            format!("{} is not a store; it was left as it is", path.display()),
+        )),
         Ok(_) => refuse_network(folder_of(path)),
         Err(why) if why.kind() == io::ErrorKind::NotFound => make(path),
         Err(why) => Err(failed("read", path, why)),
@@ -132,7 +140,8 @@ fn refuse_network(folder: &Path) -> Result<()> {
     const SMB2: i64 = 0xfe53_4d42;
     const CIFS: i64 = 0xff53_4d42;
     let about = rustix::fs::statfs(folder).map_err(|why| failed("read", folder, why.into()))?;
-    // The kernel's word is signed on some machines: compare its lower half.
+    // The kernel's word is signed on some machines and narrow on others: compare its lower half.
+    #[allow(clippy::useless_conversion, reason = "its type is the machine's")]
     let kind = i64::from(about.f_type) & 0xffff_ffff;
     if matches!(kind, NFS | SMB | SMB2 | CIFS) {
         return Err(Error::new(
@@ -156,4 +165,21 @@ fn folder_of(path: &Path) -> &Path {
 fn failed(what: &str, path: &Path, why: io::Error) -> Error {
     Error::new(Reason::Store, format!("cannot {what} the store {}", path.display()))
         .with_source(why)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_flushed_and_what_is_deleted_is_overwritten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(open(&path).unwrap());
+        let db = open_for_writing(&path).unwrap();
+        let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).unwrap();
+        const FULL: i32 = 2;
+        assert_eq!((pragma("synchronous"), pragma("secure_delete")), (FULL, 1));
+    }
 }

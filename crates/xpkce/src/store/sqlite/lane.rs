@@ -7,6 +7,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Place;
+use super::live::Live;
 use crate::{Error, Reason, Result};
 
 /// How many jobs may wait for one thread.
@@ -40,9 +41,14 @@ impl<J: Send + 'static> Lane<J> {
     fn start(&self, place: &Place) -> Result<Sender<J>> {
         let (queue, jobs) = channel(LENGTH);
         let (place, work) = (place.clone(), self.work);
+        let live = Live::enter()?;
         thread::Builder::new()
             .name("xpkce-sqlite".to_owned())
-            .spawn(move || work(place, jobs))
+            .spawn(move || {
+                // Counts until the connection is closed.
+                let _live = live;
+                work(place, jobs);
+            })
             .map_err(|why| {
                 Error::new(Reason::Store, "cannot start the store's thread").with_source(why)
             })?;

@@ -8,8 +8,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
-use super::failure::{failure, is_busy};
+use super::failure::{failure, is_busy, is_full};
 use super::file::{self, Identity};
+use super::reserve::Reserve;
 use super::{Place, schema};
 use crate::{Error, Reason, Result};
 
@@ -32,6 +33,9 @@ pub(super) trait Write: Send {
     /// Writes, and tells whether it changed anything. May be called again after a rollback.
     fn apply(&mut self, db: &Connection) -> rusqlite::Result<bool>;
 
+    /// Returns whether something is spent once it is written, whose answer will need room.
+    fn is_spend(&self) -> bool;
+
     /// Answers with what the last call found.
     fn answer(self: Box<Self>);
 
@@ -43,6 +47,7 @@ pub(super) trait Write: Send {
 pub(super) struct Task<T, L, W> {
     pub(super) lost: L,
     pub(super) write: W,
+    pub(super) is_spend: bool,
     pub(super) found: Option<T>,
     pub(super) caller: oneshot::Sender<Result<T>>,
 }
@@ -65,6 +70,10 @@ where
         };
         self.found = Some(found);
         Ok(has_changed)
+    }
+
+    fn is_spend(&self) -> bool {
+        self.is_spend
     }
 
     fn answer(self: Box<Self>) {
@@ -96,19 +105,42 @@ impl Writer {
         }
     }
 
+    /// Commits the batch. Where the disk is full, writes that begin a spend give way, and the room
+    /// that was kept is there for the others.
     fn commit(&mut self, batch: &mut Batch<'_>) -> Result<()> {
+        let reserve = Reserve::beside(&self.place.path);
+        if batch.has_spends()
+            && let Err(why) = reserve.keep()
+        {
+            batch.refuse_spends(&why);
+        }
+        let outcome = match self.commit_once(batch) {
+            Err(Failed::Sqlite(why)) if is_full(&why) => {
+                batch.refuse_spends(&failure(&self.place.path, &why));
+                if !batch.writes.is_empty() {
+                    reserve.release();
+                }
+                self.commit_once(batch)
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(|why| match why {
+            Failed::Sqlite(why) => failure(&self.place.path, &why),
+            Failed::Refused(why) => why,
+        })
+    }
+
+    fn commit_once(&mut self, batch: &mut Batch<'_>) -> Result<(), Failed> {
         let path = Arc::clone(&self.place.path);
-        let fail = |why| failure(&path, &why);
-        let db = self.db()?;
-        let Some(tx) = begin(db, batch).map_err(fail)? else {
+        let Some(tx) = begin(self.db()?, batch)? else {
             return Ok(());
         };
         schema::recheck(&tx, &path)?;
         let mut has_changed = false;
         for write in &mut batch.writes {
-            has_changed |= write.apply(&tx).map_err(fail)?;
+            has_changed |= write.apply(&tx)?;
         }
-        if has_changed { tx.commit() } else { tx.rollback() }.map_err(fail)
+        Ok(if has_changed { tx.commit() } else { tx.rollback() }?)
     }
 
     /// Returns the connection, which must still be to the file that has the path's name: what is
@@ -137,19 +169,34 @@ impl Writer {
     }
 }
 
-/// Begins a transaction that may write, or none when every write of the batch was lost meanwhile.
+/// Why a batch was not committed.
+enum Failed {
+    Sqlite(rusqlite::Error),
+    Refused(Error),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(why: rusqlite::Error) -> Self {
+        Self::Sqlite(why)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(why: Error) -> Self {
+        Self::Refused(why)
+    }
+}
+
+/// Begins a transaction that may write, or none when no write of the batch is left.
 fn begin<'db>(
     db: &'db Connection,
     batch: &mut Batch<'_>,
 ) -> rusqlite::Result<Option<Transaction<'db>>> {
     let mut backoff = Backoff::start();
-    loop {
+    while !batch.writes.is_empty() {
         match Transaction::new_unchecked(db, TransactionBehavior::Immediate) {
             Err(why) if is_busy(&why) => {
                 batch.dismiss_lost(db)?;
-                if batch.writes.is_empty() {
-                    return Ok(None);
-                }
                 if !backoff.wait() {
                     return Err(why);
                 }
@@ -158,6 +205,7 @@ fn begin<'db>(
             begun => return begun.map(Some),
         }
     }
+    Ok(None)
 }
 
 /// Writes that share a transaction.
@@ -188,6 +236,16 @@ impl Batch<'_> {
             self.writes.swap_remove(at).answer();
         }
         Ok(())
+    }
+
+    fn has_spends(&self) -> bool {
+        self.writes.iter().any(|write| write.is_spend())
+    }
+
+    fn refuse_spends(&mut self, why: &Error) {
+        for write in self.writes.extract_if(.., |write| write.is_spend()) {
+            write.fail(again(why));
+        }
     }
 
     fn answer(self) {

@@ -1,0 +1,260 @@
+//! The store of many machines: PostgreSQL, or a distributed database that speaks its language.
+//!
+//! Plain SQL, one transaction a call, nothing that outlives it: it passes through poolers, and any
+//! number of programs may share the tables. A server that acknowledges commits before its standby
+//! has them can lose one when it fails over; that is the server's setting, not ours.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::Type;
+
+use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use crate::grant::{Account, Grant};
+use crate::http::Pending;
+use crate::seal::{KeyId, Sealed};
+use crate::{Error, Reason, Result, Timestamp};
+
+mod dsn;
+use dsn::{CONNECT_DEADLINE, Dsn};
+
+mod failure;
+use failure::{failure, is_conflict};
+
+mod meta;
+
+mod rows;
+use rows::{Draft, LeaseColumn, stored};
+
+mod schema;
+
+mod session;
+use session::{SETTINGS, Statement, TRIES, Value, bounded, connection, pause, transact};
+
+mod tls;
+
+/// How many connections are open at most.
+const CONNECTIONS: usize = 16;
+
+/// How long a call waits for one of them to become free.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Keeps grants in PostgreSQL.
+///
+/// Its connections live on the runtime that calls it; they are made anew when another one does.
+pub struct PostgresStore {
+    pool: Pool,
+}
+
+impl PostgresStore {
+    /// Opens the store at a `postgres://` address, and makes its tables where there are none.
+    ///
+    /// A connection to another machine is encrypted and its certificate checked, by the system's
+    /// roots or by `sslrootcert`; `sslmode=disable` turns that off. The server must take writes.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidSetting`] for the address, the user or the password,
+    /// [`Reason::StoreNewer`] when a newer version made the tables, and [`Reason::Store`] when the
+    /// server is out of reach or takes no writes.
+    pub async fn open(address: &SecretString) -> Result<Self> {
+        let Dsn { config, roots } = Dsn::parse(address.expose_secret())?;
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => tls::unused()?,
+            _ => tls::connector(roots.as_deref())?,
+        };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config, tls, recycling))
+            .max_size(CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(CONNECT_DEADLINE))
+            .build()
+            .map_err(|why| {
+                Error::new(Reason::Internal, "the store's connections cannot be set up")
+                    .with_source(why)
+            })?;
+        schema::migrate(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Runs one statement in a transaction of its own and returns its first row.
+    async fn one(&self, statement: Statement<'_>) -> Result<Option<tokio_postgres::Row>> {
+        Ok(transact(&self.pool, &[statement]).await?.pop().and_then(|mut rows| rows.pop()))
+    }
+
+    async fn swap_now(
+        &self,
+        grant: &Grant,
+        expected: Option<Revision>,
+        lease: LeaseColumn,
+    ) -> Result<Swapped> {
+        let draft = Draft::of(grant, expected, lease)?;
+        match self.one(draft.write()).await? {
+            Some(_) => Ok(Swapped::Done(Revision::after(expected))),
+            None => self.moved(&grant.account).await,
+        }
+    }
+
+    async fn moved(&self, account: &Account) -> Result<Swapped> {
+        Ok(Swapped::Moved(self.load(account).await?.map(Box::new)))
+    }
+
+    async fn relabel_now(
+        &self,
+        from: (&Account, Revision),
+        grant: &Grant,
+        expected: Option<Revision>,
+    ) -> Result<bool> {
+        let mut tries = 1;
+        loop {
+            match self.relabel_once(from, grant, expected).await {
+                Err(Failed::Server(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
+                Err(Failed::Server(why)) => return Err(failure(why)),
+                Err(Failed::Ours(why)) => return Err(why),
+                Ok(is_done) => return Ok(is_done),
+            }
+            pause(tries).await;
+        }
+    }
+
+    /// Takes one record away and writes another, or neither.
+    async fn relabel_once(
+        &self,
+        (from, read): (&Account, Revision),
+        grant: &Grant,
+        expected: Option<Revision>,
+    ) -> Result<bool, Failed> {
+        let read = rows::signed(read.0)?;
+        let mut client = connection(&self.pool).await?;
+        let tx = client.transaction().await?;
+        tx.batch_execute(SETTINGS).await?;
+        let from: [Value<'_>; 3] =
+            [(&from.app, Type::TEXT), (&from.user, Type::TEXT), (&read, Type::INT8)];
+        let Some(taken) = tx.query_typed(rows::DELETE, &from).await?.pop() else {
+            return Ok(false);
+        };
+        let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
+        let Statement { sql, values } = draft.write();
+        let is_done = !tx.query_typed(sql, &values).await?.is_empty();
+        // What is not committed is rolled back when it is dropped.
+        if is_done {
+            tx.commit().await?;
+        }
+        Ok(is_done)
+    }
+}
+
+/// Why a transaction in several steps failed.
+enum Failed {
+    Server(tokio_postgres::Error),
+    Ours(Error),
+}
+
+impl From<tokio_postgres::Error> for Failed {
+    fn from(why: tokio_postgres::Error) -> Self {
+        Self::Server(why)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(why: Error) -> Self {
+        Self::Ours(why)
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostgresStore")
+    }
+}
+
+impl Store for PostgresStore {
+    fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
+        Box::pin(async { self.one(rows::load(account)).await?.map(|row| stored(&row)).transpose() })
+    }
+
+    fn swap<'a>(
+        &'a self,
+        grant: &'a Grant,
+        expected: Option<Revision>,
+        lease: LeaseEnd,
+    ) -> Pending<'a, Result<Swapped>> {
+        Box::pin(self.swap_now(grant, expected, lease.into()))
+    }
+
+    fn relabel<'a>(
+        &'a self,
+        from: (&'a Account, Revision),
+        grant: &'a Grant,
+        expected: Option<Revision>,
+    ) -> Pending<'a, Result<Swapped>> {
+        Box::pin(async move {
+            if *from.0 == grant.account {
+                let expected = expected.filter(|expected| *expected == from.1);
+                return self.swap_now(grant, expected, LeaseColumn::Keep).await;
+            }
+            if bounded(self.relabel_now(from, grant, expected)).await? {
+                return Ok(Swapped::Done(Revision::after(expected)));
+            }
+            self.moved(&grant.account).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a Account>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Stored>>> {
+        Box::pin(async move {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut values: Vec<Value<'_>> = vec![(&limit, Type::INT8)];
+            let sql = match after {
+                None => rows::LIST,
+                Some(Account { app, user }) => {
+                    values.extend([(app as _, Type::TEXT), (user as _, Type::TEXT)]);
+                    rows::LIST_AFTER
+                }
+            };
+            let rows = transact(&self.pool, &[Statement { sql, values }]).await?;
+            rows.iter().flatten().map(stored).collect()
+        })
+    }
+
+    fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
+        Box::pin(meta::next_sign_in(&self.pool))
+    }
+
+    fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
+        Box::pin(meta::put_login(&self.pool, login, now))
+    }
+
+    fn take_login<'a>(
+        &'a self,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        Box::pin(meta::take_login(&self.pool, key, now))
+    }
+
+    fn key_check<'a>(
+        &'a self,
+        proposed: Option<&'a Sealed>,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        Box::pin(meta::key_check(&self.pool, proposed))
+    }
+
+    fn replace_key_check<'a>(
+        &'a self,
+        expected: &'a Sealed,
+        check: &'a Sealed,
+    ) -> Pending<'a, Result<bool>> {
+        Box::pin(meta::replace_key_check(&self.pool, expected, check))
+    }
+
+    fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
+        Box::pin(meta::login_keys(&self.pool))
+    }
+}

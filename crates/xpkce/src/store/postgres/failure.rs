@@ -1,0 +1,69 @@
+//! What PostgreSQL's errors mean to a caller.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use crate::{Error, Reason};
+
+/// Turns the driver's error into ours.
+pub(super) fn failure(why: tokio_postgres::Error) -> Error {
+    let (reason, message) = match why.code() {
+        Some(code) => meaning(code),
+        None if says_read_only(&why) => READ_ONLY,
+        None => (Reason::Store, "the connection to the store failed"),
+    };
+    Error::new(reason, message).with_source(why)
+}
+
+/// Turns the pool's error into ours.
+pub(super) fn no_connection(why: PoolError) -> Error {
+    match why {
+        PoolError::Backend(why) => failure(why),
+        PoolError::Timeout(_) => {
+            Error::new(Reason::Busy, "no connection to the store became free in time")
+        }
+        why => Error::new(Reason::Store, "there is no connection to the store").with_source(why),
+    }
+}
+
+/// Returns whether another transaction was in the way, and the same one may succeed now.
+pub(super) fn is_conflict(why: &tokio_postgres::Error) -> bool {
+    matches!(
+        why.code(),
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+    )
+}
+
+const READ_ONLY: (Reason, &str) =
+    (Reason::Store, "the store's server takes no writes: it is a standby, or read-only");
+
+fn meaning(code: &SqlState) -> (Reason, &'static str) {
+    match *code {
+        SqlState::READ_ONLY_SQL_TRANSACTION => READ_ONLY,
+        SqlState::DISK_FULL => (Reason::Store, "the store's disk is full"),
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            (Reason::Store, "the store's user lacks a privilege on its tables")
+        }
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            (Reason::InvalidSetting, "the store refused the user or the password")
+        }
+        SqlState::INVALID_CATALOG_NAME => {
+            (Reason::InvalidSetting, "the store's database does not exist")
+        }
+        SqlState::QUERY_CANCELED => (Reason::Busy, "the store did not answer in time"),
+        SqlState::TOO_MANY_CONNECTIONS => (Reason::Busy, "the store has no free connection"),
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+            (Reason::Busy, "other transactions were in the way again and again")
+        }
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+            (Reason::StoreDamaged, "the store is damaged")
+        }
+        _ => (Reason::Store, "the store refused a statement"),
+    }
+}
+
+/// The driver has no code for a server that is not the kind that was asked for.
+fn says_read_only(why: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(why)
+        .is_some_and(|source| source.to_string().contains("does not allow writes"))
+}

@@ -1,0 +1,74 @@
+//! Room kept for commits: a file beside the store that is given back when the disk is full, so
+//! that a pair that was paid for with a refresh token can be saved. Nothing is spent without it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Reason, Result};
+
+/// Enough for the commits of a few hundred grants, or of several with everything in them.
+const SIZE: u64 = 1024 * 1024;
+
+pub(super) struct Reserve {
+    path: PathBuf,
+}
+
+impl Reserve {
+    pub(super) fn beside(store: &Path) -> Self {
+        let mut path = store.as_os_str().to_owned();
+        path.push("-reserve");
+        Self { path: path.into() }
+    }
+
+    /// Makes sure that the room is there.
+    pub(super) fn keep(&self) -> Result<()> {
+        if fs::metadata(&self.path).is_ok_and(|there| there.len() >= SIZE) {
+            return Ok(());
+        }
+        self.make().map_err(|why| {
+            // Half of it would pass for room, and take some.
+            self.release();
+            let full =
+                matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            let what = if full { "the disk is full" } else { "its folder cannot be written" };
+            Error::new(Reason::Store, format!("no room can be kept for the store: {what}"))
+                .with_source(why)
+        })
+    }
+
+    /// Gives the room back, if there is any.
+    pub(super) fn release(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&self.path)?;
+        if allocate(&file).is_err() {
+            // Not zeros: some file systems keep those in no room at all.
+            let mut noise = vec![0; 64 * 1024];
+            getrandom::fill(&mut noise).map_err(io::Error::other)?;
+            for _ in 0..SIZE / noise.len() as u64 {
+                file.write_all(&noise)?;
+            }
+        }
+        file.sync_all()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn allocate(file: &File) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    Ok(fallocate(file, FallocateFlags::empty(), 0, SIZE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn allocate(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,176 @@
+//! Sends whose outcome is not known.
+
+use std::time::Duration;
+
+use xpkce::grant::{Death, Grant, State};
+use xpkce::{ErrorKind, Reason};
+use xpkce_emulator::{BodyForm, Cut, Fault, OddAnswer};
+
+use crate::world::{A_LIFE, World};
+
+const LOST: Fault = Fault::Drop { at: Cut::BeforeHeaders };
+
+#[tokio::test]
+async fn a_request_that_was_cut_before_the_commit_is_sent_once_more_and_succeeds() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Reset));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_gateway_error_is_a_doubt_and_the_same_token_is_sent_once_more() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Status { status: 503, body: BodyForm::Html }));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn two_lost_requests_leave_the_grant_in_doubt_until_x_answers() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Reset).times(2));
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::InDoubt);
+    assert_eq!(world.state(&source).await, State::InDoubt);
+
+    let asked = world.x.token_requests();
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::InDoubt, "a back-off runs");
+    assert!(why.retry_after().is_some());
+    assert_eq!(world.x.token_requests(), asked, "it was asked again without a pause");
+
+    world.advance(Duration::from_secs(6));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.unresolved_sends, grant.doubt_since), (0, None));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_told_apart_from_a_dead_login() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(LOST).after_commit());
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Retry, "one word is not enough");
+    assert_eq!(world.state(&source).await, State::Rejected);
+
+    world.advance(Grant::SECOND_WORD + Duration::from_secs(1));
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::TokenRejected);
+    assert!(why.to_string().contains("connected_apps"), "{why}");
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.state, grant.death), (State::SignInNeeded, Some(Death::AnswerLost)));
+    assert!(grant.refresh.is_some(), "nothing is deleted");
+
+    let asked = world.x.token_requests();
+    source.access_token().await.unwrap_err();
+    assert_eq!(world.x.token_requests(), asked, "a dead grant costs no more requests");
+}
+
+#[tokio::test]
+async fn a_doubt_outlives_an_attempt_that_was_only_told_to_wait() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Reset).times(2));
+    source.access_token().await.unwrap_err();
+    world.advance(Duration::from_secs(6));
+    let limited = Fault::RateLimited { reset_in: Some(30), retry_after: None };
+    world.x.fault(world.on_refresh(limited));
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::RateLimited);
+    let grant = world.grant(&source).await;
+    assert_eq!(grant.state, State::InDoubt);
+    assert!(grant.unresolved_sends > 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once() {
+    for fault in [Fault::HtmlInside200, Fault::ErrorInside200, Fault::Empty200] {
+        let world = World::start().await;
+        let source = world.sign_in(&world.keeper()).await;
+        world.advance(A_LIFE);
+        let before = world.x.token_requests();
+        world.x.fault(world.on_refresh(fault.clone()).after_commit());
+        let why = source.access_token().await.unwrap_err();
+        assert_eq!(why.kind(), ErrorKind::InDoubt, "{fault:?}");
+        assert_eq!(world.x.token_requests() - before, 1, "{fault:?}");
+        let grant = world.grant(&source).await;
+        assert_eq!(grant.state, State::InDoubt);
+        assert!(grant.unread.is_some(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_cut_answer_is_put_to_use() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::TruncatedJson).after_commit());
+    let outcome = source.access_token().await.map(|token| token.generation().0);
+    let grant = world.grant(&source).await;
+    match outcome {
+        // A refresh token that came whole is a rotation, with or without its access token.
+        Ok(generation) => {
+            assert_eq!(grant.state, State::Ready);
+            assert_eq!(generation, world.x.refreshes() as u64 + 1);
+            source.refresh().await.unwrap();
+        }
+        Err(why) => {
+            assert_eq!((why.kind(), grant.state), (ErrorKind::InDoubt, State::InDoubt));
+            assert!(grant.unread.is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_alone_is_a_rotation_and_is_spent_at_once() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Odd { answer: OddAnswer::NoAccessToken }));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Odd { answer: OddAnswer::NoRefreshToken }));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    assert!(world.grant(&source).await.refresh.is_some());
+}
+
+#[tokio::test]
+async fn odd_answers_cost_nothing() {
+    use OddAnswer::*;
+    let odd = [
+        NoExpiresIn,
+        ExpiresInString,
+        ExpiresInZero,
+        ExpiresInNegative,
+        ExpiresInFraction,
+        UnknownScope,
+        MissingScope,
+        FewerScopes,
+        CapitalBearer,
+        ExtraFields,
+        LongTokens,
+    ];
+    for answer in odd {
+        let world = World::start().await;
+        let source = world.sign_in(&world.keeper()).await;
+        world.advance(A_LIFE);
+        world.x.fault(world.on_refresh(Fault::Odd { answer }));
+        assert_eq!(source.access_token().await.unwrap().generation().0, 2, "{answer:?}");
+        assert_eq!(source.refresh().await.unwrap().generation().0, 3, "{answer:?}");
+    }
+}

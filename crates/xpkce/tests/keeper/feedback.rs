@@ -1,0 +1,75 @@
+//! What a resource server's 401 leads to.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::{HeaderMap, Method};
+use xpkce::Reason;
+use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem, TokenKind};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn many_callers_with_one_refused_token_cause_one_rotation() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let token = source.access_token().await.unwrap().clone();
+    world.advance(Duration::from_secs(60));
+    world.x.expire(&world.x.users()[0].username, TokenKind::Access);
+    let told = join_all((0..20).map(|_| source.rejected(&token))).await;
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    assert_eq!(world.x.refreshes(), 1);
+    assert!(!source.access_token().await.unwrap().matches(token.expose()));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_current_any_more_causes_nothing() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let old = source.access_token().await.unwrap().clone();
+    source.refresh().await.unwrap();
+    world.advance(Duration::from_secs(60));
+    source.rejected(&old).await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_rotates_once_a_minute_and_then_less_often() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    for expected in 1..=2 {
+        world.advance(Duration::from_secs(61));
+        let token = source.access_token().await.unwrap().clone();
+        source.rejected(&token).await.unwrap();
+        assert_eq!(world.x.refreshes(), expected);
+    }
+    world.advance(Duration::from_secs(61));
+    let token = source.access_token().await.unwrap().clone();
+    assert_eq!(source.rejected(&token).await.unwrap_err().reason(), Reason::Busy);
+    assert_eq!(world.x.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_once_after_a_401() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.advance(Duration::from_secs(60));
+    world.x.expire(&world.x.users()[0].username, TokenKind::Access);
+    let answer = source.request(Method::GET, "/2/users/me", HeaderMap::new(), None).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_403_is_not_repeated_and_rotates_nothing() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let calls = world.x.whoami_calls();
+    let forbidden = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, forbidden).always());
+    let answer = source.request(Method::GET, "/2/users/me", HeaderMap::new(), None).await.unwrap();
+    assert_eq!(answer.status, 403);
+    assert_eq!(world.x.whoami_calls(), calls + 1);
+    assert_eq!(world.x.refreshes(), 0);
+}

@@ -1,0 +1,86 @@
+//! Many callers, one refresh.
+
+use std::time::Duration;
+
+use crate::world::{A_LIFE, World};
+use futures_util::future::join_all;
+
+#[tokio::test]
+async fn a_fresh_token_is_served_without_asking_anyone() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.store.fail_writes(true);
+    let asked = world.x.token_requests();
+    for _ in 0..100 {
+        source.access_token().await.unwrap();
+    }
+    assert_eq!(world.x.token_requests(), asked);
+}
+
+#[tokio::test]
+async fn a_hundred_callers_spend_one_refresh_token() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    let tokens = join_all((0..100).map(|_| source.access_token())).await;
+    assert!(tokens.iter().all(Result::is_ok));
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn five_processes_with_twenty_callers_each_spend_one_refresh_token() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let user = source.account().user.clone();
+    world.advance(A_LIFE);
+    let keepers: Vec<_> = (0..5).map(|_| world.keeper()).collect();
+    let sources: Vec<_> = keepers.iter().map(|keeper| keeper.token_source(&user)).collect();
+    let callers = sources.iter().flat_map(|source| (0..20).map(|_| source.access_token()));
+    let tokens = join_all(callers).await;
+    let generations: Vec<_> = tokens.into_iter().map(|token| token.unwrap().generation()).collect();
+    assert!(generations.iter().all(|generation| generation.0 == 2), "{generations:?}");
+    assert_eq!(world.x.token_requests() - world.x.exchanges(), 1);
+}
+
+#[tokio::test]
+async fn a_token_rotated_by_another_process_is_adopted_inside_the_window() {
+    let world = World::start().await;
+    let (one, two) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&one).await;
+    let other = two.token_source(&source.account().user);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 1);
+    world.advance(A_LIFE / 2);
+    source.refresh().await.unwrap();
+    world.advance(A_LIFE / 2 - Duration::from_secs(100));
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_take_the_pair_with_it() {
+    let world = World::start().await;
+    let (keeper, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&keeper).await;
+    world.advance(A_LIFE);
+    let mut call = Box::pin(source.access_token());
+    world.hold(&mut call).await;
+    drop(call);
+    world.release(&other).await;
+    let account = source.account().clone();
+    drop((source, keeper));
+    assert_eq!(world.grant_of(&account).await.unwrap().generation.0, 2);
+}
+
+#[tokio::test]
+async fn one_slow_account_holds_up_no_other() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let slow = world.sign_in(&keeper).await;
+    let quick = world.sign_in_as(&keeper, 1).await;
+    world.advance(A_LIFE);
+    let mut held = Box::pin(slow.access_token());
+    world.hold(&mut held).await;
+    assert_eq!(quick.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(held.await.unwrap().generation().0, 2);
+}

@@ -1,0 +1,109 @@
+//! The store failing, before a spend and after it.
+
+use std::time::Duration;
+
+use xpkce::ErrorKind;
+use xpkce::grant::State;
+use xpkce_emulator::{Fault, FaultRule};
+
+use crate::world::{A_LIFE, World};
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_found_before_the_token_is_spent() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.store.fail_writes(true);
+    let asked = world.x.token_requests();
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(world.x.token_requests(), asked);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_found_before_the_code_is_spent() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let login = keeper.begin_login().unwrap();
+    let callback = world.x.approve(login.url()).await;
+    world.store.fail_writes(true);
+    let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Store);
+    assert_eq!(world.x.exchanges(), 0);
+}
+
+/// Lets the refresh begin, and the store fail before its answer comes.
+async fn rotate_into_a_failing_store(world: &World, source: &xpkce::TokenSource) {
+    world.advance(A_LIFE);
+    let mut call = Box::pin(source.access_token());
+    world.hold(&mut call).await;
+    world.store.fail_writes(true);
+    world.release(&world.keeper()).await;
+    // The pair is served although it is not in the store.
+    assert_eq!(call.await.unwrap().generation().0, 2);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_pair_that_the_store_would_not_take_is_served_and_saved_when_it_does() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    rotate_into_a_failing_store(&world, &source).await;
+    assert_eq!(world.grant(&source).await.generation.0, 1);
+    world.store.fail_writes(false);
+    let account = source.account().clone();
+    drop(source);
+    let grant = world.grant_of(&account).await.unwrap();
+    assert_eq!((grant.generation.0, grant.state), (2, State::Ready));
+}
+
+#[tokio::test]
+async fn a_pair_that_was_never_saved_is_found_by_the_next_process() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    rotate_into_a_failing_store(&world, &source).await;
+    let account = source.account().clone();
+    // The store still fails when the process ends.
+    drop(source);
+    world.store.fail_writes(false);
+    assert_eq!(world.grant_of(&account).await.unwrap().generation.0, 1);
+
+    world.advance(Duration::from_secs(100));
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.replays(), 0, "the spent token was sent again");
+    assert_eq!(next.refresh().await.unwrap().generation().0, 3);
+}
+
+#[tokio::test]
+async fn a_late_answer_is_accepted_after_a_takeover() {
+    let world = World::start().await;
+    let (slow, quick) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let other = quick.token_source(&source.account().user);
+    world.advance(A_LIFE);
+    let mut late = Box::pin(source.access_token());
+    world.hold(&mut late).await;
+    // The lease runs out while the first holder waits; the second sends the same token.
+    world.advance(xpkce::grant::Lease::SPAN + Duration::from_secs(1));
+    let (late, taken_over) = futures_util::future::join(late, other.access_token()).await;
+    assert_eq!(late.unwrap().generation().0, 2);
+    if let Ok(token) = taken_over {
+        assert_eq!(token.generation().0, 2);
+    }
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.generation.0, grant.state), (2, State::Ready));
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn nothing_but_the_pair_in_hand_is_served_while_x_fails() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.advance(A_LIFE - Duration::from_secs(30));
+    let down = Fault::Status { status: 503, body: xpkce_emulator::BodyForm::Html };
+    world.x.fault(FaultRule::new(xpkce_emulator::Endpoint::Refresh, down).always());
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+    world.advance(Duration::from_secs(60));
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::InDoubt);
+}

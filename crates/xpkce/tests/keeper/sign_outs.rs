@@ -1,0 +1,74 @@
+//! Sign-outs: confirmed, unconfirmed, forgotten.
+
+use xpkce::grant::State;
+use xpkce::keeper::SignedOut;
+use xpkce::{ErrorKind, Reason};
+use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_sign_out_revokes_both_tokens_and_leaves_a_tombstone() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Revoked);
+    assert!(world.x.revocations() >= 1);
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::SignedOut);
+    let grant = world.grant(&source).await;
+    assert_eq!(grant.state, State::SignedOut);
+    assert!(grant.refresh.is_none() && grant.access.is_none());
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Already);
+}
+
+#[tokio::test]
+async fn a_sign_out_that_x_did_not_hear_is_marked_and_tried_again() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let down = Fault::Status { status: 503, body: BodyForm::Html };
+    world.x.fault(FaultRule::new(Endpoint::Revoke, down).always());
+    let why = source.sign_out().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Retry, "{why}");
+    assert_eq!(world.state(&source).await, State::SigningOut);
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::SignedOut);
+    assert!(world.grant(&source).await.refresh.is_some(), "what must be revoked is still known");
+    world.x.clear_faults();
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Revoked);
+    assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_forgotten_login_is_not_revoked() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    assert_eq!(source.forget().await.unwrap(), SignedOut::Forgotten);
+    assert_eq!(world.x.revocations(), 0);
+    assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_sign_in_after_a_sign_out_counts_on() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    source.sign_out().await.unwrap();
+    let again = world.sign_in(&keeper).await;
+    assert_eq!(again.account(), source.account());
+    assert_eq!(again.access_token().await.unwrap().generation().0, 3);
+    assert!(world.grant(&again).await.candidates.is_empty());
+}
+
+#[tokio::test]
+async fn a_pair_that_comes_after_the_sign_out_is_revoked() {
+    let world = World::start().await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let mut late = Box::pin(source.refresh());
+    world.hold(&mut late).await;
+    world.advance(xpkce::grant::Lease::SPAN);
+    other.token_source(&source.account().user).forget().await.unwrap();
+    let before = world.x.revocations();
+    world.release(&other).await;
+    late.await.unwrap_err();
+    assert_eq!(world.state(&source).await, State::SignedOut);
+    assert_eq!(world.x.revocations(), before + 1);
+}

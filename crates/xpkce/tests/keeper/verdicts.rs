@@ -1,0 +1,134 @@
+//! What X says of a token, an app or the traffic, and what it may lead to.
+
+use std::time::Duration;
+
+use xpkce::grant::{Death, Grant, State};
+use xpkce::{ErrorKind, Reason};
+use xpkce_emulator::{Fault, TokenKind};
+
+use crate::world::{A_LIFE, SCOPES, World};
+
+#[tokio::test]
+async fn a_wrong_secret_leaves_the_grant_alone_and_is_not_asked_about_again_at_once() {
+    let world = World::start().await;
+    let app = world.x.confidential_app();
+    let source = world.sign_in(&world.keeper_of(&app, world.store.clone(), SCOPES)).await;
+    world.advance(A_LIFE);
+    let secret = world.x.rotate_secret(&app.client_id);
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::WrongSecretOrAppType);
+    assert_eq!(world.state(&source).await, State::Ready);
+    let asked = world.x.token_requests();
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Configure);
+    assert_eq!(world.x.token_requests(), asked);
+
+    let mended = app.client_secret(secret);
+    let mended = world.keeper_of(&mended, world.store.clone(), SCOPES);
+    let source = mended.token_source(&source.account().user);
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_disconnected_app_is_a_dead_login_after_the_second_word() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.x.disconnect_app(&world.x.users()[0].username);
+    world.advance(A_LIFE);
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Retry);
+    let asked = world.x.token_requests();
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Retry);
+    assert_eq!(world.x.token_requests(), asked, "the second word was asked for at once");
+    world.advance(Grant::SECOND_WORD + Duration::from_secs(1));
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::SignIn);
+    assert_eq!(world.grant(&source).await.death, Some(Death::TokenInvalid));
+}
+
+#[tokio::test]
+async fn a_wrong_first_word_costs_nothing() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    let fault = Fault::OauthError {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Value passed for the token was invalid.".into(),
+    };
+    world.x.fault(world.on_refresh(fault));
+    source.access_token().await.unwrap_err();
+    world.advance(Grant::SECOND_WORD + Duration::from_secs(1));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.grant(&source).await.rejection, None);
+}
+
+#[tokio::test]
+async fn nobody_is_called_dead_while_x_rejects_everybody() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    let others = [world.sign_in_as(&keeper, 1).await, world.sign_in_as(&keeper, 2).await];
+    let fault = Fault::OauthError {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Value passed for the token was invalid.".into(),
+    };
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(fault).always());
+    for each in others.iter().chain([&source]) {
+        each.access_token().await.unwrap_err();
+    }
+    world.advance(Grant::SECOND_WORD);
+    for each in others.iter().chain([&source]) {
+        each.access_token().await.unwrap_err();
+    }
+    assert_eq!(world.state(&source).await, State::Rejected);
+    world.x.clear_faults();
+    world.advance(Grant::SECOND_WORD + Duration::from_secs(1));
+    source.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_limit_is_waited_out_as_told() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::RateLimited { reset_in: Some(120), retry_after: None }));
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::RateLimited);
+    let asked = world.x.token_requests();
+    world.advance(Duration::from_secs(110));
+    source.access_token().await.unwrap_err();
+    assert_eq!(world.x.token_requests(), asked);
+    world.advance(Duration::from_secs(60));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn the_loser_of_a_race_adopts_what_the_winner_made() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.x.expire(&world.x.users()[0].username, TokenKind::Access);
+    source.refresh().await.unwrap();
+    let other = world.keeper().token_source(&source.account().user);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_login_without_offline_access_ends_with_its_access_token() {
+    let world = World::start().await;
+    let app = world.x.public_app();
+    let keeper = world.keeper_of(&app, world.store.clone(), "tweet.read users.read");
+    let source = world.sign_in(&keeper).await;
+    source.access_token().await.unwrap();
+    world.advance(A_LIFE);
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::SignIn);
+    assert_eq!(world.grant(&source).await.death, Some(Death::NoRefreshToken));
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_not_signed_in() {
+    let world = World::start().await;
+    let why = world.keeper().token_source("1").access_token().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::NotSignedIn);
+}

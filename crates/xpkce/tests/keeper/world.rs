@@ -1,0 +1,173 @@
+//! An emulator, a clock that moves with it, and a store that keepers share as processes would.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use xpkce::grant::{Account, Grant, State};
+use xpkce::http::ReqwestClient;
+use xpkce::seal::Sealer;
+use xpkce::store::{MemoryStore, Store};
+use xpkce::{
+    App, Client, ClientSecret, Keeper, ManualClock, RefreshToken, Scopes, Timestamp, TokenSource,
+};
+use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule};
+
+pub const SCOPES: &str = "tweet.read users.read offline.access";
+/// A little more than an access token's life.
+pub const A_LIFE: Duration = Duration::from_secs(7201);
+
+pub struct World {
+    pub x: Emulator,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<MemoryStore>,
+    pub folder: tempfile::TempDir,
+    pub logs: Logs,
+    sealer: Arc<Sealer>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let logs = Logs::listen();
+        let x = Emulator::builder().auto_approve_first().frozen_clock().start().await.unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(x.now() as i64)));
+        Self {
+            store: Arc::new(MemoryStore::new(clock.clone())),
+            clock,
+            folder: tempfile::tempdir().unwrap(),
+            sealer: Arc::new(Sealer::from_text(KEY).unwrap()),
+            logs,
+            x,
+        }
+    }
+
+    /// Starts another process's keeper of the public app.
+    pub fn keeper(&self) -> Keeper {
+        self.keeper_of(&self.x.public_app(), self.store.clone(), SCOPES)
+    }
+
+    pub fn keeper_of(&self, app: &AppSeed, store: Arc<dyn Store>, scopes: &str) -> Keeper {
+        let app = match &app.client_secret {
+            Some(secret) => App::confidential(&app.client_id, ClientSecret::new(secret.clone())),
+            None => App::public(&app.client_id),
+        };
+        let app = app
+            .with_scopes(scopes.parse::<Scopes>().unwrap())
+            .with_base_url(self.x.base_url())
+            .unwrap()
+            .with_authorization_base_url(self.x.authorization_base_url())
+            .unwrap();
+        let http = Arc::new(ReqwestClient::new());
+        let client = Client::new(app, http, self.clock.clone());
+        let folder = Some(self.folder.path().to_owned());
+        Keeper::new(client, store, self.sealer.clone(), folder).unwrap()
+    }
+
+    /// Signs the first user in.
+    pub async fn sign_in(&self, keeper: &Keeper) -> TokenSource {
+        self.sign_in_as(keeper, 0).await
+    }
+
+    /// Signs the emulator's nth user in.
+    pub async fn sign_in_as(&self, keeper: &Keeper, nth: usize) -> TokenSource {
+        let login = keeper.begin_login().unwrap();
+        let username = self.x.users()[nth].username.clone();
+        let callback = self.x.approve_as(login.url(), &username).await;
+        let signed_in = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap();
+        keeper.token_source(&signed_in.account.user)
+    }
+
+    /// Moves every clock there is.
+    pub fn advance(&self, span: Duration) {
+        self.x.advance(span);
+        self.clock.advance(span);
+    }
+
+    pub async fn grant(&self, source: &TokenSource) -> Grant {
+        self.store.load(source.account()).await.unwrap().unwrap().grant
+    }
+
+    pub async fn state(&self, source: &TokenSource) -> State {
+        self.grant(source).await.state
+    }
+
+    pub async fn grant_of(&self, account: &Account) -> Option<Grant> {
+        self.store.load(account).await.unwrap().map(|stored| stored.grant)
+    }
+
+    pub fn on_refresh(&self, fault: Fault) -> FaultRule {
+        FaultRule::new(Endpoint::Refresh, fault)
+    }
+
+    /// Begins a call that refreshes, and returns once X has its request and holds the answer back.
+    pub async fn hold<T>(&self, call: &mut std::pin::Pin<Box<impl Future<Output = T>>>) {
+        self.x.fault(self.on_refresh(Fault::Gather { count: 2, winner: 1 }).times(2));
+        let asked = self.x.token_requests();
+        let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx))).await;
+        assert!(begun.is_pending(), "the call is over already");
+        let arrived = async {
+            while self.x.token_requests() == asked {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("no request came");
+    }
+
+    /// Lets X answer what it holds back, by a second request that means nothing.
+    pub async fn release(&self, keeper: &Keeper) {
+        keeper.client().refresh(&RefreshToken::new("fake-refresh-token")).await;
+    }
+}
+
+impl Drop for World {
+    /// Every token that the emulator issues ends in one of these; a log must hold none.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let logs = self.logs.0.lock().unwrap();
+        let logs = String::from_utf8_lossy(&logs);
+        assert!(logs.contains("TRACE"), "nothing was logged: the test listens to the wrong place");
+        for mark in TOKEN_MARKS {
+            let line = logs.lines().find(|line| line.contains(mark));
+            assert!(line.is_none(), "a token is in the logs: {}", line.unwrap_or_default());
+        }
+    }
+}
+
+/// How X's access tokens, refresh tokens and codes end, all of them.
+pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
+
+/// 32 bytes that nobody should use.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/// All that any thread of this process logs, at every level.
+#[derive(Clone, Default)]
+pub struct Logs(pub Arc<Mutex<Vec<u8>>>);
+
+impl Logs {
+    fn listen() -> Self {
+        static LOGS: std::sync::OnceLock<Logs> = std::sync::OnceLock::new();
+        let begin = || {
+            let logs = Self::default();
+            let writer = logs.clone();
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .init();
+            logs
+        };
+        LOGS.get_or_init(begin).clone()
+    }
+}
+
+impl std::io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Callbacks: what is checked, and in which order.
+
+use proptest::prelude::*;
+use xpkce::{App, ErrorKind, Login, Pkce, Reason, Scopes, State, callback_state};
+
+use crate::support::{CLIENT_ID, NOW, app, login};
+
+fn refused(query: &str) -> Reason {
+    let login = Login::begin_with(&app(), Some(State::new("right")), None, NOW).unwrap();
+    login.approve(&format!("{}?{query}", login.redirect_uri())).unwrap_err().reason()
+}
+
+#[test]
+fn a_whole_url_and_a_bare_query_are_both_callbacks() {
+    let login = login();
+    let query = format!("state={}&code=abc&extra=1", login.state().expose());
+    for callback in [
+        format!("http://127.0.0.1:8080/callback?{query}"),
+        format!("  http://127.0.0.1:8080/callback?{query}#_=_\n"),
+        format!("?{query}"),
+        query,
+    ] {
+        assert!(login.approve(&callback).is_ok(), "{callback}");
+    }
+}
+
+#[test]
+fn a_repeated_parameter_is_refused_before_anything_else() {
+    assert_eq!(refused("error=access_denied&state=right&state=right"), Reason::MalformedCallback);
+    assert_eq!(refused("error=access_denied&error=access_denied"), Reason::MalformedCallback);
+    assert_eq!(refused("state=right&code=a&code=b"), Reason::MalformedCallback);
+    assert_eq!(refused("state=right&code=a&code="), Reason::MalformedCallback);
+}
+
+#[test]
+fn an_error_comes_before_the_state() {
+    assert_eq!(refused("error=access_denied&state=wrong"), Reason::Denied);
+    assert_eq!(refused("error=access_denied"), Reason::Denied);
+    assert_eq!(refused("error=invalid_request&code=abc"), Reason::AuthorizationFailed);
+    assert_eq!(refused("error=%1b[31mnews&state=right"), Reason::AuthorizationFailed);
+}
+
+#[test]
+fn the_state_comes_before_the_issuer_and_the_code() {
+    assert_eq!(refused("state=wrong&iss=https://evil.example"), Reason::StateMismatch);
+    assert_eq!(refused("state=rightt&code=abc"), Reason::StateMismatch);
+    assert_eq!(refused("state=&code=abc"), Reason::MalformedCallback);
+    assert_eq!(refused("code=abc"), Reason::MalformedCallback);
+}
+
+#[test]
+fn an_issuer_is_checked_when_it_is_named() {
+    assert_eq!(refused("state=right&iss=https://evil.example&code=a"), Reason::IssuerMismatch);
+    assert_eq!(refused("state=right&iss=http://x.com&code=a"), Reason::IssuerMismatch);
+    assert_eq!(refused("state=right&iss=nonsense&code=a"), Reason::IssuerMismatch);
+    let login = login();
+    let query = format!("state={}&code=abc", login.state().expose());
+    assert!(login.approve(&format!("{query}&iss=https://x.com")).is_ok());
+    assert!(login.approve(&format!("{query}&iss=https://api.x.com/")).is_ok());
+}
+
+#[test]
+fn the_code_must_be_there_and_be_one() {
+    assert_eq!(refused("state=right"), Reason::MalformedCallback);
+    assert_eq!(refused("state=right&code="), Reason::MalformedCallback);
+    assert_eq!(refused("state=right&code=a%0Ab"), Reason::MalformedCallback);
+    let long = format!("state=right&code={}", "a".repeat(5000));
+    assert_eq!(refused(&long), Reason::MalformedCallback);
+}
+
+#[test]
+fn a_huge_callback_is_refused_unread() {
+    let huge = format!("state=right&code=abc&pad={}", "a".repeat(9000));
+    assert_eq!(refused(&huge), Reason::MalformedCallback);
+}
+
+#[test]
+fn the_consent_pages_own_address_is_told_apart() {
+    let login = login();
+    let error = login.approve(login.url()).unwrap_err();
+    assert_eq!(error.reason(), Reason::MalformedCallback);
+    assert!(error.to_string().contains("consent page"));
+}
+
+#[test]
+fn a_bare_code_is_taken_by_the_named_method_alone() {
+    let login = login();
+    assert!(login.approve("abc").is_err());
+    assert!(login.approve_bare_code(" abc\n").is_ok());
+    for text in ["", "a b", "http://127.0.0.1/?x", "state=a&code=b", &"a".repeat(5000)] {
+        assert_eq!(
+            login.approve_bare_code(text).unwrap_err().reason(),
+            Reason::MalformedCallback,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_state_leads_to_the_sign_in() {
+    assert!(callback_state("http://h/cb?code=a&state=s").unwrap().matches("s"));
+    assert!(callback_state("error=access_denied&state=s").unwrap().matches("s"));
+    assert_eq!(callback_state("error=access_denied").unwrap_err().reason(), Reason::Denied);
+    assert_eq!(callback_state("code=a").unwrap_err().reason(), Reason::MalformedCallback);
+}
+
+#[test]
+fn another_process_finishes_the_sign_in() {
+    let state = State::new(r#"odd"\state"#);
+    let begun = Login::begin_with(&app(), Some(state), None, NOW).unwrap();
+    let read = Login::from_json(&begun.to_json()).unwrap();
+    assert_eq!(read.url(), begun.url());
+    assert_eq!(read.created_at(), NOW);
+    assert_eq!(read.scopes(), begun.scopes());
+    assert!(read.verifier().matches(begun.verifier().expose()));
+    assert!(read.approve(r#"code=abc&state=odd"\state"#).is_ok());
+    assert_eq!(Login::from_json("{}").unwrap_err().kind(), ErrorKind::Store);
+}
+
+#[test]
+fn a_sign_in_waits_ten_minutes() {
+    let login = login();
+    assert!(!login.is_expired(NOW + Login::LIFETIME));
+    assert!(login.is_expired(NOW + Login::LIFETIME + std::time::Duration::from_millis(1)));
+}
+
+#[test]
+fn every_sign_in_has_its_own_state_and_verifier() {
+    let (one, other) = (login(), login());
+    assert!(!one.state().matches(other.state().expose()));
+    assert!(!one.verifier().matches(other.verifier().expose()));
+    assert_eq!(one.state().expose().len(), 43);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let login = login();
+    let code = "the-code";
+    let callback = format!("code={code}&state={}", login.state().expose());
+    let shown = format!("{login:?} {:?}", login.approve(&callback).unwrap());
+    for secret in [login.state().expose(), login.verifier().expose(), code] {
+        assert!(!shown.contains(secret));
+    }
+    let wrong = login.approve("state=sEcReT&code=CoDe").unwrap_err();
+    let shown = format!("{wrong} {wrong:?}");
+    assert!(!shown.contains("sEcReT") && !shown.contains("CoDe"));
+}
+
+proptest! {
+    #[test]
+    fn no_callback_makes_it_panic(text in ".{0,200}") {
+        let login = login();
+        let _ = login.approve(&text);
+        let _ = login.approve_bare_code(&text);
+        let _ = callback_state(&text);
+        let _ = login.approve(&format!("?state={}&{text}", login.state().expose()));
+    }
+
+    #[test]
+    fn what_goes_into_the_url_comes_out_of_it(
+        state in "[!-~]{1,500}",
+        path in "[!-~&&[^#?%\\\\]]{0,40}",
+    ) {
+        let redirect = format!("https://app.example/{path}");
+        let app = App::public(CLIENT_ID)
+            .with_redirect_uri(&redirect)
+            .with_scopes(Scopes::parse(Scopes::DEFAULT));
+        let pkce = Pkce::from_random([3; 32]);
+        let begun = Login::begin_with(&app, Some(State::new(state.clone())), Some(pkce), NOW);
+        let begun = begun.unwrap();
+        prop_assert!(!begun.url().contains('+'));
+        let url = url::Url::parse(begun.url()).unwrap();
+        let value = |name: &str| {
+            url.query_pairs().find(|(field, _)| field == name).unwrap().1.into_owned()
+        };
+        prop_assert_eq!(value("state"), state);
+        prop_assert_eq!(value("redirect_uri"), redirect);
+        prop_assert_eq!(value("scope"), Scopes::DEFAULT);
+    }
+}

@@ -1,0 +1,181 @@
+//! The client over a scripted network.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+use xpkce::{
+    AccessToken, App, Client, ClientSecret, ErrorKind, ManualClock, Probe, Reason, RefreshAnswer,
+    RefreshToken, Revocable,
+};
+
+use crate::support::{
+    CLIENT_ID, NOW, PAIR, Script, With as _, answer, app, dead_token, login, maybe_sent, not_sent,
+    oauth_error,
+};
+
+fn client(app: App, http: &Arc<Script>) -> Client {
+    Client::new(app, http.clone(), Arc::new(ManualClock::new(NOW)))
+}
+
+fn approval() -> xpkce::Approval {
+    let login = login();
+    login.approve(&format!("code=the-code&state={}", login.state().expose())).unwrap()
+}
+
+#[tokio::test]
+async fn a_public_client_names_itself_in_the_body_alone() {
+    let http = Script::new([Ok(answer(200, PAIR))]);
+    client(app(), &http).redeem(approval()).await.unwrap();
+    assert_eq!(http.url(0), "https://api.x.com/2/oauth2/token");
+    assert_eq!(http.field(0, "client_id").unwrap(), CLIENT_ID);
+    assert_eq!(http.field(0, "grant_type").unwrap(), "authorization_code");
+    assert_eq!(http.field(0, "redirect_uri").unwrap(), "http://127.0.0.1:8080/callback");
+    assert_eq!(http.field(0, "code").unwrap(), "the-code");
+    assert_eq!(http.field(0, "code_verifier").unwrap().len(), 43);
+    assert_eq!(http.header(0, "authorization"), None);
+}
+
+#[tokio::test]
+async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
+    let http = Script::new([Ok(answer(200, PAIR))]);
+    let app = App::confidential("an id", ClientSecret::new("s"));
+    // The space would be refused; what is left needs encoding all the same.
+    assert!(matches!(
+        client(app, &http).refresh(&RefreshToken::new("r")).await,
+        RefreshAnswer::Misconfigured(_)
+    ));
+    let app = App::confidential("an+id", ClientSecret::new("se:cr%t"));
+    client(app, &http).refresh(&RefreshToken::new("r")).await;
+    // base64 of an%2Bid:se%3Acr%25t
+    assert_eq!(http.header(0, "authorization").unwrap(), "Basic YW4lMkJpZDpzZSUzQWNyJTI1dA==");
+    assert_eq!(http.field(0, "client_id").unwrap(), "an+id");
+    assert_eq!(http.field(0, "client_secret"), None);
+}
+
+#[tokio::test]
+async fn an_approval_of_another_app_is_not_sent() {
+    let http = Script::new([]);
+    let error = client(App::public("another"), &http).redeem(approval()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::WrongClientId);
+    assert_eq!(http.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_alone_is_redeemed_and_not_exchanged() {
+    let alone = || Ok(answer(200, r#"{"refresh_token":"r"}"#));
+    let http = Script::new([alone(), alone()]);
+    let client = client(app(), &http);
+    assert!(client.redeem(approval()).await.is_ok());
+    let error = client.exchange(approval()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::UnexpectedAnswer);
+}
+
+#[tokio::test]
+async fn a_refresh_is_sent_once_whatever_comes_of_it() {
+    let token = RefreshToken::new("r");
+    let http = Script::new([not_sent(), maybe_sent(), Ok(answer(503, "")), Ok(dead_token())]);
+    let client = client(app(), &http);
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::NotSent(_)));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Rejected(_)));
+    assert_eq!(http.requests(), 4);
+    assert_eq!(http.field(3, "refresh_token").unwrap(), "r");
+}
+
+#[tokio::test]
+async fn what_failed_to_arrive_is_told_by_its_kind() {
+    let http = Script::new([not_sent(), maybe_sent(), maybe_sent(), maybe_sent(), maybe_sent()]);
+    let client = client(app(), &http);
+    let token = AccessToken::new("a");
+    assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::Retry);
+    assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
+    let revoked = client.revoke(Revocable::Access(&token)).await;
+    assert_eq!(revoked.unwrap_err().kind(), ErrorKind::Retry);
+    assert_eq!(client.me(&token).await.unwrap_err().kind(), ErrorKind::Retry);
+    let posted = client.request(&token, Method::POST, "/2/tweets", HeaderMap::new(), None).await;
+    assert_eq!(posted.unwrap_err().kind(), ErrorKind::InDoubt);
+}
+
+#[tokio::test]
+async fn a_token_goes_to_its_own_origin_alone() {
+    let http = Script::new([Ok(answer(200, "")), Ok(answer(200, "")), Ok(answer(200, ""))]);
+    let client = client(app(), &http);
+    let get = async |target: &str| {
+        let token = AccessToken::new("a");
+        client.request(&token, Method::GET, target, HeaderMap::new(), None).await
+    };
+    for target in [
+        "https://evil.example/2/users/me",
+        "http://api.x.com/2/users/me",
+        "https://api.x.com:444/",
+        "https://user@api.x.com/",
+        "https://api.x.com.evil.example/",
+        "2/users/me",
+        "",
+    ] {
+        assert_eq!(get(target).await.unwrap_err().kind(), ErrorKind::Configure, "{target}");
+    }
+    assert_eq!(http.requests(), 0);
+    get("/2/users/me?user.fields=id").await.unwrap();
+    get("https://API.x.com/2/tweets").await.unwrap();
+    get("//evil.example/").await.unwrap();
+    assert_eq!(http.url(0), "https://api.x.com/2/users/me?user.fields=id");
+    assert_eq!(http.url(1), "https://api.x.com/2/tweets");
+    assert!(http.url(2).starts_with("https://api.x.com//"));
+    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer a");
+}
+
+#[tokio::test]
+async fn any_status_of_a_request_is_the_callers() {
+    let http = Script::new([Ok(answer(403, "no").with("x-transaction-id", "t"))]);
+    let mut headers = HeaderMap::new();
+    headers.insert("x-mine", "1".parse().unwrap());
+    headers.insert("authorization", "Bearer another".parse().unwrap());
+    let body = Some(b"{}".to_vec());
+    let client = client(app(), &http);
+    let token = AccessToken::new("a");
+    let answer = client.request(&token, Method::POST, "/2/tweets", headers, body).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (403, b"no".as_slice()));
+    assert_eq!(http.header(0, "x-mine").unwrap(), "1");
+    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer a");
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_header_is_not_sent() {
+    let http = Script::new([]);
+    let error = client(app(), &http).me(&AccessToken::new("a\r\nb")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configure);
+    assert!(!format!("{error:?}").contains("\\r"));
+}
+
+#[tokio::test]
+async fn the_probe_tells_the_credentials_apart() {
+    let http = Script::new([
+        Ok(dead_token()),
+        Ok(oauth_error(401, "unauthorized_client", "Missing valid authorization header")),
+        Ok(oauth_error(400, "invalid_client", "Value passed for the client id was invalid.")),
+        Ok(answer(503, "")),
+        Ok(answer(200, PAIR)),
+        not_sent(),
+    ]);
+    let client = client(app(), &http);
+    assert_eq!(client.probe().await.unwrap(), Probe::Good);
+    assert_eq!(client.probe().await.unwrap(), Probe::WrongSecretOrAppType);
+    assert_eq!(client.probe().await.unwrap(), Probe::WrongClientId);
+    assert_eq!(client.probe().await.unwrap_err().reason(), Reason::Outage);
+    assert_eq!(client.probe().await.unwrap_err().reason(), Reason::UnexpectedAnswer);
+    assert_eq!(client.probe().await.unwrap_err().reason(), Reason::NotSent);
+}
+
+#[tokio::test]
+async fn revoking_names_the_token_and_its_kind() {
+    let http = Script::new([Ok(answer(200, "")), Ok(dead_token())]);
+    let client = client(app(), &http);
+    client.revoke(Revocable::Refresh(&RefreshToken::new("r"))).await.unwrap();
+    client.revoke(Revocable::Access(&AccessToken::new("a"))).await.unwrap();
+    assert_eq!(http.url(0), "https://api.x.com/2/oauth2/revoke");
+    assert_eq!(http.field(0, "token").unwrap(), "r");
+    assert_eq!(http.field(0, "token_type_hint").unwrap(), "refresh_token");
+    assert_eq!(http.field(1, "token_type_hint").unwrap(), "access_token");
+}

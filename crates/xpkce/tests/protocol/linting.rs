@@ -1,0 +1,93 @@
+//! What is found before the browser opens.
+
+use xpkce::{App, ClientSecret, ErrorKind, Login, MAX_STATE, Scopes, Severity, State, lint};
+
+use crate::support::{CLIENT_ID, NOW, app};
+
+fn messages(app: &App, severity: Severity) -> Vec<String> {
+    let found = lint(app).into_iter().filter(|lint| lint.severity == severity);
+    found.map(|lint| lint.message).collect()
+}
+
+fn is_refused(app: &App) -> bool {
+    let refused = Login::begin(app, NOW).is_err_and(|error| error.kind() == ErrorKind::Configure);
+    assert_eq!(refused, !messages(app, Severity::Error).is_empty());
+    refused
+}
+
+#[test]
+fn a_good_app_has_no_findings() {
+    assert_eq!(lint(&app()), []);
+}
+
+#[test]
+fn a_client_that_x_refuses_does_not_begin() {
+    assert!(is_refused(&App::public("  ")));
+    assert!(is_refused(&App::public("two words")));
+    assert!(is_refused(&App::public("a\u{7}b")));
+    assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new(" \n"))));
+    assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new("a b"))));
+}
+
+#[test]
+fn a_redirect_uri_that_x_refuses_does_not_begin() {
+    for redirect in [
+        "",
+        "/callback",
+        "127.0.0.1:8080/callback",
+        "http://127.0.0.1:8080/callback#here",
+        "http://127.0.0.1:8080/call back",
+        "http://127.0.0.1:8080/caf\u{e9}",
+        "javascript:alert(1)",
+        "mailto:a@b.example",
+        "file:///tmp/x",
+        "https://app.example/cb?state=mine",
+    ] {
+        assert!(is_refused(&app().with_redirect_uri(redirect)), "{redirect}");
+    }
+    for redirect in ["https://app.example/cb?tenant=1", "myapp://callback/path"] {
+        assert!(!is_refused(&app().with_redirect_uri(redirect)), "{redirect}");
+    }
+}
+
+#[test]
+fn an_app_that_was_good_is_looked_at_again_when_it_changes() {
+    let good = app();
+    Login::begin(&good, NOW).unwrap();
+    assert!(is_refused(&good.clone().with_redirect_uri("nonsense")));
+    assert!(is_refused(&good.clone().with_scopes(Scopes::parse("\""))));
+    Login::begin(&good, NOW).unwrap();
+}
+
+#[test]
+fn a_scope_that_is_none_does_not_begin() {
+    assert!(is_refused(&app().with_scopes(Scopes::parse("tweet.read \"quoted\""))));
+    assert!(is_refused(&app().with_scopes(Scopes::parse("tweet.read caf\u{e9}"))));
+}
+
+#[test]
+fn a_state_that_x_refuses_does_not_begin() {
+    let begin = |state: &str| Login::begin_with(&app(), Some(State::new(state)), None, NOW);
+    assert!(begin(&"s".repeat(MAX_STATE)).is_ok());
+    assert!(begin(&"s".repeat(MAX_STATE + 1)).is_err());
+    assert!(begin("").is_err());
+    assert!(begin("two words").is_err());
+}
+
+#[test]
+fn what_is_unusual_is_a_warning() {
+    let warned = |app: &App, word: &str| {
+        assert!(Login::begin(app, NOW).is_ok());
+        assert!(messages(app, Severity::Warning).iter().any(|it| it.contains(word)), "{word}");
+    };
+    let scoped = |id: &str| App::public(id).with_scopes(Scopes::parse(Scopes::DEFAULT));
+    warned(&scoped("27283493"), "numeric");
+    warned(&scoped("xvz1evFS4wEEPTGEFPHBog123"), "API key");
+    warned(&scoped("short"), "34");
+    warned(&app().with_redirect_uri("http://app.example/cb"), "plain HTTP");
+    warned(&app().with_redirect_uri("http://localhost:8080/callback"), "localhost");
+    warned(&App::public(CLIENT_ID), "no scope");
+    warned(&app().with_scopes(Scopes::parse("tweet.read users.read")), "offline.access");
+    warned(&app().with_scopes(Scopes::parse("users.read offline.access")), "who signed in");
+    warned(&app().with_scopes(Scopes::parse("tweet.read account_info.read")), "account_info.read");
+}

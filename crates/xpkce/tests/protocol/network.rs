@@ -1,0 +1,250 @@
+//! The network client against a server that misbehaves.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use xpkce::http::{HttpClient as _, HttpRequest, HttpResponse, MAX_BODY, ReqwestClient, SendError};
+
+/// What the server does with one request that it has read.
+#[derive(Clone)]
+enum Does {
+    Says(String),
+    SaysAndCloses(String),
+    SaysThenFloods(&'static str),
+    Closes,
+    Nothing,
+}
+
+struct Server {
+    url: String,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start(script: impl IntoIterator<Item = Does>) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", socket.local_addr().unwrap());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let script: Vec<_> = script.into_iter().collect();
+        let log = heard.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = socket.accept().await {
+                tokio::spawn(serve(stream, script.clone(), log.clone()));
+            }
+        });
+        Self { url, heard }
+    }
+
+    fn heard(&self) -> usize {
+        self.heard.lock().unwrap().len()
+    }
+}
+
+async fn serve(mut stream: TcpStream, script: Vec<Does>, log: Arc<Mutex<Vec<String>>>) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        let n = {
+            let mut log = log.lock().unwrap();
+            log.push(String::from_utf8_lossy(&buffer[..read]).into_owned());
+            log.len() - 1
+        };
+        let _ = match &script[n] {
+            Does::Says(text) => stream.write_all(text.as_bytes()).await,
+            Does::SaysAndCloses(text) => {
+                let _ = stream.write_all(text.as_bytes()).await;
+                return;
+            }
+            Does::SaysThenFloods(text) => {
+                let _ = stream.write_all(text.as_bytes()).await;
+                while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+                return;
+            }
+            Does::Closes => return,
+            Does::Nothing => std::future::pending().await,
+        };
+    }
+}
+
+fn says(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn client() -> ReqwestClient {
+    ReqwestClient::with_deadlines(Duration::from_secs(5), Duration::from_secs(5))
+}
+
+async fn post(client: &ReqwestClient, url: &str) -> Result<HttpResponse, SendError> {
+    let request = HttpRequest {
+        method: Method::POST,
+        url: url.parse().unwrap(),
+        headers: HeaderMap::new(),
+        body: b"a=b".to_vec().into(),
+    };
+    client.send(request).await
+}
+
+fn is_maybe_sent(answer: &Result<HttpResponse, SendError>) -> bool {
+    matches!(answer, Err(SendError::MaybeSent(_)))
+}
+
+fn is_not_sent(answer: &Result<HttpResponse, SendError>) -> bool {
+    matches!(answer, Err(SendError::NotSent(_)))
+}
+
+#[tokio::test]
+async fn an_answer_comes_over_the_wire() {
+    let server = Server::start([Does::Says(says("200 OK", "x-a: b\r\n", "hello"))]).await;
+    let answer = post(&client(), &server.url).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"hello".as_slice()));
+    assert_eq!(answer.headers["x-a"], "b");
+}
+
+/// Runs the test above in a process of its own, where a proxy is set that answers nobody and no
+/// certificate can be found.
+#[test]
+fn neither_a_proxy_nor_missing_certificates_are_between_us_and_this_machine() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "network::an_answer_comes_over_the_wire"])
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let elsewhere = Server::start([Does::Says(says("200 OK", "", ""))]).await;
+    for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+        let to = format!("location: {}\r\n", elsewhere.url);
+        let server = Server::start([Does::Says(says(status, &to, ""))]).await;
+        assert_eq!(post(&client(), &server.url).await.unwrap().status / 100, 3);
+    }
+    assert_eq!(elsewhere.heard(), 0);
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_its_bound_and_no_further() {
+    let just = "x".repeat(MAX_BODY);
+    let server = Server::start([Does::Says(says("200 OK", "", &just))]).await;
+    assert_eq!(post(&client(), &server.url).await.unwrap().body.len(), MAX_BODY);
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n",
+    ] {
+        let server = Server::start([Does::SaysThenFloods(head)]).await;
+        let answer = post(&client(), &server.url).await;
+        assert!(is_maybe_sent(&answer), "{head}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn headers_without_end_are_given_up() {
+    let server = Server::start([Does::SaysThenFloods("HTTP/1.1 200 OK\r\nx: ")]).await;
+    assert!(is_maybe_sent(&post(&client(), &server.url).await));
+}
+
+#[tokio::test]
+async fn what_came_too_late_or_in_part_may_have_been_sent() {
+    let hasty =
+        ReqwestClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
+    let silent = Server::start([Does::Nothing]).await;
+    assert!(is_maybe_sent(&post(&hasty, &silent.url).await));
+    let part = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
+    let slow = Server::start([Does::Says(part.into())]).await;
+    assert!(is_maybe_sent(&post(&hasty, &slow.url).await));
+    let cut = Server::start([Does::SaysAndCloses(part.into())]).await;
+    assert!(is_maybe_sent(&post(&client(), &cut.url).await));
+    let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let cut = Server::start([Does::SaysAndCloses(chunks.into())]).await;
+    assert!(is_maybe_sent(&post(&client(), &cut.url).await));
+    let closed = Server::start([Does::Closes]).await;
+    assert!(is_maybe_sent(&post(&client(), &closed.url).await));
+    let garbage = Server::start([Does::Says("\0\0\0\0\r\n\r\n".into())]).await;
+    assert!(is_maybe_sent(&post(&client(), &garbage.url).await));
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+    let switched = Server::start([Does::SaysAndCloses(switched.into())]).await;
+    let _ = post(&client(), &switched.url).await;
+    for server in [silent, slow, cut, closed, garbage, switched] {
+        assert_eq!(server.heard(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_never_made_sent_nothing() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = socket.local_addr().unwrap();
+    drop(socket);
+    assert!(is_not_sent(&post(&client(), &format!("http://{nobody}")).await));
+    // A server that does not speak TLS.
+    let plain = Server::start([Does::SaysAndCloses("HTTP/1.1 400 No\r\n\r\n".into())]).await;
+    assert!(is_not_sent(&post(&client(), &plain.url.replace("http:", "https:")).await));
+}
+
+#[tokio::test]
+async fn plain_http_to_another_machine_is_not_sent() {
+    for url in ["http://api.x.com/", "http://192.0.2.1/", "ftp://127.0.0.1/"] {
+        assert!(is_not_sent(&post(&client(), url).await), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_on_a_kept_connection_that_dies_is_not_sent_again() {
+    let server = Server::start([Does::Says(says("200 OK", "", "")), Does::Closes]).await;
+    let client = client();
+    post(&client, &server.url).await.unwrap();
+    assert!(is_maybe_sent(&post(&client, &server.url).await));
+    assert_eq!(server.heard(), 2);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_meanwhile_costs_no_second_send() {
+    let ok = || says("200 OK", "", "");
+    let server = Server::start([Does::SaysAndCloses(ok()), Does::Says(ok())]).await;
+    let client = client();
+    post(&client, &server.url).await.unwrap();
+    match post(&client, &server.url).await {
+        // The close was seen in time, or the unwritten request went to a new connection.
+        Ok(_) => assert_eq!(server.heard(), 2),
+        Err(_) => assert_eq!(server.heard(), 1),
+    }
+}
+
+#[test]
+fn a_runtime_that_sleeps_takes_no_request_of_another() {
+    let ok = || says("200 OK", "", "");
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let server = servers.block_on(Server::start([Does::Says(ok()), Does::Says(ok())]));
+    let (client, asleep) = (client(), runtime());
+    asleep.block_on(post(&client, &server.url)).unwrap();
+    runtime().block_on(post(&client, &server.url)).unwrap();
+}
+
+#[tokio::test]
+async fn a_cookie_is_not_kept() {
+    let cookie = says("200 OK", "set-cookie: a=b\r\n", "");
+    let server = Server::start([Does::Says(cookie.clone()), Does::Says(cookie)]).await;
+    let client = client();
+    post(&client, &server.url).await.unwrap();
+    post(&client, &server.url).await.unwrap();
+    let heard = server.heard.lock().unwrap();
+    assert!(heard.iter().all(|request| !request.to_ascii_lowercase().contains("cookie")));
+}
+
+#[tokio::test]
+async fn an_error_holds_no_query() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/path?token=s3cret", socket.local_addr().unwrap());
+    drop(socket);
+    let Err(error) = post(&client(), &url).await else { panic!() };
+    assert!(!format!("{error:?}").contains("s3cret"));
+}

@@ -1,0 +1,249 @@
+//! The SQLite file is private, and one that is not a sound store of this version is left alone.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use xpkce::grant::{Account, Lease};
+use xpkce::store::contract::{big_grant, grant};
+use xpkce::store::{LeaseEnd, Revision, SqliteStore, Store, Swapped};
+use xpkce::{Error, Reason, SystemClock};
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("made").join("xpkce.db")
+    }
+
+    fn with_file(bytes: &[u8]) -> Self {
+        let folder = Self::new();
+        fs::create_dir(folder.path().parent().unwrap()).unwrap();
+        fs::write(folder.path(), bytes).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        folder
+    }
+
+    fn with_database(sql: &str) -> Self {
+        let folder = Self::with_file(b"");
+        Connection::open(folder.path()).unwrap().execute_batch(sql).unwrap();
+        folder
+    }
+
+    async fn open(&self) -> Result<SqliteStore, Error> {
+        SqliteStore::open(self.path()).await
+    }
+
+    /// Changes the store behind its back.
+    fn execute(&self, sql: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+
+    async fn assert_left_alone(&self, reason: Reason) {
+        let before = fs::read(self.path()).unwrap();
+        let why = self.open().await.unwrap_err();
+        assert_eq!(why.reason(), reason, "{why:?}");
+        assert_eq!(fs::read(self.path()).unwrap(), before);
+    }
+}
+
+fn sample() -> xpkce::grant::Grant {
+    grant(Account::new("app", "user"))
+}
+
+async fn write(store: &SqliteStore, expected: Option<Revision>) -> Result<Swapped, Error> {
+    store.swap(&sample(), expected, LeaseEnd::Keep).await
+}
+
+#[tokio::test]
+async fn the_files_and_their_folder_are_private() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    let made = fs::metadata(folder.path().parent().unwrap()).unwrap();
+    assert_eq!(made.mode() & 0o777, 0o700);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.path().parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["xpkce.db", "xpkce.db-shm", "xpkce.db-wal"]);
+}
+
+#[tokio::test]
+async fn a_store_that_others_can_read_is_refused() {
+    let folder = Folder::new();
+    drop(folder.open().await.unwrap());
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o640)).unwrap();
+    let why = folder.open().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Store);
+    assert!(why.hint().unwrap().starts_with("chmod 600"));
+}
+
+#[tokio::test]
+async fn what_is_not_a_database_is_left_alone() {
+    let long = "{\"access_token\": 1}".repeat(1000);
+    for text in ["x", "client_id = 1\n", &long] {
+        Folder::with_file(text.as_bytes()).assert_left_alone(Reason::StoreDamaged).await;
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_not_a_store() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path()).unwrap();
+    assert_eq!(folder.open().await.unwrap_err().reason(), Reason::Store);
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    for sql in ["CREATE TABLE t (x)", "PRAGMA application_id = 7", "PRAGMA user_version = 7"] {
+        Folder::with_database(sql).assert_left_alone(Reason::StoreDamaged).await;
+    }
+}
+
+#[tokio::test]
+async fn a_newer_versions_store_is_left_alone() {
+    let folder = Folder::new();
+    drop(folder.open().await.unwrap());
+    folder.execute("PRAGMA user_version = 1000; PRAGMA wal_checkpoint(TRUNCATE)");
+    folder.assert_left_alone(Reason::StoreNewer).await;
+}
+
+#[tokio::test]
+async fn a_store_that_became_newer_while_it_was_open_is_not_written() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    folder.execute("PRAGMA user_version = 1000");
+    assert_eq!(write(&store, Some(Revision(1))).await.unwrap_err().reason(), Reason::StoreNewer);
+}
+
+#[tokio::test]
+async fn a_damaged_store_says_so() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    for user in 0..20 {
+        let grant = big_grant(Account::new("app", user.to_string()));
+        store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
+    }
+    store.check().await.unwrap();
+    drop(store);
+    folder.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = fs::read(folder.path()).unwrap();
+    bytes[4096..].fill(0xa5);
+    let damaged = Folder::with_file(&bytes);
+    let store = damaged.open().await.unwrap();
+    assert_eq!(store.check().await.unwrap_err().reason(), Reason::StoreDamaged);
+    assert_eq!(store.list(None, 9).await.unwrap_err().reason(), Reason::StoreDamaged);
+    assert_eq!(write(&store, None).await.unwrap_err().reason(), Reason::StoreDamaged);
+    assert_eq!(fs::read(damaged.path()).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_record_that_was_altered_says_so() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    for change in ["record = '{'", "user = 'another'", "record = replace(record, '41', '-41')"] {
+        write(&store, None).await.unwrap();
+        folder.execute(&format!("UPDATE grants SET {change}"));
+        let listed = store.list(None, 1).await.unwrap_err();
+        assert_eq!(listed.reason(), Reason::StoreDamaged, "{change}");
+        folder.execute("DELETE FROM grants");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_store() {
+    let folder = Folder::with_file(b"");
+    write(&folder.open().await.unwrap(), None).await.unwrap();
+    assert!(folder.open().await.unwrap().load(&sample().account).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_many_make_at_once_is_one() {
+    let folder = Arc::new(Folder::new());
+    let opening = (0..16).map(|_| {
+        let folder = Arc::clone(&folder);
+        tokio::spawn(async move { folder.open().await.unwrap().next_sign_in().await.unwrap() })
+    });
+    let mut numbers = Vec::new();
+    for number in opening.collect::<Vec<_>>() {
+        numbers.push(number.await.unwrap());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_lease_ends_with_the_boot_it_was_taken_in() {
+    let folder = Folder::new();
+    let clock = Arc::new(SystemClock);
+    let store = SqliteStore::open_in_boot(folder.path(), "one", clock.clone()).await.unwrap();
+    store.swap(&sample(), None, LeaseEnd::In(Lease::SPAN)).await.unwrap();
+    let next = SqliteStore::open_in_boot(folder.path(), "another", clock).await.unwrap();
+    let there = |there: Option<xpkce::store::Stored>| there.unwrap().lease_left;
+    assert!(!there(store.load(&sample().account).await.unwrap()).is_zero());
+    assert!(there(next.load(&sample().account).await.unwrap()).is_zero());
+}
+
+#[tokio::test]
+async fn a_store_that_was_replaced_while_open_is_not_written() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    let copy = folder.path().with_extension("copy");
+    fs::copy(folder.path(), &copy).unwrap();
+    fs::rename(copy, folder.path()).unwrap();
+    assert_eq!(write(&store, Some(Revision(1))).await.unwrap_err().reason(), Reason::Store);
+    fs::remove_file(folder.path()).unwrap();
+    assert_eq!(write(&store, Some(Revision(1))).await.unwrap_err().reason(), Reason::Store);
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_went_away_is_written() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    let grant = sample();
+    let mut swap = store.swap(&grant, None, LeaseEnd::Keep);
+    let _ = swap.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    drop(swap);
+    store.next_sign_in().await.unwrap();
+    assert!(store.load(&sample().account).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_swap_that_has_lost_does_not_wait_for_the_lock() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(write(&store, None).await.unwrap(), Swapped::Moved(Some(_))));
+    assert!(store.load(&sample().account).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_swap_waits_for_the_lock_and_lands() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let grant = sample();
+    let mut swap = store.swap(&grant, None, LeaseEnd::Keep);
+    assert!(swap.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    store.load(&sample().account).await.unwrap();
+    other.execute_batch("COMMIT").unwrap();
+    assert!(matches!(swap.await.unwrap(), Swapped::Done(_)));
+}

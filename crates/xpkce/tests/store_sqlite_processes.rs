@@ -1,0 +1,205 @@
+//! Many processes share one SQLite file, and one that is killed takes nothing with it that it was
+//! told is kept. Each process is this test binary again.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use xpkce::Reason;
+use xpkce::grant::{Account, Generation, Grant, Lease};
+use xpkce::seal::{KeySource, unlock};
+use xpkce::store::contract::{big_grant, grant};
+use xpkce::store::{LeaseEnd, SqliteStore, Store, Swapped};
+
+const STORE: &str = "XPKCE_TEST_STORE";
+
+/// Starts this binary again, to run one of the ignored tests below on the store at `path`.
+fn process(role: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([role, "--exact", "--ignored", "--nocapture", "--quiet"])
+        .env(STORE, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn assert_all_succeed(processes: Vec<Child>) {
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// The store of a process that was started here.
+fn path() -> PathBuf {
+    std::env::var_os(STORE).expect("run by another test").into()
+}
+
+fn account(number: usize) -> Account {
+    Account::new("app", number.to_string())
+}
+
+/// Adds one to a record's generation, as often as it takes to win, and returns it.
+async fn increment(store: &SqliteStore, account: &Account) -> u64 {
+    let mut there = store.load(account).await.unwrap();
+    loop {
+        let read = there.as_ref().map(|there| there.revision);
+        let generation = there.map_or(Generation(1), |there| there.grant.generation.next());
+        let next = Grant { generation, ..grant(account.clone()) };
+        match store.swap(&next, read, LeaseEnd::Keep).await.unwrap() {
+            Swapped::Done(_) => return generation.0,
+            Swapped::Moved(moved) => there = moved.map(|there| *there),
+        }
+    }
+}
+
+#[tokio::test]
+async fn processes_that_write_one_record_lose_no_update() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("xpkce.db");
+    assert_all_succeed((0..4).map(|_| process("increments_one_record", &path)).collect());
+    let store = SqliteStore::open(&path).await.unwrap();
+    let there = store.load(&account(0)).await.unwrap().unwrap();
+    assert_eq!(there.grant.generation, Generation(4 * 25));
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn increments_one_record() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    for _ in 0..25 {
+        increment(&store, &account(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_share_one_key() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("home").join("xpkce.db");
+    assert_all_succeed((0..6).map(|_| process("unlocks", &path)).collect());
+    let store = SqliteStore::open(&path).await.unwrap();
+    unlock(&store, &KeySource::File(path.with_extension("key"))).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn unlocks() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    unlock(&store, &KeySource::File(path().with_extension("key"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("xpkce.db");
+    let mut acknowledged = BTreeMap::<String, u64>::new();
+    for round in 0..6 {
+        let mut writer = process("increments_until_it_is_killed", &path);
+        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+        for _ in 0..20 + 7 * round {
+            note(&mut acknowledged, &lines.next().unwrap().unwrap());
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        lines.map_while(Result::ok).for_each(|line| note(&mut acknowledged, &line));
+
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.check().await.unwrap();
+        for (user, least) in &acknowledged {
+            let there = store.load(&Account::new("app", user)).await.unwrap().unwrap();
+            let generation = there.grant.generation.0;
+            assert!((*least..=least + 1).contains(&generation), "{user}: {generation}, {least}");
+        }
+        // What was in flight may have landed: count on from there.
+        for there in store.list(None, 100).await.unwrap() {
+            acknowledged.insert(there.grant.account.user, there.grant.generation.0);
+        }
+    }
+}
+
+/// Reads a line of the process below; the test harness prints some of its own.
+fn note(acknowledged: &mut BTreeMap<String, u64>, line: &str) {
+    let Some((user, generation)) =
+        line.strip_prefix("acknowledged ").and_then(|l| l.split_once(' '))
+    else {
+        return;
+    };
+    // The last line of a killed process may be cut.
+    if let Some(generation) = generation.strip_suffix('.') {
+        acknowledged.insert(user.to_owned(), generation.parse().unwrap());
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn increments_until_it_is_killed() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    join_all((0..8).map(|number| {
+        let store = &store;
+        async move {
+            loop {
+                let generation = increment(store, &account(number)).await;
+                let mut stdout = std::io::stdout().lock();
+                writeln!(stdout, "acknowledged {number} {generation}.").unwrap();
+                stdout.flush().unwrap();
+            }
+        }
+    }))
+    .await;
+}
+
+/// Runs a role on a disk of its own, of 4 MiB, that no other process sees.
+fn on_a_small_disk(role: &str, folder: &TempDir) -> Child {
+    let mount =
+        r#"mount -t tmpfs -o size=4m,mode=700 tmpfs "$1" && exec "$2" "$3" --exact --ignored"#;
+    Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg(role)
+        .env(STORE, folder.path().join("xpkce.db"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare, of util-linux")
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_spent_and_what_was_is_saved() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![on_a_small_disk("spends_on_a_full_disk", &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn spends_on_a_full_disk() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    let spend = LeaseEnd::In(Lease::SPAN);
+    let begun = store.swap(&grant(account(0)), None, spend).await.unwrap();
+    let Swapped::Done(revision) = begun else { panic!("{begun:?}") };
+    let ballast = path().with_extension("ballast");
+    fill_the_disk(&ballast);
+
+    let refused = store.swap(&big_grant(account(1)), None, spend).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Store);
+    assert!(refused.to_string().contains("full"), "{refused}");
+
+    let saved = store.swap(&big_grant(account(0)), Some(revision), LeaseEnd::Now).await.unwrap();
+    let Swapped::Done(revision) = saved else { panic!("{saved:?}") };
+
+    fill_the_disk(&ballast);
+    let refused = store.swap(&grant(account(0)), Some(revision), spend).await.unwrap_err();
+    assert!(refused.to_string().contains("no room"), "{refused}");
+    std::fs::remove_file(ballast).unwrap();
+    store.swap(&grant(account(0)), Some(revision), spend).await.unwrap();
+    store.check().await.unwrap();
+}
+
+fn fill_the_disk(path: &Path) {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    while file.write_all(&[0xa5; 4096]).is_ok() {}
+}
