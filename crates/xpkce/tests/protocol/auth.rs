@@ -260,7 +260,8 @@ async fn a_refresh_that_nobody_waited_for_is_not_the_answer_to_the_next() {
         reached = gate.reached.acquire() => reached.unwrap().forget(),
     }
     gate.open.add_permits(3);
-    // Runs after the first on the same thread, so the first has ended when this has.
+    landed(&auth, "new-access").await;
+    // On the same thread as the refresh, which does not pause after it has landed.
     auth.exchange_code("code", Some("verifier")).await.unwrap();
     auth.refresh_token().await.unwrap();
     assert_eq!(http.requests(), 3);
