@@ -15,7 +15,7 @@ use crate::interrupt;
 #[derive(Args, Debug)]
 pub(crate) struct Emulate {
     /// The port; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Approve every sign-in at once, as this user or the first. Without it the consent page asks.
     #[arg(long, value_name = "USERNAME", num_args = 0..=1, default_missing_value = "")]

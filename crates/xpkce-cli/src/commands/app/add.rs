@@ -3,7 +3,6 @@
 use clap::Args;
 use xpkce::seal::{Place, Sealed};
 use xpkce::{App, ClientSecret, Scopes, Severity, lint};
-use zeroize::Zeroizing;
 
 use super::AppView;
 use crate::commands::Context;
@@ -119,12 +118,11 @@ impl Add {
             false => "Client secret (not shown; leave it empty for a public app): ",
         };
         let line = context.terminal.secret(prompt).await?;
-        let secret = line.unwrap_or_else(|| Zeroizing::new(String::new()));
-        match (secret.trim(), self.confidential) {
-            ("", true) => Err(Failure::new(Kind::Configure, "no client secret came")
+        match (line.as_deref().map(|line| line.trim()), self.confidential) {
+            (Some(secret), _) if !secret.is_empty() => Ok(Some(ClientSecret::new(secret))),
+            (Some(_), false) => Ok(None),
+            _ => Err(Failure::new(Kind::Configure, "no client secret came")
                 .hint("give the secret on standard input, or use --public")),
-            ("", false) => Ok(None),
-            (secret, _) => Ok(Some(ClientSecret::new(secret))),
         }
     }
 }
