@@ -47,10 +47,12 @@ impl Add {
         let settings = context.settings()?;
         self.refuse_name(settings.apps())?;
         let draft = self.draft(context).await?;
+        self.refuse_twin(settings.apps(), &draft.client_id)?;
         check(context, &draft)?;
         let app = stored(&settings, draft).await?;
         Apps::change(settings.home(), |apps| {
             self.refuse_name(apps)?;
+            self.refuse_twin(apps, &app.client_id)?;
             apps.insert(&self.name, app.clone());
             Ok(())
         })?;
@@ -78,6 +80,18 @@ impl Add {
                 .hint(format!("xpkce app add {} --replace", self.name)));
         }
         Ok(())
+    }
+
+    /// Logins belong to a client id: under two names it would not be known whose secret is meant.
+    fn refuse_twin(&self, apps: &Apps, client_id: &str) -> Result<()> {
+        match apps.with_client_id(client_id).filter(|(name, _)| *name != self.name) {
+            None => Ok(()),
+            Some((twin, _)) => {
+                let message = format!("this client id is set up already, as the app {twin}");
+                Err(Failure::new(Kind::Configure, message)
+                    .hint(format!("xpkce app add {twin} --replace")))
+            }
+        }
     }
 
     async fn draft(&self, context: &Context) -> Result<Draft> {
