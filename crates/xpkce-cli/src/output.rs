@@ -80,6 +80,10 @@ impl Output {
     }
 
     fn complain(&self, failure: &Failure) {
+        if failure.kind == Kind::Interrupted && self.is_watched {
+            // The prompt and its ^C are on this line.
+            self.say("");
+        }
         self.say(&format!("{ERROR}error:{ERROR:#} {}", failure.message));
         if let Some(why) = &failure.why {
             self.say(&format!("  why:  {why}"));

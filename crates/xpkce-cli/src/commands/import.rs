@@ -9,14 +9,16 @@ use super::login::report;
 use crate::failure::{Failure, Result};
 use crate::vault::Vault;
 
-/// Take over a token that another program saved: JSON as X's Python class keeps it, on standard
-/// input.
+const EXAMPLE: &str = "\
+Example:
+  xpkce import < token.json";
+
+/// Take over a token that another program saved, from standard input.
 ///
-///   xpkce import < token.json
-///
-/// From then on only xpkce may refresh it: a refresh token works once.
+/// It is JSON as X's Python class keeps it. From then on only xpkce may refresh it: a refresh token
+/// works once.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Import {
     /// The app that the token belongs to: its name in `xpkce app list`, or its client id.
     #[arg(long, value_name = "NAME")]

@@ -118,7 +118,7 @@ impl Apps {
         self.0.is_empty()
     }
 
-    /// Returns the first app with a client id, by name.
+    /// Returns the app with a client id.
     pub(crate) fn with_client_id(&self, client_id: &str) -> Option<(&str, &StoredApp)> {
         self.iter().find(|(_, app)| app.client_id == client_id)
     }

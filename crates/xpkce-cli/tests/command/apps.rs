@@ -57,19 +57,27 @@ fn check_tells_a_good_app_from_a_wrong_id_a_wrong_secret_and_a_wrong_type() {
         assert_eq!(good["result"], "good");
     }
     let harbour = world.x.confidential_app().client_id;
-    world.run_with(&["app", "add", "typo", "--confidential", "--client-id", &harbour], "wrong");
-    world.run(&["app", "add", "type", "--public", "--client-id", &harbour]).succeeded();
-    let nobody = "bm9ib2R5LW5vYm9keS1ub2JvZHk6MTpjaQ";
-    world.run(&["app", "add", "nobody", "--public", "--client-id", nobody]).succeeded();
-    for (app, said) in [
-        ("typo", "the secret is wrong, or the app is of the other type"),
-        ("type", "the secret is wrong, or the app is of the other type"),
-        ("nobody", "X does not know the client id"),
+    let (wrong_secret, wrong_type) = (["--confidential", &harbour], ["--public", &harbour]);
+    let wrong_id = ["--public", "bm9ib2R5LW5vYm9keS1ub2JvZHk6MTpjaQ"];
+    for ([kind, id], said) in [
+        (wrong_secret, "the secret is wrong, or the app is of the other type"),
+        (wrong_type, "the secret is wrong, or the app is of the other type"),
+        (wrong_id, "X does not know the client id"),
     ] {
-        let refused = world.run(&["app", "check", app]).exited(2);
+        let add = ["app", "add", "harbour", "--replace", kind, "--client-id", id];
+        world.run_with(&add, "wrong").succeeded();
+        let refused = world.run(&["app", "check", "harbour"]).exited(2);
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
-        assert!(refused.stderr.contains(&format!("xpkce app add {app} --replace")));
+        assert!(refused.stderr.contains("xpkce app add harbour --replace"));
     }
+}
+
+#[test]
+fn a_client_id_has_one_name() {
+    let world = World::with_app();
+    let id = world.x.public_app().client_id;
+    let twin = world.run(&["app", "add", "twin", "--public", "--client-id", &id]).exited(2);
+    assert!(twin.stderr.contains("already, as the app lantern"), "{}", twin.stderr);
 }
 
 #[test]

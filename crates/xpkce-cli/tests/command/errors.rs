@@ -109,7 +109,6 @@ fn x_answers_nonsense_to_a_code() {
         ("exchange_html", Fault::HtmlInside200),
         ("exchange_cloudflare", Fault::Cloudflare),
         ("exchange_503", outage()),
-        ("exchange_truncated", Fault::TruncatedJson),
         ("exchange_reset", Fault::Reset),
         ("exchange_error_inside_200", Fault::ErrorInside200),
     ] {

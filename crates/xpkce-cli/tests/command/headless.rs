@@ -110,3 +110,15 @@ fn standard_input_that_ends_too_early_is_told() {
     let done = world.run(&["login", "--headless"]).exited(3);
     assert!(done.stderr.contains("standard input ended before the callback URL came"));
 }
+
+#[test]
+fn who_is_expected_and_not_told_of_is_not_taken_for_the_one() {
+    use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+    let world = World::with_app();
+    let outage = Fault::Status { status: 503, body: BodyForm::Json };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, outage).always());
+    let (code, told) = headless(&world, &["--expect", "ada_example"], |url| world.approve(url));
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("it is not known whether @ada_example signed in"), "{told}");
+    world.run(&["token"]).succeeded();
+}

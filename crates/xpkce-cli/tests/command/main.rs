@@ -13,6 +13,7 @@ mod help;
 mod life;
 mod secrets;
 mod settings;
+mod shapes;
 mod terminal;
 mod two_processes;
 mod world;

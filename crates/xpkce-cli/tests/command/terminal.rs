@@ -59,6 +59,16 @@ fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
 }
 
 #[test]
+fn an_end_of_input_at_the_secret_prompt_makes_no_public_app() {
+    let world = World::new();
+    let mut child = at_terminal(&world, "exec $XPKCE app add harbour --client-id x");
+    type_when_told(&mut child, "public app): ", "\u{4}");
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("no client secret came"), "{shown}");
+}
+
+#[test]
 fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
     let world = World::new();
     let line =

@@ -61,12 +61,11 @@ fn processes_that_ask_at_once_spend_one_refresh_token() {
 #[test]
 fn apps_that_are_added_at_once_are_all_there() {
     let world = World::new();
-    let id = world.x.public_app().client_id;
     std::thread::scope(|scope| {
         for name in ["one", "two", "three", "four"] {
-            let (world, id) = (&world, &id);
+            let world = &world;
             scope.spawn(move || {
-                world.run(&["app", "add", name, "--public", "--client-id", id]).succeeded();
+                world.run(&["app", "add", name, "--public", "--client-id", name]).succeeded();
             });
         }
     });

@@ -53,6 +53,9 @@ fn invite(context: &Context, login: &Login, opens_browser: bool) -> Result<()> {
         output.say(login.url());
         output.say("\nWith the browser on another machine use: xpkce login --headless");
     }
+    if !context.terminal.can_ask() {
+        output.say("\nThere is no terminal: nothing is asked, and standard input is not read.");
+    }
     output.say(&format!("\nWaiting for X to call back at {} …", login.redirect_uri()));
     Ok(())
 }
