@@ -37,3 +37,24 @@ fn chance() -> f64 {
     let _ = getrandom::fill(&mut random);
     f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lock_is_waited_for_beyond_the_deadline() {
+        let since = Instant::now().checked_sub(Backoff::DEADLINE).unwrap();
+        assert!(!Backoff { since, longest: Backoff::FIRST }.wait());
+        assert!(Backoff::start().wait());
+    }
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        let mut backoff = Backoff::start();
+        backoff.longest = Backoff::LONGEST;
+        backoff.wait();
+        assert_eq!(backoff.longest, Backoff::LONGEST);
+    }
+}
