@@ -128,7 +128,7 @@ impl From<xpkce::Error> for Failure {
         let hint = match (advice(error.reason()), error.retry_after()) {
             (_, Some(wait)) => Some(format!("wait {}, then run it again", span(wait))),
             (Some(advice), None) => Some(advice.to_owned()),
-            (None, None) => error.hint().map(clean),
+            (None, None) => Some(error.hint().map_or_else(|| last_resort(error.reason()), clean)),
         };
         Self { kind: kind(error.kind()), message, why: why(&error), hint }
     }
@@ -173,6 +173,23 @@ fn advice(reason: Reason) -> Option<&'static str> {
     })
 }
 
+/// Where neither we nor the library knows the very thing.
+fn last_resort(reason: Reason) -> String {
+    let hint = match reason.kind() {
+        _ if reason == Reason::Key => {
+            "set XPKCE_KEY_FILE or XPKCE_KEY to the key that this store was made with"
+        }
+        ErrorKind::Configure => "look at the app's settings: xpkce app list",
+        ErrorKind::Store => STORE,
+        ErrorKind::SignIn => SIGN_IN,
+        _ => "xpkce status",
+    };
+    hint.to_owned()
+}
+
+/// The hint of a store that cannot be written.
+const STORE: &str = "see who owns the folder and whether the disk is full, or set XPKCE_HOME";
+
 /// The chain of causes, without repeats, and X's own name for the request.
 fn why(error: &xpkce::Error) -> Option<String> {
     let mut causes: Vec<String> = Vec::new();
@@ -192,7 +209,10 @@ fn why(error: &xpkce::Error) -> Option<String> {
 /// Adds what was being done to an error of the system.
 pub(crate) fn io(kind: Kind, doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
     let doing = doing.into();
-    move |why| Failure::new(kind, doing).why(&why)
+    move |why| {
+        let failure = Failure::new(kind, doing).why(&why);
+        if kind == Kind::Store { failure.hint(STORE) } else { failure }
+    }
 }
 
 #[cfg(test)]

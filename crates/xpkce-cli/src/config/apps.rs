@@ -60,9 +60,7 @@ impl Apps {
         match fs::read_to_string(&path) {
             Ok(text) => parse(&text, &path),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(why) => Err(Failure::new(Kind::Store, format!("cannot read {}", path.display()))
-                .why(&why)
-                .hint(format!("chmod u+rw {}", path.display()))),
+            Err(why) => Err(failed(Kind::Store, format!("cannot read {}", path.display()))(why)),
         }
     }
 

@@ -17,6 +17,8 @@ macro_rules! shows {
     ($name:expr, $world:expr, $done:expr) => {
         let done = $done;
         assert_eq!(done.stdout, "", "errors are no data");
+        let is_advised = done.stderr.contains("hint: ") || done.stderr.contains("try '--help'");
+        assert!(is_advised, "{}", done.stderr);
         snapshot($world, || insta::assert_snapshot!($name, shown(&done)));
     };
 }
@@ -69,6 +71,48 @@ fn the_settings_are_wrong() {
     world.unset("XPKCE_KEY");
     world.set("XPKCE_LOG", "a=b=c");
     shows!("malformed_log", &world, world.run(&["token"]));
+}
+
+#[test]
+fn the_key_is_not_there() {
+    let world = World::signed_in();
+    std::fs::rename(world.home().join("key"), world.home().join("old")).unwrap();
+    shows!("no_key", &world, world.run(&["token"]));
+    std::fs::write(world.home().join("key"), "").unwrap();
+    world.shell("chmod 600 home/key").succeeded();
+    shows!("empty_key", &world, world.run(&["token"]));
+    let mut other = World::signed_in();
+    other.set("XPKCE_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    snapshot(&other, || {
+        insta::with_settings!({filters => vec![(r"key [0-9a-f]{16}", "key [KEY]")]}, {
+            insta::assert_snapshot!("another_key", shown(&other.run(&["token"])));
+        });
+    });
+}
+
+#[test]
+fn the_store_is_not_usable() {
+    let world = World::signed_in();
+    world.edit("PRAGMA user_version = 99");
+    shows!("newer_store", &world, world.run(&["token"]));
+    let damaged = World::signed_in();
+    std::fs::write(damaged.store(), "x".repeat(8192)).unwrap();
+    shows!("damaged_store", &damaged, damaged.run(&["token"]));
+    let foreign = World::with_app();
+    rusqlite::Connection::open(foreign.store())
+        .unwrap()
+        .execute_batch("CREATE TABLE t(x)")
+        .unwrap();
+    foreign.shell("chmod 600 home/xpkce.db").succeeded();
+    shows!("foreign_store", &foreign, foreign.run(&["token"]));
+    let apps = World::with_app();
+    std::fs::write(apps.home().join("apps.toml"), "version = 2\n").unwrap();
+    shows!("newer_apps", &apps, apps.run(&["token"]));
+    std::fs::write(apps.home().join("apps.toml"), "version = 1\n[apps.x\n").unwrap();
+    shows!("damaged_apps", &apps, apps.run(&["token"]));
+    std::fs::write(apps.home().join("apps.toml"), "version = 1\n[apps.x]\nclient_id = 1\n")
+        .unwrap();
+    shows!("odd_apps", &apps, apps.run(&["token"]));
 }
 
 #[test]
