@@ -1,4 +1,41 @@
-//! OAuth 2.0 sign-in with PKCE for the X API, and the safekeeping of what comes out of it.
+//! OAuth 2.0 sign-in with PKCE for the X API, and the safekeeping of what comes out of it: sign in
+//! once, never lose the login.
+//!
+//! X's refresh tokens work once, and X keeps one live grant for each app and user. A program that
+//! refreshes in two places, or dies between the answer and the save, has lost its user's login.
+//!
+//! - [`Keeper`] is for programs that go on: it signs in, saves, and hands out an access token that
+//!   is always valid, in any number of tasks, threads and processes on one store.
+//! - [`OAuth2PkceAuth`] is X's own class, for code that keeps its token itself; [`blocking`] has it
+//!   without an async runtime.
+//! - [`Login`], [`Approval`] and [`Client`] are what both are made of. Without default features
+//!   they are I/O-free: requests are built and answers judged by pure functions, and
+//!   [`http::HttpClient`] is yours.
+//!
+//! ```no_run
+//! # async fn run(callback: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use xpkce::seal::{KeySource, unlock};
+//! use xpkce::store::SqliteStore;
+//! use xpkce::{App, Client, Keeper, Scopes};
+//!
+//! let app = App::public("your client id").with_scopes(Scopes::parse(Scopes::DEFAULT));
+//! let store = SqliteStore::open("logins.db").await?;
+//! let keys = unlock(&store, &KeySource::File("key".into())).await?;
+//! let keeper = Keeper::new(Client::with_reqwest(app), Arc::new(store), Arc::new(keys), None)?;
+//!
+//! let login = keeper.begin_login()?; // send the user to login.url()
+//! let user = keeper.sign_in(login.approve(callback)?).await?.account.user;
+//!
+//! let token = keeper.token_source(&user).access_token().await?; // for ever after
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
+//!
+//! `reqwest` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
+//! `blocking` are on by default. `postgres` adds the store for many machines, `testing` the clock
+//! that is moved by hand and the contract that a store of your own must pass.
 
 mod clock;
 #[cfg(feature = "testing")]
