@@ -166,8 +166,10 @@ async fn a_store_that_many_make_at_once_is_one() {
 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
-    let parameters = "options=-c%20default_transaction_read_only%3Don";
-    let why = PostgresStore::open(&server().address("127.0.0.1", parameters)).await.unwrap_err();
+    let subject = postgres().await;
+    drop(subject.store().await);
+    let parameters = subject.parameters() + "%20-c%20default_transaction_read_only%3Don";
+    let why = PostgresStore::open(&server().address("127.0.0.1", &parameters)).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
     assert!(why.to_string().contains("read-only"), "{why:?}");
 }

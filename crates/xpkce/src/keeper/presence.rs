@@ -77,8 +77,8 @@ impl Presence {
     }
 
     /// Erases a record that is durable elsewhere.
-    pub(super) fn erase(&self, slot: Slot) -> io::Result<()> {
-        erase(&self.file, &slot)?;
+    pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
+        erase(&self.file, slot)?;
         self.slots()[slot.0] = false;
         Ok(())
     }
@@ -274,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let presence = Presence::enter(folder.path(), "one").unwrap();
         let slot = presence.spill(b"saved after all").unwrap();
-        presence.erase(slot).unwrap();
+        presence.erase(&slot).unwrap();
         drop(presence);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -61,7 +61,7 @@ impl Desk {
     /// Erases a record that is saved.
     pub(super) fn unspill(&self, slot: Option<presence::Slot>) {
         if let (Some(presence), Some(slot)) = (self.presence(), slot)
-            && let Err(why) = presence.erase(slot)
+            && let Err(why) = presence.erase(&slot)
         {
             tracing::warn!(error = %why, "a saved pair could not be erased from the spill file");
         }

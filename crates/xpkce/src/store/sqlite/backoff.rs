@@ -2,11 +2,13 @@
 //! process win again and again; short random waits do not.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::{Clock as _, SystemClock};
 
 /// Random waits that grow, up to a deadline.
 pub(super) struct Backoff {
-    since: Instant,
+    since: Duration,
     longest: Duration,
 }
 
@@ -17,12 +19,12 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_millis(8);
 
     pub(super) fn start() -> Self {
-        Self { since: Instant::now(), longest: Self::FIRST }
+        Self { since: SystemClock.uptime(), longest: Self::FIRST }
     }
 
     /// Waits once more, and returns false instead when the deadline is over.
     pub(super) fn wait(&mut self) -> bool {
-        if self.since.elapsed() >= Self::DEADLINE {
+        if SystemClock.uptime().saturating_sub(self.since) >= Self::DEADLINE {
             return false;
         }
         thread::sleep(self.longest.mul_f64(chance()));
@@ -45,7 +47,7 @@ mod tests {
 
     #[test]
     fn no_lock_is_waited_for_beyond_the_deadline() {
-        let since = Instant::now().checked_sub(Backoff::DEADLINE).unwrap();
+        let since = SystemClock.uptime().saturating_sub(Backoff::DEADLINE);
         assert!(!Backoff { since, longest: Backoff::FIRST }.wait());
         assert!(Backoff::start().wait());
     }
