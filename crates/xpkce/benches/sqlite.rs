@@ -3,17 +3,10 @@
 //!
 //! `cargo bench -p xpkce --features testing --bench sqlite`
 #![allow(
-<<<<<<< HEAD
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program to read that measures time"
-=======
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a program that measures"
->>>>>>> ground
 )]
 
 use std::sync::Arc;
