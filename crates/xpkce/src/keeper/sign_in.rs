@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::pair::{self, Seat};
 use super::{Desk, Keeper};
 use crate::grant::transition::{NewGrant, Spent};

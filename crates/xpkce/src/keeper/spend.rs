@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::settle::{Step, not_signed_in};
 use super::source::Slot;
 use super::{Desk, pair};
