@@ -3,10 +3,10 @@
 //!
 //! `cargo bench -p xpkce --features testing --bench sqlite`
 #![allow(
+    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a program that measures"
+    reason = "a program to read that measures time"
 )]
 
 use std::sync::Arc;

@@ -55,8 +55,8 @@ impl Desk {
         }
     }
 
-    /// Takes the lease in one durable write. The refresh token is opened first, so that a missing
-    /// key is found before anything is sent.
+    /// Takes the lease in one durable write. The keys are read again and the refresh token is
+    /// opened first, so that a missing key is found before anything is sent.
     async fn take_lease(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -83,6 +83,7 @@ impl Desk {
                 Begin::SignedOut => return Err(signed_out()),
             }
             grant.count_feedback(attempt.at);
+            self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
                 return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
             };
