@@ -7,9 +7,11 @@ failure. The block marked `rust` is compiled with the snippets of the library's 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,12 +58,32 @@ def run(script, home):
         script = script.replace("YOUR_CLIENT_ID", app["client_id"])
         shell = ["bash", "-euo", "pipefail", "-x", "-c", script]
         done = subprocess.run(
-            shell, stdin=subprocess.DEVNULL, env=environment(home, told), cwd=home, timeout=300
+            shell,
+            stdin=subprocess.DEVNULL,
+            env=environment(home, told) | {"XPKCE_REDIRECT_URI": free_callback(told, app)},
+            cwd=home,
+            timeout=300,
         )
         return done.returncode
     finally:
         emulator.kill()
         emulator.wait()
+
+
+def free_callback(emulator, app):
+    """Registers a callback on a port that nobody has: 8080 may be taken."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        redirect_uri = f"http://127.0.0.1:{probe.getsockname()[1]}/callback"
+    body = {"client_id": app["client_id"], "redirect_uri": redirect_uri}
+    request = urllib.request.Request(
+        emulator["control_url"] + "/register-redirect",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(request, timeout=20).read()
+    return redirect_uri
 
 
 def environment(home, emulator):
