@@ -108,7 +108,7 @@ pub enum Landed {
 /// What a rejection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The generation had moved: use what is there now.
+    /// The generation had moved, or a sign-out has begun: go by what is there now.
     Moved,
     /// The first word; ask again after [`Grant::SECOND_WORD`].
     Heard,
@@ -193,7 +193,7 @@ impl Grant {
             return Landed::SignedOut;
         }
         if !self.is_at(spent) {
-            return self.keep_candidate(spent, new);
+            return self.keep_candidate(spent, attempt, new);
         }
         self.move_on(spent.generation.next(), new.pair, attempt);
         self.access = new.access;
@@ -255,14 +255,18 @@ impl Grant {
         doubted: u32,
         may_condemn: bool,
     ) -> Verdict {
-        if !self.is_at(spent) {
+        // A sign-out that has begun ends as one, whatever X says of the token meanwhile.
+        if !self.is_at(spent) || self.state == State::SigningOut {
             return Verdict::Moved;
         }
         let after_doubt = doubted > 0 || self.unresolved_sends > 0;
         self.unresolved_sends = 0;
         self.doubt_since = None;
         self.note(What::TokenRejected, attempt);
-        let first = *self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
+        let first = self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
+        // A doubt between the two words explains the second one just as well.
+        first.after_doubt |= after_doubt;
+        let first = *first;
         self.release(attempt);
         let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
         if !is_second_word || !may_condemn {
@@ -275,7 +279,9 @@ impl Grant {
 
     /// Ends a grant whose access token has ended and that has nothing to refresh with.
     pub fn ran_out(&mut self, attempt: &Attempt) {
-        self.die(Death::NoRefreshToken, attempt);
+        if !matches!(self.state, State::SigningOut | State::SignedOut) {
+            self.die(Death::NoRefreshToken, attempt);
+        }
     }
 
     fn condemn(&mut self, attempt: &Attempt, first: Rejection) -> Verdict {
@@ -309,21 +315,31 @@ impl Grant {
         self.note(What::CalledDead, attempt);
     }
 
-    fn keep_candidate(&mut self, spent: &Spent, new: NewPair) -> Landed {
+    fn keep_candidate(&mut self, spent: &Spent, attempt: &Attempt, new: NewPair) -> Landed {
         let Some(refresh) = new.candidate else {
             return Landed::Already;
         };
         if self.candidates.iter().any(|kept| kept.pair == new.pair) {
             return Landed::Already;
         }
-        self.push_candidate(Candidate {
+        let candidate = Candidate {
             pair: new.pair,
             grant_id: spent.grant_id.clone(),
             generation: spent.generation.next(),
             refresh,
             received_at: new.received_at,
-        });
+        };
+        self.take_in(candidate, attempt);
         Landed::Candidate
+    }
+
+    /// Keeps a candidate; a grant that was called dead for want of one tries it now.
+    fn take_in(&mut self, candidate: Candidate, attempt: &Attempt) {
+        if self.state != State::SignInNeeded {
+            return self.push_candidate(candidate);
+        }
+        let unheard = Rejection { at: attempt.at, after_doubt: false };
+        self.try_candidate(candidate, attempt, self.rejection.unwrap_or(unheard));
     }
 
     fn push_candidate(&mut self, candidate: Candidate) {
