@@ -4,6 +4,7 @@
 //! Each promise is a property in `model/promises.rs`; each mutation that must break one is a test
 //! that finds the counterexample. `XPKCE_MODEL=long` checks the larger worlds of `docs/proofs.md`.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(clippy::print_stdout, reason = "how large the searched worlds are is the result")]
 #![cfg(feature = "keeper")]
 
 #[path = "model/check.rs"]

@@ -8,7 +8,9 @@ use super::holder::Phase;
 use super::world::World;
 
 /// The name of a promise, and whether a world keeps it.
-pub const PROMISES: [(&str, fn(&World) -> bool); 8] = [
+type Promise = (&'static str, fn(&World) -> bool);
+
+pub const PROMISES: [Promise; 8] = [
     ("a pair that X sent and somebody received is not dropped", live_token_is_kept),
     ("only a doubted generation is sent by two at once", sends_are_single),
     ("a spent generation is not sent again", sends_are_current),

@@ -285,7 +285,7 @@ impl World {
         };
         self.holders[index].phase = match answer {
             Answer::Rotated(new) => Phase::Landing { what, new },
-            Answer::Rejected => Phase::Hearing { what, doubted: doubted.into() },
+            Answer::Rejected => Phase::Hearing { what, doubted },
             Answer::Unspent => Phase::Unspent { what, doubted },
             Answer::Garbled => Phase::Unread { what },
         };
