@@ -180,7 +180,7 @@ impl Grant {
             return Landed::SignedOut;
         }
         if !self.is_at(spent) {
-            return self.keep_candidate(spent, new);
+            return self.keep_candidate(spent, attempt, new);
         }
         self.move_on(spent.generation.next(), new.pair, attempt);
         self.access = new.access;
@@ -233,20 +233,21 @@ impl Grant {
         true
     }
 
-    fn keep_candidate(&mut self, spent: &Spent, new: NewPair) -> Landed {
+    fn keep_candidate(&mut self, spent: &Spent, attempt: &Attempt, new: NewPair) -> Landed {
         let Some(refresh) = new.candidate else {
             return Landed::Already;
         };
         if self.candidates.iter().any(|kept| kept.pair == new.pair) {
             return Landed::Already;
         }
-        self.push_candidate(Candidate {
+        let candidate = Candidate {
             pair: new.pair,
             grant_id: spent.grant_id.clone(),
             generation: spent.generation.next(),
             refresh,
             received_at: new.received_at,
-        });
+        };
+        self.take_in(candidate, attempt);
         Landed::Candidate
     }
 

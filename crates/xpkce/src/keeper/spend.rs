@@ -8,7 +8,7 @@ use super::settle::{Step, not_signed_in};
 use super::source::Slot;
 use super::{Desk, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
-use crate::grant::{Death, Grant, Lease, PairId, Unread};
+use crate::grant::{Death, Grant, Lease, PairId, State, Unread};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
 use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{RefreshAnswer, Unreadable};
@@ -238,6 +238,7 @@ impl Desk {
             })
             .await?;
         match verdict {
+            Verdict::Moved if is_leaving(&stored.grant) => Err(signed_out()),
             Verdict::Moved => Ok(Outcome::Current(stored)),
             Verdict::Candidate => Ok(Outcome::Wait(self.now(), stored)),
             Verdict::Heard => Err(heard_once(error, &stored.grant, self.now())),
@@ -265,6 +266,10 @@ impl Desk {
             ),
         })
     }
+}
+
+fn is_leaving(grant: &Grant) -> bool {
+    matches!(grant.state, State::SigningOut | State::SignedOut)
 }
 
 fn is_own(grant: &Grant, attempt: &Attempt) -> bool {

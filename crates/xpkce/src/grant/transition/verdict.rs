@@ -8,7 +8,7 @@ use super::{Attempt, Spent};
 /// What a rejection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The generation had moved: use what is there now.
+    /// The generation had moved, or a sign-out has begun: go by what is there now.
     Moved,
     /// The first word; ask again after [`Grant::SECOND_WORD`].
     Heard,
@@ -31,14 +31,18 @@ impl Grant {
         doubted: u32,
         may_condemn: bool,
     ) -> Verdict {
-        if !self.is_at(spent) {
+        // A sign-out that has begun ends as one, whatever X says of the token meanwhile.
+        if !self.is_at(spent) || self.state == State::SigningOut {
             return Verdict::Moved;
         }
         let after_doubt = doubted > 0 || self.unresolved_sends > 0;
         self.unresolved_sends = 0;
         self.doubt_since = None;
         self.note(What::TokenRejected, attempt);
-        let first = *self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
+        let first = self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
+        // A doubt between the two words explains the second one just as well.
+        first.after_doubt |= after_doubt;
+        let first = *first;
         self.release(attempt);
         let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
         if !is_second_word || !may_condemn {
@@ -51,7 +55,9 @@ impl Grant {
 
     /// Ends a grant whose access token has ended and that has nothing to refresh with.
     pub fn ran_out(&mut self, attempt: &Attempt) {
-        self.die(Death::NoRefreshToken, attempt);
+        if !matches!(self.state, State::SigningOut | State::SignedOut) {
+            self.die(Death::NoRefreshToken, attempt);
+        }
     }
 
     fn condemn(&mut self, attempt: &Attempt, first: Rejection) -> Verdict {
@@ -62,6 +68,15 @@ impl Grant {
         let death = if first.after_doubt { Death::AnswerLost } else { Death::TokenInvalid };
         self.die(death, attempt);
         Verdict::Dead(death)
+    }
+
+    /// Keeps a candidate; a grant that was called dead for want of one tries it now.
+    pub(super) fn take_in(&mut self, candidate: Candidate, attempt: &Attempt) {
+        if self.state != State::SignInNeeded {
+            return self.push_candidate(candidate);
+        }
+        let unheard = Rejection { at: attempt.at, after_doubt: false };
+        self.try_candidate(candidate, attempt, self.rejection.unwrap_or(unheard));
     }
 
     /// A candidate's refresh token is sealed under the candidate's own name, so it becomes current
