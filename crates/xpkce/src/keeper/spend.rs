@@ -72,6 +72,10 @@ impl Desk {
                 stored = recovered;
                 continue;
             }
+            let held_until = stored.grant.feedback_held_until(self.now());
+            if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
+                return Ok(Err(Outcome::Wait(until, stored)));
+            }
             let attempt = self.attempt()?;
             let mut grant = stored.grant.clone();
             match grant.begin(&attempt, self.holder_lives(&stored)) {
@@ -142,7 +146,9 @@ impl Desk {
                 RefreshAnswer::Rejected(error) => {
                     return self.rejected(taken, doubted, error).await;
                 }
-                RefreshAnswer::Unknown { resend: true, .. } if doubted == 0 => {
+                RefreshAnswer::Unknown { resend: true, .. }
+                    if doubted == 0 && !self.is_leaving() =>
+                {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;
                 }
