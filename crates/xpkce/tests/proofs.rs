@@ -8,6 +8,8 @@
 
 #[path = "proofs/crash.rs"]
 mod crash;
+#[path = "proofs/faults.rs"]
+mod faults;
 #[path = "proofs/herds.rs"]
 mod herds;
 #[path = "proofs/home.rs"]

@@ -49,7 +49,6 @@ pub enum Phase {
     },
     /// The record says that it is being signed out.
     Marked {
-        what: What,
         is_revoked: bool,
     },
     /// A sign-out that must be begun again.
@@ -64,7 +63,8 @@ pub struct Holder {
     pub begun: u8,
     /// The attempt it is at or was last at; none in a process that has just started.
     pub attempt: Option<u8>,
-    /// The record as it was when the lease was taken, for the mutation that does not read again.
+    /// The record as it was when a sign-out marked it; in the mutation that does not read again,
+    /// as it was when the lease was taken.
     pub snapshot: Option<Box<Grant>>,
 }
 

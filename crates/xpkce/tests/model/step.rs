@@ -95,8 +95,8 @@ impl World {
             }
             Phase::RevokingLate { .. } => actions.push(Action::RevokeLate(index)),
             Phase::SigningIn { .. } => actions.push(Action::SaveSignIn(index)),
-            Phase::Marked { is_revoked: true, .. } => actions.push(Action::Bury(index)),
-            Phase::Marked { is_revoked: false, .. } => {
+            Phase::Marked { is_revoked: true } => actions.push(Action::Bury(index)),
+            Phase::Marked { is_revoked: false } => {
                 actions.push(Action::Revoke(index));
                 if left.breaks > 0 {
                     actions.push(Action::FailToRevoke(index));
@@ -188,9 +188,8 @@ impl World {
         self.left.rotations = self.left.rotations.saturating_sub(1);
         let what = What::of(&record);
         holder.phase = Phase::Leased { what, since: self.tick, doubted: 0 };
-        if self.mutation == Mutation::NoReread {
-            holder.snapshot = Some(Box::new(record.clone()));
-        }
+        let is_mutated = self.mutation == Mutation::NoReread;
+        holder.snapshot = is_mutated.then(|| Box::new(record.clone()));
         self.holders[index] = holder;
         if self.mutation != Mutation::NoJournal {
             self.record = record;
@@ -411,9 +410,9 @@ impl World {
             SignOut::Busy => return false,
             SignOut::Already => self.holders[index].phase = Phase::Idle,
             SignOut::Revoke => {
-                let what = What::of(&self.record);
                 self.lease_ends = Some(self.tick + 2);
-                self.holders[index].phase = Phase::Marked { what, is_revoked: false };
+                self.holders[index].snapshot = Some(Box::new(self.record.clone()));
+                self.holders[index].phase = Phase::Marked { is_revoked: false };
             }
         }
         if is_new {
@@ -424,13 +423,10 @@ impl World {
 
     /// What it revokes is what it read when it marked the record.
     fn revoke_all(&mut self, index: usize) {
-        let Phase::Marked { what, .. } = self.holders[index].phase else { unreachable!() };
-        let tokens = match self.record.is_at(&what.spent()) {
-            true => grants::tokens(&self.record),
-            false => vec![what.token],
-        };
+        let marked = self.holders[index].snapshot.as_ref().unwrap();
+        let tokens = grants::tokens(marked);
         self.revoke(&tokens);
-        self.holders[index].phase = Phase::Marked { what, is_revoked: true };
+        self.holders[index].phase = Phase::Marked { is_revoked: true };
     }
 
     fn revoke(&mut self, tokens: &[u8]) {
@@ -449,10 +445,10 @@ impl World {
     }
 
     fn bury(&mut self, index: usize) {
-        let Phase::Marked { what, .. } = self.holders[index].phase else { unreachable!() };
         let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
-        let is_buried = self.record.signed_out(&what.spent(), grants::pair(TOMB), &attempt);
-        if is_buried {
+        let marked = self.holders[index].snapshot.take().unwrap();
+        let is_buried = self.record.signed_out(&marked, grants::pair(TOMB), &attempt);
+        if is_buried || self.record.pause_sign_out(&attempt) {
             self.lease_ends = None;
         }
         self.holders[index].phase = if is_buried { Phase::Idle } else { Phase::Leaving };

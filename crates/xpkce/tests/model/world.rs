@@ -159,7 +159,10 @@ impl World {
 
     fn key(&self) -> impl Hash + Eq + use<> {
         let holder = |holder: &Holder| {
-            let read = holder.snapshot.as_ref().map(|it| (What::of(it), it.rejection.is_some()));
+            let read = holder
+                .snapshot
+                .as_ref()
+                .map(|it| (What::of(it), grants::tokens(it), it.rejection.is_some()));
             (holder.phase, holder.begun, holder.attempt, read)
         };
         let holders: Vec<_> = self.holders.iter().map(holder).collect();

@@ -11,8 +11,10 @@ use xpkce::grant::Account;
 use xpkce::http::{HttpClient, ReqwestClient};
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{MemoryStore, PostgresStore, SqliteStore, Store};
-use xpkce::{App, Client, Clock, Keeper, Scopes, SystemClock, Timestamp, TokenSource};
-use xpkce_emulator::Emulator;
+use xpkce::{
+    App, Client, ClientSecret, Clock, Keeper, Scopes, SystemClock, Timestamp, TokenSource,
+};
+use xpkce_emulator::{AppSeed, Emulator};
 
 use super::server::server;
 
@@ -56,6 +58,8 @@ pub struct Place {
     pub postgres: Option<String>,
     pub base: String,
     pub client_id: String,
+    /// The app's secret, if it is confidential.
+    pub secret: Option<String>,
 }
 
 impl Place {
@@ -75,7 +79,11 @@ impl Place {
         http: Arc<dyn HttpClient>,
         clock: Arc<dyn Clock>,
     ) -> Keeper {
-        let app = App::public(&self.client_id)
+        let app = match &self.secret {
+            Some(secret) => App::confidential(&self.client_id, ClientSecret::new(secret.clone())),
+            None => App::public(&self.client_id),
+        };
+        let app = app
             .with_scopes(Scopes::parse(Scopes::DEFAULT))
             .with_base_url(&self.base)
             .unwrap()
@@ -110,6 +118,7 @@ impl Place {
             postgres: std::env::var("XPKCE_TEST_POSTGRES").ok(),
             base: asked("XPKCE_TEST_BASE"),
             client_id: asked("XPKCE_TEST_CLIENT"),
+            secret: None,
         }
     }
 }
@@ -128,8 +137,19 @@ pub struct Home {
 }
 
 impl Home {
+    /// Of the public app.
     pub async fn new(kind: Kind) -> Self {
+        Self::of(kind, Emulator::public_app).await
+    }
+
+    /// Of the app that has a secret.
+    pub async fn confidential(kind: Kind) -> Self {
+        Self::of(kind, Emulator::confidential_app).await
+    }
+
+    async fn of(kind: Kind, app: fn(&Emulator) -> AppSeed) -> Self {
         let x = Emulator::start().await;
+        let app = app(&x);
         let folder = tempfile::tempdir().unwrap();
         let postgres = match kind {
             Kind::Postgres => Some(database().await),
@@ -139,7 +159,8 @@ impl Home {
             folder: folder.path().to_owned(),
             postgres,
             base: x.base_url().to_owned(),
-            client_id: x.public_app().client_id,
+            client_id: app.client_id,
+            secret: app.client_secret,
         };
         let clock = Arc::new(Ahead::default());
         let store = match kind {
@@ -153,6 +174,12 @@ impl Home {
     pub async fn keeper(&self) -> Keeper {
         let http = Arc::new(ReqwestClient::new());
         self.place.keeper(self.store.clone(), http, self.clock.clone()).await
+    }
+
+    /// A keeper on another store, as on a machine that knows nothing of this one.
+    pub async fn elsewhere(&self) -> Keeper {
+        let store = Arc::new(MemoryStore::new(self.clock.clone()));
+        self.place.keeper(store, Arc::new(ReqwestClient::new()), self.clock.clone()).await
     }
 
     pub async fn sign_in(&self, keeper: &Keeper) -> TokenSource {

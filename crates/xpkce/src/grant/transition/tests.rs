@@ -243,15 +243,30 @@ fn a_sign_out_takes_in_a_late_pair_and_then_revokes_that_one() {
     let leaving = attempt(2, NOW);
     assert_eq!(grant.begin_sign_out(&leaving, true), SignOut::Busy);
     assert_eq!(grant.begin_sign_out(&leaving, false), SignOut::Revoke);
-    let revoked = grant.spent();
+    let revoked = grant.clone();
     assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Current);
     assert_eq!(grant.state, State::SigningOut);
     let tomb = PairId::new([9; 16]);
     assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the newer pair still lives");
-    let revoked = grant.spent();
+    let revoked = grant.clone();
     assert!(grant.signed_out(&revoked, tomb, &leaving));
-    assert_eq!(grant.rotated(&revoked, &attempt(3, NOW), pair(3)), Landed::SignedOut);
+    assert_eq!(grant.rotated(&revoked.spent(), &attempt(3, NOW), pair(3)), Landed::SignedOut);
     assert_eq!(grant.begin(&attempt(3, NOW), true), Begin::SignedOut);
+}
+
+#[test]
+fn a_sign_out_does_not_bury_a_pair_that_came_while_it_revoked() {
+    let late = attempt(1, NOW);
+    let (mut grant, mut spent) = spending(&late);
+    spent.generation = Generation(9);
+    let leaving = attempt(2, NOW);
+    assert_eq!(grant.begin_sign_out(&leaving, false), SignOut::Revoke);
+    let revoked = grant.clone();
+    assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Candidate);
+    let tomb = PairId::new([9; 16]);
+    assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the candidate still lives");
+    let revoked = grant.clone();
+    assert!(grant.signed_out(&revoked, tomb, &leaving));
 }
 
 #[test]
