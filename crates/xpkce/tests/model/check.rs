@@ -70,7 +70,7 @@ fn fails(mutation: Mutation, promise: &str, budget: Budget) {
 }
 
 fn is_long() -> bool {
-    std::env::var("XPKCE_MODEL").is_ok_and(|size| size == "long")
+    std::env::var("XPKCE_PROOFS").is_ok_and(|size| size == "long")
 }
 
 const CALM: Budget = Budget {
