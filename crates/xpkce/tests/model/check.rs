@@ -172,3 +172,13 @@ fn a_doubt_that_is_forgotten_hides_why_a_login_died() {
 fn one_word_that_kills_is_too_few() {
     fails(Mutation::OneWordKills, PROMISES[3].0, Budget { lies: 1, ..CALM });
 }
+
+#[test]
+fn a_second_send_without_a_look_at_the_record_sends_a_spent_token() {
+    fails(Mutation::ResendUnread, PROMISES[2].0, Budget { breaks: 1, ..CALM });
+}
+
+#[test]
+fn a_pair_that_is_not_revoked_after_the_sign_out_lives_on() {
+    fails(Mutation::NoLateRevoke, PROMISES[7].0, Budget { sign_outs: 1, ..CALM });
+}
