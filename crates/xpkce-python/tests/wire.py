@@ -36,7 +36,9 @@ class Wire:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                wire.requests.append(Request(self.command, self.path, self.headers, body))
+                # `self.path` has lost a double slash.
+                path = self.requestline.split()[1]
+                wire.requests.append(Request(self.command, path, self.headers, body))
                 status, headers, answer = wire.answers.pop(0) if wire.answers else (200, {}, TOKEN)
                 content = json.dumps(answer).encode()
                 self.send_response(status)
