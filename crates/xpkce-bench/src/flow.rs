@@ -59,7 +59,8 @@ pub fn begin_other(client: &OtherClient, count: usize) {
 pub fn judge(count: usize) {
     let now = Timestamp::from_secs(1_700_000_000);
     let body = Zeroizing::new(TOKEN_ANSWER.as_bytes().to_vec());
-    let response = HttpResponse { status: 200, headers: http::HeaderMap::new(), body };
+    let response =
+        HttpResponse { status: 200, headers: http::HeaderMap::new(), body, is_whole: true };
     for _ in 0..count {
         let answer = xpkce::token::judge_refresh(black_box(&response), now);
         assert!(matches!(black_box(answer), RefreshAnswer::Rotated(_)));

@@ -60,7 +60,7 @@ impl LoginFlags {
         let failure = Failure::new(Kind::SignIn, message);
         let has_no_app = settings.apps().is_empty() && settings.app(None).is_err();
         match has_no_app {
-            true => failure.why("no app is set up either").hint("xpkce app add NAME"),
+            true => failure.why(&"no app is set up either").hint("xpkce app add NAME"),
             false => failure.hint(SIGN_IN).for_app(self.app.as_deref()),
         }
     }

@@ -14,11 +14,11 @@ use crate::commands::{
 #[command(after_long_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Answer in JSON on standard output, errors too.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
 
     /// Log more to standard error: -v what is done, -vv every step. Or set XPKCE_LOG.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     pub(crate) verbose: u8,
 
     #[command(subcommand)]

@@ -163,7 +163,7 @@ fn home(environment: &Environment) -> Result<PathBuf> {
         None => etcetera::base_strategy::choose_native_strategy()
             .map_err(|why| {
                 Failure::new(Kind::Configure, "there is no home folder to keep data in")
-                    .why(why)
+                    .why(&why)
                     .hint("export XPKCE_HOME=/path/to/a/folder")
             })?
             .data_dir()

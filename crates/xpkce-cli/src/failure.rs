@@ -1,6 +1,7 @@
 //! What ends a command, and the one table of what each kind exits with and advises.
 
 use std::error::Error as _;
+use std::fmt::Display;
 
 use xpkce::{ErrorKind, Reason};
 
@@ -83,7 +84,7 @@ impl Failure {
 
     /// Adds why it happened.
     #[must_use]
-    pub(crate) fn why(mut self, why: impl ToString) -> Self {
+    pub(crate) fn why(mut self, why: &dyn Display) -> Self {
         self.why = Some(clean(&why.to_string()));
         self
     }
@@ -95,6 +96,18 @@ impl Failure {
             self.hint = Some(format!("{SIGN_IN} --app {app}"));
         }
         self
+    }
+
+    /// Says that a sign-in has to begin again, whatever the hint was: its callback is used up. What
+    /// is wrong with the settings is still told.
+    #[must_use]
+    pub(crate) fn ends_sign_in(mut self, app: Option<&str>) -> Self {
+        let hint = self
+            .hint
+            .take()
+            .filter(|hint| self.kind == Kind::Configure || hint.starts_with("wait"));
+        self.hint = Some(hint.unwrap_or_else(|| SIGN_IN.to_owned()));
+        self.for_app(app)
     }
 
     /// The end that Ctrl-C and SIGTERM bring.
@@ -115,7 +128,7 @@ impl From<xpkce::Error> for Failure {
         let hint = match (advice(error.reason()), error.retry_after()) {
             (_, Some(wait)) => Some(format!("wait {}, then run it again", span(wait))),
             (Some(advice), None) => Some(advice.to_owned()),
-            (None, None) => error.hint().map(clean),
+            (None, None) => Some(error.hint().map_or_else(|| last_resort(error.reason()), clean)),
         };
         Self { kind: kind(error.kind()), message, why: why(&error), hint }
     }
@@ -160,6 +173,23 @@ fn advice(reason: Reason) -> Option<&'static str> {
     })
 }
 
+/// Where neither we nor the library knows the very thing.
+fn last_resort(reason: Reason) -> String {
+    let hint = match reason.kind() {
+        _ if reason == Reason::Key => {
+            "set XPKCE_KEY_FILE or XPKCE_KEY to the key that this store was made with"
+        }
+        ErrorKind::Configure => "look at the app's settings: xpkce app list",
+        ErrorKind::Store => STORE,
+        ErrorKind::SignIn => SIGN_IN,
+        _ => "xpkce status",
+    };
+    hint.to_owned()
+}
+
+/// The hint of a store that cannot be written.
+const STORE: &str = "see who owns the folder and whether the disk is full, or set XPKCE_HOME";
+
 /// The chain of causes, without repeats, and X's own name for the request.
 fn why(error: &xpkce::Error) -> Option<String> {
     let mut causes: Vec<String> = Vec::new();
@@ -179,7 +209,10 @@ fn why(error: &xpkce::Error) -> Option<String> {
 /// Adds what was being done to an error of the system.
 pub(crate) fn io(kind: Kind, doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
     let doing = doing.into();
-    move |why| Failure::new(kind, doing).why(why)
+    move |why| {
+        let failure = Failure::new(kind, doing).why(&why);
+        if kind == Kind::Store { failure.hint(STORE) } else { failure }
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,34 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM, and a terminal that is closed.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{Kind, Result, io};
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn told_to_stop() -> Result<()> {
-    let catch = |kind| signal(kind).map_err(io(Kind::Protocol, "cannot catch signals"));
-    let mut interrupt = catch(SignalKind::interrupt())?;
-    let mut terminate = catch(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The signals that ask the process to end. From its making on they no longer end it by
+/// themselves.
+pub(crate) struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    /// Catches the signals.
+    pub(crate) fn catch() -> Result<Self> {
+        let catch = |kind| signal(kind).map_err(io(Kind::Protocol, "cannot catch signals"));
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Waits for any of them.
+    pub(crate) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }

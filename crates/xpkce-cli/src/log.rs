@@ -1,6 +1,4 @@
-//! The library's events on standard error.
-
-use std::io::IsTerminal as _;
+//! The library's events on standard error, without colour.
 
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -19,17 +17,14 @@ pub(crate) fn start(setting: Option<&str>, verbose: u8) -> Result<()> {
         (None, 0) => quiet(),
     };
     let is_quiet = setting.is_none() && verbose == 0;
-    let layer = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(!is_quiet);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(!is_quiet);
     // Its warnings about a machine without certificates come with every HTTPS request.
     let filter = wanted.with_target("rustls_platform_verifier", LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(filter);
     if is_quiet {
-        registry.with(layer.without_time()).init()
+        registry.with(layer.without_time()).init();
     } else {
-        registry.with(layer).init()
+        registry.with(layer).init();
     }
     Ok(())
 }
@@ -46,7 +41,7 @@ fn quiet() -> Targets {
 fn parse(setting: &str) -> Result<Targets> {
     setting.parse().map_err(|why| {
         Failure::new(Kind::Configure, "XPKCE_LOG cannot be read")
-            .why(why)
+            .why(&why)
             .hint("export XPKCE_LOG=debug")
     })
 }

@@ -24,6 +24,7 @@ use crate::cli::Cli;
 use crate::commands::Context;
 use crate::config::Environment;
 use crate::failure::{Failure, Kind, Result, io};
+use crate::interrupt::Stop;
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -49,13 +50,14 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         .build()
         .map_err(io(Kind::Protocol, "cannot start"))?;
     runtime.block_on(async {
+        // Before the command begins: it may change the terminal, and must change it back.
+        let mut stop = Stop::catch()?;
         let mut command = Box::pin(commands::run(cli.command, &context));
         tokio::select! {
             // A command may make something else of the signal, and is asked first.
             biased;
             done = &mut command => done,
-            told = interrupt::told_to_stop() => {
-                told?;
+            () = stop.told() => {
                 // Dropping it waits for what was sent to X, so that no pair is lost.
                 tell_of_a_long_wait(output);
                 drop(command);

@@ -34,7 +34,7 @@ impl Output {
     /// Writes data to stdout, as it is.
     pub(crate) fn data(&self, data: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(data).and_then(|()| stdout.flush()).map_err(unwritten)
+        stdout.write_all(data).and_then(|()| stdout.flush()).map_err(|why| unwritten(&why))
     }
 
     /// Writes a line of data to stdout.
@@ -45,7 +45,7 @@ impl Output {
     /// Writes one JSON object to stdout, on one line.
     pub(crate) fn json(&self, object: &impl Serialize) -> Result<()> {
         let line = serde_json::to_string(object)
-            .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(why))?;
+            .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(&why))?;
         self.line(&line)
     }
 
@@ -80,6 +80,10 @@ impl Output {
     }
 
     fn complain(&self, failure: &Failure) {
+        if failure.kind == Kind::Interrupted && self.is_watched {
+            // The prompt and its ^C are on this line.
+            self.say("");
+        }
         self.say(&format!("{ERROR}error:{ERROR:#} {}", failure.message));
         if let Some(why) = &failure.why {
             self.say(&format!("  why:  {why}"));
@@ -141,7 +145,7 @@ impl<'a> Wrong<'a> {
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.
-fn unwritten(why: io::Error) -> Failure {
+fn unwritten(why: &io::Error) -> Failure {
     match why.kind() {
         io::ErrorKind::BrokenPipe => Failure::new(Kind::Closed, "nobody reads any more"),
         _ => Failure::new(Kind::Protocol, "cannot write to standard output")

@@ -70,8 +70,12 @@ impl Client {
     /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent,
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came.
     pub async fn redeem(&self, approval: Approval) -> Result<Rotated> {
-        let response = self.send(token::exchange_request(&self.app, &approval)?).await;
-        token::judge_exchange(&response.map_err(spending)?, self.clock.now())
+        let sent = self.send(token::exchange_request(&self.app, &approval)?).await;
+        let response = sent.map_err(spending)?;
+        match token::judge_exchange(&response, self.clock.now()) {
+            Err(_) if !response.is_whole => Err(spending(cut())),
+            judged => judged,
+        }
     }
 
     /// Exchanges an approval for a token that can be used at once.
@@ -94,7 +98,13 @@ impl Client {
             Err(error) => return RefreshAnswer::Misconfigured(error),
         };
         match self.send(request).await {
-            Ok(response) => token::judge_refresh(&response, self.clock.now()),
+            Ok(response) => match token::judge_refresh(&response, self.clock.now()) {
+                RefreshAnswer::Rotated(rotated) => RefreshAnswer::Rotated(rotated),
+                _ if !response.is_whole => {
+                    RefreshAnswer::Unknown { error: spending(cut()), resend: true }
+                }
+                judged => judged,
+            },
             Err(why @ SendError::NotSent(_)) => RefreshAnswer::NotSent(spending(why)),
             Err(why) => RefreshAnswer::Unknown { error: spending(why), resend: true },
         }
@@ -107,7 +117,7 @@ impl Client {
     /// As [`judge_revoke`](crate::token::judge_revoke), and [`Retry`](crate::ErrorKind::Retry) when
     /// no answer came.
     pub async fn revoke(&self, token: Revocable<'_>) -> Result<()> {
-        let response = self.send(token::revoke_request(&self.app, token)?).await;
+        let response = self.send_whole(token::revoke_request(&self.app, token)?).await;
         token::judge_revoke(&response.map_err(harmless)?, self.clock.now())
     }
 
@@ -145,7 +155,7 @@ impl Client {
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let failure = if method.is_safe() { harmless } else { spending };
         let body = Zeroizing::new(body.unwrap_or_default());
-        self.send(HttpRequest { method, url, headers, body }).await.map_err(failure)
+        self.send_whole(HttpRequest { method, url, headers, body }).await.map_err(failure)
     }
 
     /// Asks X whether it knows the app's credentials, with a refresh token that nobody has.
@@ -157,7 +167,7 @@ impl Client {
     /// [`Protocol`](crate::ErrorKind::Protocol) when it says something else.
     pub async fn probe(&self) -> Result<Probe> {
         let nobodys = RefreshToken::new("xpkce-asks-whether-x-knows-this-app");
-        let response = self.send(token::refresh_request(&self.app, &nobodys)?).await;
+        let response = self.send_whole(token::refresh_request(&self.app, &nobodys)?).await;
         let response = response.map_err(harmless)?;
         let refusal = token::Refusal::of(&response);
         let reason = match refusal {
@@ -169,6 +179,12 @@ impl Client {
             _ => Reason::UnexpectedAnswer,
         };
         Err(refusal.error(reason, &response, self.clock.now()))
+    }
+
+    /// Sends what is of use only with its whole answer.
+    async fn send_whole(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
+        let response = self.send(request).await?;
+        if response.is_whole { Ok(response) } else { Err(cut()) }
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
@@ -214,6 +230,10 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn cut() -> SendError {
+    SendError::MaybeSent("the answer broke off, or is too long".into())
 }
 
 /// A send that spends or changes something at X.

@@ -66,6 +66,9 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body; wiped when dropped.
     pub body: Zeroizing<Vec<u8>>,
+    /// Whether the body is all there. One that broke off, or went on past [`MAX_BODY`], is kept as
+    /// far as it came: a pair may be in it.
+    pub is_whole: bool,
 }
 
 impl fmt::Debug for HttpResponse {
@@ -82,7 +85,7 @@ impl fmt::Debug for HttpResponse {
 pub enum SendError {
     /// The connection was never made: name lookup, refusal, TLS.
     NotSent(Box<dyn StdError + Send + Sync>),
-    /// Some of the request may have been sent: a reset, a deadline, a broken or oversized answer.
+    /// Some of the request may have been sent: a reset, a deadline, an answer without a status.
     MaybeSent(Box<dyn StdError + Send + Sync>),
 }
 

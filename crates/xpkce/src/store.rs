@@ -91,13 +91,28 @@ pub struct PendingLogin {
 
 /// A place for grants that survives the process.
 ///
-/// Every write is durable when its future is ready. Implementations pass
-/// the contract suite.
+/// Every write is durable when its future is ready with success. One that fails may have been
+/// kept all the same: an acknowledgement can be lost. A future that is dropped does not take back
+/// what it has begun. Waits for locks and connections are bounded; a disk that never answers is
+/// for the caller to bound.
+///
+/// The contract that every implementation keeps is written down as tests, in `store::contract`
+/// behind the feature `testing`.
+///
+/// # Errors
+/// [`Reason::Store`](crate::Reason::Store) when it cannot be read or written,
+/// [`Reason::Busy`](crate::Reason::Busy) when a lock or a connection was waited for too long,
+/// [`Reason::StoreDamaged`](crate::Reason::StoreDamaged) and
+/// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when the content cannot be trusted; it is never
+/// overwritten then.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Reads one record.
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>>;
 
     /// Writes `grant` if the record is still at `expected`; none expects that there is no record.
+    ///
+    /// [`LeaseEnd::In`] announces a spend: a store that can keep room for what comes of it refuses
+    /// here when there is none.
     fn swap<'a>(
         &'a self,
         grant: &'a Grant,
@@ -106,7 +121,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Result<Swapped>>;
 
     /// Moves the record `from`, if still at its revision, to `grant`'s account, if still at
-    /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account.
+    /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account. The end of
+    /// the lease moves along.
     fn relabel<'a>(
         &'a self,
         from: (&'a Account, Revision),

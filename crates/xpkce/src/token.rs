@@ -79,6 +79,7 @@ pub struct Unreadable {
 }
 
 /// What became of a refresh token that was sent. Every answer is one of these.
+#[non_exhaustive]
 #[derive(Debug)]
 pub enum RefreshAnswer {
     /// X rotated.

@@ -62,9 +62,13 @@ impl Server {
             .spawn()
             .unwrap();
         let mut certificate = String::new();
-        BufReader::new(process.stdout.take()?).read_line(&mut certificate).unwrap();
-        let certificate = certificate.trim().to_owned();
-        (!certificate.is_empty()).then_some(Self { port, certificate, _process: process })
+        let stdout = process.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut certificate).unwrap();
+        if certificate.is_empty() {
+            process.wait().unwrap();
+            return None;
+        }
+        Some(Self { port, certificate: certificate.trim().to_owned(), _process: process })
     }
 
     fn address(&self, host: &str, parameters: &str) -> SecretString {
@@ -162,8 +166,10 @@ async fn a_store_that_many_make_at_once_is_one() {
 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
-    let parameters = "options=-c%20default_transaction_read_only%3Don";
-    let why = PostgresStore::open(&server().address("127.0.0.1", parameters)).await.unwrap_err();
+    let subject = postgres().await;
+    drop(subject.store().await);
+    let parameters = subject.parameters() + "%20-c%20default_transaction_read_only%3Don";
+    let why = PostgresStore::open(&server().address("127.0.0.1", &parameters)).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
     assert!(why.to_string().contains("read-only"), "{why:?}");
 }
@@ -233,11 +239,9 @@ async fn a_caller_that_goes_away_leaves_no_transaction_open() {
         let swap = store.swap(&grant, None, LeaseEnd::In(Lease::SPAN));
         let _ = tokio::time::timeout(Duration::ZERO, swap).await;
     }
-    let revision = loop {
-        match store.swap(&grant, None, LeaseEnd::Keep).await.unwrap() {
-            Swapped::Done(revision) => break revision,
-            Swapped::Moved(there) => break there.unwrap().revision,
-        }
+    let revision = match store.swap(&grant, None, LeaseEnd::Keep).await.unwrap() {
+        Swapped::Done(revision) => revision,
+        Swapped::Moved(there) => there.unwrap().revision,
     };
     let swapped = store.swap(&grant, Some(revision), LeaseEnd::Now).await.unwrap();
     assert!(matches!(swapped, Swapped::Done(_)));

@@ -153,16 +153,23 @@ async fn increments_until_it_is_killed() {
     .await;
 }
 
-/// Runs a role on a disk of its own, of 4 MiB, that no other process sees.
-fn on_a_small_disk(role: &str, folder: &TempDir) -> Child {
-    let mount =
-        r#"mount -t tmpfs -o size=4m,mode=700 tmpfs "$1" && exec "$2" "$3" --exact --ignored"#;
+/// Runs roles one after the other on a disk of their own, of 4 MiB, that no other process sees;
+/// the last one cannot write to it when there is more than one.
+fn on_a_small_disk(roles: &[&str], folder: &TempDir) -> Child {
+    let script = r#"
+        mount -t tmpfs -o size=4m,mode=700 tmpfs "$1"; test=$2; shift 2
+        while [ $# -gt 1 ]; do
+            "$test" "$1" --exact --ignored; shift
+            mount -o remount,ro "$folder"
+        done
+        exec "$test" "$1" --exact --ignored"#;
     Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"])
+        .args(["--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"])
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
-        .arg(role)
+        .args(roles)
         .env(STORE, folder.path().join("xpkce.db"))
+        .env("folder", folder.path())
         .stdout(Stdio::piped())
         .spawn()
         .expect("unshare, of util-linux")
@@ -171,7 +178,7 @@ fn on_a_small_disk(role: &str, folder: &TempDir) -> Child {
 #[tokio::test]
 async fn on_a_full_disk_nothing_is_spent_and_what_was_is_saved() {
     let folder = TempDir::new().unwrap();
-    assert_all_succeed(vec![on_a_small_disk("spends_on_a_full_disk", &folder)]);
+    assert_all_succeed(vec![on_a_small_disk(&["spends_on_a_full_disk"], &folder)]);
 }
 
 #[tokio::test]
@@ -202,4 +209,25 @@ async fn spends_on_a_full_disk() {
 fn fill_the_disk(path: &Path) {
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     while file.write_all(&[0xa5; 4096]).is_ok() {}
+}
+
+#[tokio::test]
+async fn on_a_read_only_disk_the_store_says_so() {
+    let folder = TempDir::new().unwrap();
+    let roles = ["makes_a_store", "finds_it_read_only"];
+    assert_all_succeed(vec![on_a_small_disk(&roles, &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn makes_a_store() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    store.swap(&grant(account(0)), None, LeaseEnd::Keep).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn finds_it_read_only() {
+    let writes = async { SqliteStore::open(path()).await?.next_sign_in().await };
+    assert_eq!(writes.await.unwrap_err().reason(), Reason::Store);
 }

@@ -7,13 +7,15 @@ use super::Context;
 use crate::cli::Cli;
 use crate::failure::Result;
 
+const EXAMPLE: &str = "\
+Examples:
+  xpkce completions bash > ~/.local/share/bash-completion/completions/xpkce
+  xpkce completions zsh > \"${fpath[1]}/_xpkce\"
+  xpkce completions fish > ~/.config/fish/completions/xpkce.fish";
+
 /// Print completions for a shell.
-///
-///   bash: xpkce completions bash > ~/.local/share/bash-completion/completions/xpkce
-///   zsh:  xpkce completions zsh > "${fpath[1]}/_xpkce"
-///   fish: xpkce completions fish > ~/.config/fish/completions/xpkce.fish
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Completions {
     shell: Shell,
 }

@@ -5,7 +5,7 @@ use xpkce_emulator::Emulator;
 
 use super::Context;
 use crate::failure::{Failure, Kind, Result};
-use crate::interrupt;
+use crate::interrupt::Stop;
 
 /// Run a local stand-in for X's authorization server, on 127.0.0.1 only and in memory.
 ///
@@ -15,7 +15,7 @@ use crate::interrupt;
 #[derive(Args, Debug)]
 pub(crate) struct Emulate {
     /// The port; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Approve every sign-in at once, as this user or the first. Without it the consent page asks.
     #[arg(long, value_name = "USERNAME", num_args = 0..=1, default_missing_value = "")]
@@ -24,6 +24,7 @@ pub(crate) struct Emulate {
 
 impl Emulate {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let mut stop = Stop::catch()?;
         let emulator = self.start()?;
         if context.output.is_json() {
             context.output.json(&emulator.summary())?;
@@ -31,7 +32,8 @@ impl Emulate {
             context.output.line(&emulator.summary().to_string())?;
             context.output.say("Press Ctrl-C to stop.");
         }
-        interrupt::told_to_stop().await
+        stop.told().await;
+        Ok(())
     }
 
     fn start(&self) -> Result<Emulator> {
@@ -53,7 +55,7 @@ impl Emulate {
                 ),
                 _ => ("the emulator cannot start".to_owned(), "xpkce emulator --port 0"),
             };
-            Failure::new(Kind::Configure, message).why(why).hint(hint)
+            Failure::new(Kind::Configure, message).why(&why).hint(hint)
         })
     }
 }

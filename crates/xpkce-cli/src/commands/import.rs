@@ -6,17 +6,19 @@ use xpkce::Token;
 
 use super::Context;
 use super::login::report;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::vault::Vault;
 
-/// Take over a token that another program saved: JSON as X's Python class keeps it, on standard
-/// input.
+const EXAMPLE: &str = "\
+Example:
+  xpkce import < token.json";
+
+/// Take over a token that another program saved, from standard input.
 ///
-///   xpkce import < token.json
-///
-/// From then on only xpkce may refresh it: a refresh token works once.
+/// It is JSON as X's Python class keeps it. From then on only xpkce may refresh it: a refresh token
+/// works once.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Import {
     /// The app that the token belongs to: its name in `xpkce app list`, or its client id.
     #[arg(long, value_name = "NAME")]
@@ -30,7 +32,9 @@ impl Import {
         if std::io::stdin().is_terminal() {
             context.output.say("Paste the token's JSON, then press Ctrl-D.");
         }
-        let token = Token::from_json(&context.terminal.all().await?)?;
+        let token = Token::from_json(&context.terminal.all().await?).map_err(|why| {
+            Failure::from(why).hint("xpkce import < token.json, as X's Python class saves it")
+        })?;
         let vault = Vault::open(&settings).await?;
         let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let importing = context.output.waiting("asking X whose token it is", keeper.import(token));

@@ -151,6 +151,11 @@ impl Begun {
         context.output.waiting("waiting for X's answer", finishing).await
     }
 
+    /// Says how the sign-in failed, and that it begins again.
+    fn ended(&self, why: xpkce::Error) -> Failure {
+        Failure::from(why).ends_sign_in(self.chosen.name.as_deref())
+    }
+
     fn tell_what_was_not_granted(&self, context: &Context, signed_in: &SignedIn) {
         let (Some(asked), Some(granted)) = (self.login.scopes(), &signed_in.scopes) else {
             return;
@@ -228,6 +233,6 @@ fn check(signed_in: &SignedIn, expected: &str, shown: &str, app: &str) -> Result
         None => format!("{shown} signed in, not @{handle}; the login is saved all the same"),
     };
     Err(Failure::new(Kind::SignIn, message)
-        .why("X's consent page is for whichever account the browser is signed in to")
+        .why(&"X's consent page is for whichever account the browser is signed in to")
         .hint(format!("switch accounts on x.com and sign in again; to end this login: xpkce logout --account {account} --app {app}")))
 }

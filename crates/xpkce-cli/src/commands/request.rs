@@ -16,15 +16,17 @@ use crate::failure::{Failure, Kind, Result};
 use crate::text::clean_lines;
 use crate::vault::Vault;
 
+const EXAMPLE: &str = "\
+Examples:
+  xpkce request GET /2/users/me
+  xpkce request POST /2/tweets -d '{\"text\":\"Hello\"}'";
+
 /// Send an authenticated request to the API and print the answer's body.
-///
-///   xpkce request GET /2/users/me
-///   xpkce request POST /2/tweets -d '{"text":"Hello"}'
 ///
 /// After a 401 the token is refreshed and the request sent once more; after a 403 not. An answer of
 /// 400 or more exits with 1, its body on standard output all the same.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Request {
     /// GET, POST, PUT, PATCH, DELETE …
     method: String,

@@ -8,7 +8,7 @@ use xpkce::{Clock as _, LoginStatus, SystemClock, Timestamp};
 use super::Context;
 use crate::choose::LoginFlags;
 use crate::config::Settings;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::text::until;
 use crate::vault::Vault;
 use crate::view::{LoginView, advice};
@@ -40,8 +40,8 @@ impl Status {
             return output.json(&Logins { logins });
         }
         if logins.is_empty() {
-            let failure = self.login.nobody(&settings);
-            output.say(&format!("{}. Next: {}", failure.message, failure.hint.unwrap_or_default()));
+            let Failure { message, hint, .. } = self.login.nobody(&settings);
+            output.say(&format!("{message}\nNext: {}", hint.unwrap_or_default()));
             return Ok(());
         }
         output.table(&table(&settings, &logins, now))

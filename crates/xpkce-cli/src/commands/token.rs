@@ -14,11 +14,13 @@ use crate::failure::{Failure, Result};
 use crate::vault::Vault;
 use crate::view::{Who, names};
 
+const EXAMPLE: &str = "\
+Example:
+  curl -H \"Authorization: Bearer $(xpkce token)\" https://api.x.com/2/users/me";
+
 /// Print a valid access token and nothing else, after refreshing it if it is due.
-///
-///   curl -H "Authorization: Bearer $(xpkce token)" https://api.x.com/2/users/me
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Token {
     #[command(flatten)]
     login: LoginFlags,

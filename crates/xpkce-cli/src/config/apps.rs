@@ -60,9 +60,7 @@ impl Apps {
         match fs::read_to_string(&path) {
             Ok(text) => parse(&text, &path),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(why) => Err(Failure::new(Kind::Store, format!("cannot read {}", path.display()))
-                .why(why)
-                .hint(format!("chmod u+rw {}", path.display()))),
+            Err(why) => Err(failed(Kind::Store, format!("cannot read {}", path.display()))(why)),
         }
     }
 
@@ -89,7 +87,7 @@ impl Apps {
     fn save(&self, home: &Path, path: &Path) -> Result<()> {
         let written = Written { version: VERSION, apps: self.0.clone() };
         let text = toml::to_string(&written)
-            .map_err(|why| Failure::new(Kind::Protocol, "cannot write the apps").why(why))?;
+            .map_err(|why| Failure::new(Kind::Protocol, "cannot write the apps").why(&why))?;
         replace(home, path, format!("{HEADER}{text}").as_bytes())
             .map_err(failed(Kind::Store, format!("cannot write {}", path.display())))
     }
@@ -118,7 +116,7 @@ impl Apps {
         self.0.is_empty()
     }
 
-    /// Returns the first app with a client id, by name.
+    /// Returns the app with a client id.
     pub(crate) fn with_client_id(&self, client_id: &str) -> Option<(&str, &StoredApp)> {
         self.iter().find(|(_, app)| app.client_id == client_id)
     }
@@ -140,7 +138,7 @@ fn parse(text: &str, path: &Path) -> Result<Apps> {
             Kind::Store,
             format!("{} cannot be read; it was left as it is", path.display()),
         )
-        .why(why.message())
+        .why(&why.message())
         .hint("mend the file, or move it away and add the apps again")
     };
     let Versioned { version } = toml::from_str(text).map_err(damaged)?;
@@ -169,6 +167,13 @@ mod tests {
 
     use super::*;
 
+    impl Apps {
+        fn added(&mut self, name: &str) -> Result<()> {
+            self.insert(name, app());
+            Ok(())
+        }
+    }
+
     fn app() -> StoredApp {
         StoredApp {
             client_id: "id".into(),
@@ -183,7 +188,7 @@ mod tests {
     #[test]
     fn what_was_added_is_read_back_from_a_private_file() {
         let home = tempfile::tempdir().unwrap();
-        Apps::change(home.path(), |apps| Ok(apps.insert("a.b c", app()))).unwrap();
+        Apps::change(home.path(), |apps| apps.added("a.b c")).unwrap();
         let apps = Apps::load(home.path()).unwrap();
         assert_eq!(apps.get("a.b c").unwrap().client_id, "id");
         let mode = fs::metadata(file(home.path())).unwrap().permissions().mode();
@@ -194,7 +199,7 @@ mod tests {
     fn a_newer_file_is_refused_and_left_alone() {
         let home = tempfile::tempdir().unwrap();
         fs::write(file(home.path()), "version = 2\nnew = true\n").unwrap();
-        let refused = Apps::change(home.path(), |apps| Ok(apps.insert("x", app()))).unwrap_err();
+        let refused = Apps::change(home.path(), |apps| apps.added("x")).unwrap_err();
         assert_eq!(refused.kind, Kind::Store);
         assert_eq!(fs::read_to_string(file(home.path())).unwrap(), "version = 2\nnew = true\n");
     }

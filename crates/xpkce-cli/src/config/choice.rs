@@ -102,8 +102,9 @@ fn wrong_url(why: xpkce::Error, name: &str) -> Failure {
 
 fn opened(sealer: &Sealer, client_id: &str, sealed: &Sealed) -> Result<ClientSecret> {
     let opened = sealer.open(Place::ClientSecret(client_id), sealed)?;
-    let secret = std::str::from_utf8(&opened)
-        .map_err(|why| Failure::new(Kind::Store, "the app's client secret is not text").why(why))?;
+    let secret = std::str::from_utf8(&opened).map_err(|why| {
+        Failure::new(Kind::Store, "the app's client secret is not text").why(&why)
+    })?;
     Ok(ClientSecret::new(secret))
 }
 
@@ -169,7 +170,7 @@ impl Settings<'_> {
         Err(match self.apps.is_empty() {
             true => failure.hint(format!("xpkce app add {name}")),
             false => {
-                failure.why(format!("there are: {}", self.apps.names())).hint("xpkce app list")
+                failure.why(&format!("there are: {}", self.apps.names())).hint("xpkce app list")
             }
         })
     }
@@ -236,7 +237,7 @@ pub(crate) struct NewApp {
 
 fn no_app() -> Failure {
     Failure::new(Kind::Configure, "no app is set up")
-        .why("xpkce needs the OAuth 2.0 Client ID from your app's page in X's console")
+        .why(&"xpkce needs the OAuth 2.0 Client ID from your app's page in X's console")
         .hint("xpkce app add NAME")
 }
 

@@ -108,8 +108,8 @@ impl ReqwestClient {
             .map_err(failed)?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let body = body(response).await?;
-        Ok(HttpResponse { status, headers, body })
+        let (body, is_whole) = body(response).await;
+        Ok(HttpResponse { status, headers, body, is_whole })
     }
 }
 
@@ -125,20 +125,23 @@ impl HttpClient for ReqwestClient {
     }
 }
 
-/// Reads a body up to [`MAX_BODY`], and gives up on a longer one as soon as it is known to be one.
-async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, SendError> {
-    let announced = response.content_length().unwrap_or(0);
-    if announced > MAX_BODY as u64 {
-        return Err(too_long());
-    }
+/// Reads a body up to [`MAX_BODY`], and says whether that is all of it. One that breaks off is kept
+/// as far as it came.
+async fn body(mut response: reqwest::Response) -> (Zeroizing<Vec<u8>>, bool) {
     let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
-    while let Some(chunk) = response.chunk().await.map_err(maybe_sent)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(too_long());
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return (body, true),
+            Err(_) => return (body, false),
+        };
+        let room = MAX_BODY - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return (body, false);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 /// TLS by ring, without a default for the whole process. Where the machine has no certificates
@@ -176,8 +179,4 @@ fn maybe_sent(why: reqwest::Error) -> SendError {
 /// The URL's query may hold what the caller would not see in a log.
 fn without_url(why: reqwest::Error) -> Box<dyn StdError + Send + Sync> {
     why.without_url().into()
-}
-
-fn too_long() -> SendError {
-    SendError::MaybeSent(format!("the answer is longer than {MAX_BODY} bytes").into())
 }

@@ -11,7 +11,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::grant::Liveness;
+use crate::Timestamp;
+use crate::grant::{Lease, Liveness};
 
 /// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack.
 const SLOT: usize = 16 * 1024;
@@ -20,6 +21,8 @@ const SLOTS: usize = 16;
 /// The most slots of a foreign file that are read.
 const MOST_SLOTS: usize = 16 * 1024;
 const SUFFIX: &str = "holder";
+/// The length of a dead holder's file that has nothing left in it.
+const FOUND_DEAD: u64 = 1;
 
 /// This process's file. Unlinked when dropped, unless a pair is still in it.
 #[derive(Debug)]
@@ -74,8 +77,8 @@ impl Presence {
     }
 
     /// Erases a record that is durable elsewhere.
-    pub(super) fn erase(&self, slot: Slot) -> io::Result<()> {
-        erase(&self.file, &slot)?;
+    pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
+        erase(&self.file, slot)?;
         self.slots()[slot.0] = false;
         Ok(())
     }
@@ -127,6 +130,10 @@ impl Foreign {
             .collect()
     }
 
+    pub(super) fn is_dead(&self) -> bool {
+        self.is_dead
+    }
+
     /// Returns the records in it, and where they lie.
     pub(super) fn records(&self) -> Vec<(Slot, Vec<u8>)> {
         let size = self.file.metadata().map_or(0, |met| met.len());
@@ -139,9 +146,19 @@ impl Foreign {
         if self.is_dead { erase(&self.file, slot) } else { Ok(()) }
     }
 
-    /// Removes the file of a dead holder that has nothing left in it.
-    pub(super) fn clear(self) {
-        if self.is_dead && self.records().is_empty() {
+    /// Removes the file of a dead holder that has nothing left in it: not before its last lease
+    /// must have run out, because until then the file is what shows that the holder is dead. The
+    /// first who finds it dead cuts it short, and so dates it.
+    pub(super) fn clear(self, now: Timestamp) {
+        if !self.is_dead || !self.records().is_empty() {
+            return;
+        }
+        let Ok(met) = self.file.metadata() else { return };
+        let found_dead_at = Timestamp::from_secs(met.mtime());
+        // What cannot be cleared now is cleared by somebody later.
+        if met.len() > FOUND_DEAD {
+            let _ = self.file.set_len(FOUND_DEAD);
+        } else if now.since(found_dead_at) > Lease::SPAN * 2 {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -191,6 +208,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{Clock as _, SystemClock};
 
     #[test]
     fn a_living_holder_is_not_dead_and_an_ended_one_is() {
@@ -229,7 +247,25 @@ mod tests {
         for (slot, _) in &records {
             foreign.erase(slot).unwrap();
         }
-        foreign.clear();
+        assert!(foreign.records().is_empty());
+    }
+
+    #[test]
+    fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let liveness = presence.liveness().clone();
+        let slot = presence.spill(b"keeps the file").unwrap();
+        let kept = presence.file.try_clone().unwrap();
+        drop(presence);
+        erase(&kept, &slot).unwrap();
+        drop(kept);
+        let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
+        let now = SystemClock.now();
+        clear(now);
+        clear(now);
+        assert!(is_dead(folder.path(), &liveness));
+        clear(now + Lease::SPAN * 3);
         assert!(Foreign::all(folder.path(), None).is_empty());
     }
 
@@ -238,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let presence = Presence::enter(folder.path(), "one").unwrap();
         let slot = presence.spill(b"saved after all").unwrap();
-        presence.erase(slot).unwrap();
+        presence.erase(&slot).unwrap();
         drop(presence);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

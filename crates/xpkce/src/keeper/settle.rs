@@ -20,6 +20,10 @@ impl Desk {
 
     /// Reads a record that must be there.
     pub(super) async fn load(&self, account: &Account) -> Result<Stored> {
+        if let Some(stored) = self.store.load(account).await? {
+            return Ok(stored);
+        }
+        self.recover_sign_ins().await?;
         self.store.load(account).await?.ok_or_else(|| not_signed_in(account))
     }
 

@@ -123,6 +123,7 @@ impl Desk {
     async fn sign_in(self: &Arc<Self>, approval: Approval) -> Result<SignedIn> {
         // A durable write: a store that takes nothing is found before the code is spent.
         let number = self.store.next_sign_in().await?;
+        self.recover_sign_ins().await?;
         let rotated = self.client.redeem(approval).await?;
         self.save_sign_in(number, rotated).await
     }

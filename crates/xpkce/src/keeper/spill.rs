@@ -1,5 +1,6 @@
 //! Pairs that the store would not take, sealed in the holders' files, and their way back.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -60,14 +61,14 @@ impl Desk {
     /// Erases a record that is saved.
     pub(super) fn unspill(&self, slot: Option<presence::Slot>) {
         if let (Some(presence), Some(slot)) = (self.presence(), slot)
-            && let Err(why) = presence.erase(slot)
+            && let Err(why) = presence.erase(&slot)
         {
             tracing::warn!(error = %why, "a saved pair could not be erased from the spill file");
         }
     }
 
-    /// Looks for a pair that somebody received for this very generation: spilled on this machine,
-    /// or kept in the record because it could not be read. Saves it and returns the record.
+    /// Looks for a pair that somebody received for this account: spilled on this machine, or kept
+    /// in the record because it could not be read. Saves it and returns the record.
     pub(super) async fn recover(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -80,17 +81,57 @@ impl Desk {
             return Ok(None);
         };
         let mut recovered = None;
-        for foreign in Foreign::all(folder, self.presence.get().and_then(Option::as_ref)) {
+        for foreign in self.foreign(folder) {
             for (at, record) in foreign.records() {
-                let Some(landing) = self.read_spilled(&record, &stored.grant) else {
+                let Some(landing) = self.read_spilled(&record, &stored.grant.account) else {
                     continue;
                 };
-                recovered = Some(self.save(&landing, stored.clone()).await?);
-                let _ = foreign.erase(&at);
+                if foreign.is_dead() || stored.grant.is_at(&landing.spent) {
+                    recovered = Some(self.save_found(&landing, stored).await?);
+                    let _ = foreign.erase(&at);
+                }
             }
-            foreign.clear();
+            foreign.clear(self.now());
         }
         Ok(recovered)
+    }
+
+    /// Saves a pair that was found. One whose grant has moved on by more than its own rotation was
+    /// saved by its holder, who died before erasing it: its token is spent.
+    async fn save_found(&self, landing: &Landing, stored: &Stored) -> Result<Stored> {
+        let (grant, spent) = (&stored.grant, &landing.spent);
+        if grant.grant_id == spent.grant_id && grant.generation > spent.generation.next() {
+            tracing::warn!(account = %grant.account, generation = %spent.generation, "a spilled pair is older than what is saved");
+            return Ok(stored.clone());
+        }
+        self.save(landing, stored.clone()).await
+    }
+
+    /// Saves sign-ins that an earlier process could not save. They have no record yet to find
+    /// them by.
+    pub(super) async fn recover_sign_ins(&self) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        for foreign in self.foreign(folder) {
+            for (at, record) in foreign.records() {
+                let Some(account) = spilled_account(&record).filter(Account::is_unlabelled) else {
+                    continue;
+                };
+                let Some(landing) = self.read_spilled(&record, &account) else {
+                    continue;
+                };
+                if self.store.load(&account).await?.is_none() {
+                    self.insert(&account, &landing).await?;
+                }
+                let _ = foreign.erase(&at);
+            }
+        }
+        Ok(())
+    }
+
+    fn foreign(&self, folder: &Path) -> Vec<Foreign> {
+        Foreign::all(folder, self.presence.get().and_then(Option::as_ref))
     }
 
     /// Judges a kept answer again: a later version may read it.
@@ -136,16 +177,19 @@ impl Desk {
         })
     }
 
-    /// Reads a record if it is for what the grant holds now, and whole.
-    fn read_spilled(&self, record: &[u8], grant: &Grant) -> Option<Landing> {
+    /// Reads a record if it is the account's, and whole.
+    fn read_spilled(&self, record: &[u8], account: &Account) -> Option<Landing> {
         let spilled: Spilled = serde_json::from_slice(record).ok()?;
-        let Spilled { grant_id, generation, spent_pair, .. } = &spilled;
-        let spent =
-            Spent { grant_id: grant_id.clone(), generation: *generation, pair: spent_pair.clone() };
-        if spilled.account != grant.account || !grant.is_at(&spent) {
+        if spilled.account != *account {
             return None;
         }
-        let opened = self.sealer.open(Seat::of(grant).spill(), &spilled.secrets).ok()?;
+        let spent = Spent {
+            grant_id: spilled.grant_id,
+            generation: spilled.generation,
+            pair: spilled.spent_pair,
+        };
+        let seat = Seat { account, grant_id: &spent.grant_id, generation: spent.generation };
+        let opened = self.sealer.open(seat.spill(), &spilled.secrets).ok()?;
         let secrets: Secrets = serde_json::from_slice(&opened).ok()?;
         let attempt =
             Attempt { id: spilled.attempt, holder: spilled.holder, at: spilled.received_at };
@@ -167,4 +211,8 @@ impl Desk {
             received_at: spilled.received_at,
         })
     }
+}
+
+fn spilled_account(record: &[u8]) -> Option<Account> {
+    serde_json::from_slice::<Spilled>(record).ok().map(|spilled| spilled.account)
 }

@@ -88,3 +88,18 @@ impl fmt::Display for Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::Sealer;
+
+    #[test]
+    fn a_client_secret_opens_for_its_own_client_id_alone() {
+        let sealer = Sealer::from_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        let sealed = sealer.seal(Place::ClientSecret("id"), b"secret").unwrap();
+        assert_eq!(*sealer.open(Place::ClientSecret("id"), &sealed).unwrap(), b"secret");
+        assert!(sealer.open(Place::ClientSecret("other"), &sealed).is_err());
+        assert!(sealer.open(Place::Login("id"), &sealed).is_err());
+    }
+}

@@ -11,6 +11,7 @@ use crate::http::HttpRequest;
 use crate::{AccessToken, App, Approval, ClientSecret, Error, Reason, RefreshToken, Result, lint};
 
 /// A token that can be revoked. RFC 7009 section 2.1.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub enum Revocable<'a> {
     /// An access token.

@@ -107,3 +107,27 @@ async fn nothing_but_the_pair_in_hand_is_served_while_x_fails() {
     world.advance(Duration::from_secs(60));
     assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::InDoubt);
 }
+
+#[tokio::test]
+async fn a_sign_in_that_the_store_would_not_take_is_found_by_the_next_process() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let login = keeper.begin_login().unwrap();
+    let callback = world.x.approve(login.url()).await;
+    let approval = login.approve(&callback).unwrap();
+    let gather = Fault::Gather { count: 2, winner: 1 };
+    world.x.fault(FaultRule::new(xpkce_emulator::Endpoint::Exchange, gather).times(2));
+    let mut call = Box::pin(keeper.sign_in(approval));
+    world.begun(&mut call).await;
+    world.store.fail_writes(true);
+    let (other, second) = (world.keeper(), keeper.begin_login().unwrap());
+    let nothing = second.approve_bare_code("fake-code").unwrap();
+    let (why, _) = futures_util::future::join(call, other.client().redeem(nothing)).await;
+    assert_eq!(why.unwrap_err().kind(), ErrorKind::Store);
+    drop(keeper);
+
+    world.store.fail_writes(false);
+    let source = world.keeper().token_source("unlabelled-1");
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+}

@@ -101,6 +101,11 @@ impl World {
     /// Begins a call that refreshes, and returns once X has its request and holds the answer back.
     pub async fn hold<T>(&self, call: &mut std::pin::Pin<Box<impl Future<Output = T>>>) {
         self.x.fault(self.on_refresh(Fault::Gather { count: 2, winner: 1 }).times(2));
+        self.begun(call).await;
+    }
+
+    /// Begins a call, and returns once X has its request.
+    pub async fn begun<T>(&self, call: &mut std::pin::Pin<Box<impl Future<Output = T>>>) {
         let asked = self.x.token_requests();
         let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx))).await;
         assert!(begun.is_pending(), "the call is over already");

@@ -251,6 +251,23 @@ async fn a_caller_that_goes_away_does_not_lose_the_pair() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_nobody_waited_for_is_not_the_answer_to_the_next() {
+    let (http, gate) = Script::gated([pair(), pair(), pair()]);
+    let auth = signed_in(&http);
+    tokio::select! {
+        biased;
+        _ = auth.refresh_token() => panic!("nothing was answered"),
+        reached = gate.reached.acquire() => reached.unwrap().forget(),
+    }
+    gate.open.add_permits(3);
+    landed(&auth, "new-access").await;
+    // On the same thread as the refresh, which does not pause after it has landed.
+    auth.exchange_code("code", Some("verifier")).await.unwrap();
+    auth.refresh_token().await.unwrap();
+    assert_eq!(http.requests(), 3);
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_does_not_lose_its_sign_in() {
     let (http, gate) = Script::gated([pair()]);
     let auth = fresh(&http);

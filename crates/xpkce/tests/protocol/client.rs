@@ -9,8 +9,8 @@ use xpkce::{
 };
 
 use crate::support::{
-    CLIENT_ID, NOW, PAIR, Script, With as _, answer, app, dead_token, login, maybe_sent, not_sent,
-    oauth_error,
+    CLIENT_ID, NOW, PAIR, Script, With as _, answer, app, cut, dead_token, login, maybe_sent,
+    not_sent, oauth_error,
 };
 
 fn client(app: App, http: &Arc<Script>) -> Client {
@@ -81,6 +81,34 @@ async fn a_refresh_is_sent_once_whatever_comes_of_it() {
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Rejected(_)));
     assert_eq!(http.requests(), 4);
     assert_eq!(http.field(3, "refresh_token").unwrap(), "r");
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
+    let some = r#"{"refresh_token":"r2","access_token":"cu"#;
+    let none = r#"{"token_type":"bearer","refresh_token":"cu"#;
+    let http = Script::new([
+        Ok(cut(200, some)),
+        Ok(cut(200, none)),
+        Ok(cut(400, r#"{"error":"invalid_re"#)),
+        Ok(cut(200, some)),
+        Ok(cut(200, none)),
+        Ok(cut(200, some)),
+        Ok(cut(200, "")),
+    ]);
+    let client = client(app(), &http);
+    let token = RefreshToken::new("r");
+    match client.refresh(&token).await {
+        RefreshAnswer::Rotated(pair) => assert!(pair.refresh.unwrap().matches("r2")),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
+    assert!(client.redeem(approval()).await.is_ok());
+    assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
+    let access = AccessToken::new("a");
+    assert_eq!(client.me(&access).await.unwrap_err().kind(), ErrorKind::Retry);
+    assert!(client.revoke(Revocable::Access(&access)).await.is_err());
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ async fn every_fault_of_the_network_has_its_verdict() {
         (Fault::Drop { at: Cut::AfterHeaders }, "resend"),
         (Fault::Drop { at: Cut::MidBody }, "resend"),
         (Fault::Reset, "resend"),
-        (Fault::HugeBody, "resend"),
+        (Fault::HugeBody, "rotated"),
         (Fault::Cloudflare, "unknown"),
         (Fault::EmptyNotFound, "unknown"),
         (Fault::PlainNotFound, "unknown"),

@@ -103,6 +103,7 @@ fn a_success_without_a_token_is_kept_as_it_came() {
         r#"{"data":{"access_token":"a"}}"#,
         r#"{"access_token":null,"refresh_token":5}"#,
         r#"{"refresh_token":"cu"#,
+        r#"{"access_token":"whole","refresh_token":"cu"#,
         r#"{"error":"invalid_request","sent":{"refresh_token":"old"}"#,
     ] {
         match judge_refresh(&answer(200, body), NOW) {

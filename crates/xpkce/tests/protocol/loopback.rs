@@ -49,7 +49,8 @@ impl Waiting {
         let mut stream = TcpStream::connect(&self.host).await.unwrap();
         let _ = stream.write_all(request.as_bytes()).await;
         let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer).await;
+        let reading = stream.read_to_string(&mut answer);
+        let _ = tokio::time::timeout(DEADLINE, reading).await.expect("strangers are answered");
         answer
     }
 

@@ -66,6 +66,7 @@ async fn everything_about(
             status: it.status,
             headers: it.headers.clone(),
             body: it.body.clone(),
+            is_whole: it.is_whole,
         }),
         Err(_) => maybe_sent(),
     };

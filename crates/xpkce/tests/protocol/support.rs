@@ -24,12 +24,16 @@ pub fn login() -> Login {
 
 pub fn answer(status: u16, body: &str) -> HttpResponse {
     let body = Zeroizing::new(body.as_bytes().to_vec());
-    HttpResponse { status, headers: HeaderMap::new(), body }
+    HttpResponse { status, headers: HeaderMap::new(), body, is_whole: true }
 }
 
 pub fn oauth_error(status: u16, error: &str, description: &str) -> HttpResponse {
     let body = serde_json::json!({ "error": error, "error_description": description });
     answer(status, &body.to_string())
+}
+
+pub fn cut(status: u16, body: &str) -> HttpResponse {
+    HttpResponse { is_whole: false, ..answer(status, body) }
 }
 
 pub fn dead_token() -> HttpResponse {

@@ -3,7 +3,6 @@
 use clap::Args;
 use xpkce::seal::{Place, Sealed};
 use xpkce::{App, ClientSecret, Scopes, Severity, lint};
-use zeroize::Zeroizing;
 
 use super::AppView;
 use crate::commands::Context;
@@ -48,10 +47,12 @@ impl Add {
         let settings = context.settings()?;
         self.refuse_name(settings.apps())?;
         let draft = self.draft(context).await?;
+        self.refuse_twin(settings.apps(), &draft.client_id)?;
         check(context, &draft)?;
         let app = stored(&settings, draft).await?;
         Apps::change(settings.home(), |apps| {
             self.refuse_name(apps)?;
+            self.refuse_twin(apps, &app.client_id)?;
             apps.insert(&self.name, app.clone());
             Ok(())
         })?;
@@ -79,6 +80,18 @@ impl Add {
                 .hint(format!("xpkce app add {} --replace", self.name)));
         }
         Ok(())
+    }
+
+    /// Logins belong to a client id: under two names it would not be known whose secret is meant.
+    fn refuse_twin(&self, apps: &Apps, client_id: &str) -> Result<()> {
+        match apps.with_client_id(client_id).filter(|(name, _)| *name != self.name) {
+            None => Ok(()),
+            Some((twin, _)) => {
+                let message = format!("this client id is set up already, as the app {twin}");
+                Err(Failure::new(Kind::Configure, message)
+                    .hint(format!("xpkce app add {twin} --replace")))
+            }
+        }
     }
 
     async fn draft(&self, context: &Context) -> Result<Draft> {
@@ -111,7 +124,7 @@ impl Add {
         }
         if !self.confidential && !context.terminal.can_ask() {
             return Err(Failure::new(Kind::Usage, "is the app public or confidential?")
-                .why("there is no terminal to ask at")
+                .why(&"there is no terminal to ask at")
                 .hint("add --public, or --confidential with the secret on standard input"));
         }
         let prompt = match self.confidential {
@@ -119,12 +132,11 @@ impl Add {
             false => "Client secret (not shown; leave it empty for a public app): ",
         };
         let line = context.terminal.secret(prompt).await?;
-        let secret = line.unwrap_or_else(|| Zeroizing::new(String::new()));
-        match (secret.trim(), self.confidential) {
-            ("", true) => Err(Failure::new(Kind::Configure, "no client secret came")
+        match (line.as_deref().map(|line| line.trim()), self.confidential) {
+            (Some(secret), _) if !secret.is_empty() => Ok(Some(ClientSecret::new(secret))),
+            (Some(_), false) => Ok(None),
+            _ => Err(Failure::new(Kind::Configure, "no client secret came")
                 .hint("give the secret on standard input, or use --public")),
-            ("", false) => Ok(None),
-            (secret, _) => Ok(Some(ClientSecret::new(secret))),
         }
     }
 }

@@ -12,7 +12,7 @@ use xpkce::http::ReqwestClient;
 use xpkce::loopback::Listener;
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{SqliteStore, Store};
-use xpkce::{App, Client, Clock as _, Keeper, Login, Scopes, SignedIn, TokenSource};
+use xpkce::{App, Client, Clock as _, Keeper, Login, Scopes, SignedIn, SystemClock, TokenSource};
 use xpkce_emulator::Emulator;
 
 use super::clock::DemoClock;
@@ -37,7 +37,7 @@ struct Stage {
 
 /// Shows the whole life of a login.
 pub(super) async fn show(context: &Context, opens_browser: bool) -> Result<()> {
-    let say = Narrator { context, started: std::time::Instant::now() };
+    let say = Narrator { context, started: SystemClock.uptime() };
     let mut stage = Stage::set(opens_browser).await?;
     say.step(
         "A stand-in for X runs in this process; nothing here reaches X",
@@ -55,7 +55,7 @@ pub(super) async fn show(context: &Context, opens_browser: bool) -> Result<()> {
     stage.sign_out(&say, &source).await?;
     let Stage { emulator, keeper, _home, .. } = stage;
     drop((source, keeper, emulator));
-    let took = say.started.elapsed().as_secs_f64();
+    let took = (SystemClock.uptime() - say.started).as_secs_f64();
     _home.close().map_err(io(Kind::Store, "cannot remove the demonstration's folder"))?;
     say.step(
         &format!("Done in {took:.1} s; the folder with key and store is removed"),
@@ -69,7 +69,7 @@ pub(super) async fn show(context: &Context, opens_browser: bool) -> Result<()> {
 /// Says each step in one line, with what was seen below it.
 struct Narrator<'a> {
     context: &'a Context,
-    started: std::time::Instant,
+    started: Duration,
 }
 
 impl Narrator<'_> {
@@ -214,7 +214,7 @@ impl Stage {
 
 /// Plays the browser: approves, and follows the redirect to the listener.
 async fn approve(emulator: &Emulator, login: &Login) -> Result<()> {
-    let refused = |why: String| Failure::new(Kind::Protocol, "the consent page refused").why(why);
+    let refused = |why: String| Failure::new(Kind::Protocol, "the consent page refused").why(&why);
     let callback =
         emulator.try_approve(login.url()).await.map_err(|why| refused(why.to_string()))?;
     let uri: http::Uri = callback.parse().map_err(|_| refused("no callback".to_owned()))?;

@@ -20,7 +20,7 @@ pub(super) async fn sign_in(
     let visit = listener.callback(&begun.login, Login::LIFETIME).await?;
     let outcome = begun.finish(context, visit.callback_url()).await;
     visit.tell(&outcome).await;
-    Ok(outcome?)
+    outcome.map_err(|why| begun.ended(why))
 }
 
 async fn bind(begun: &Begun) -> Result<Listener> {
@@ -52,6 +52,9 @@ fn invite(context: &Context, login: &Login, opens_browser: bool) -> Result<()> {
         output.say("There is no browser to open here. Open this URL on this machine:\n");
         output.say(login.url());
         output.say("\nWith the browser on another machine use: xpkce login --headless");
+    }
+    if !context.terminal.can_ask() {
+        output.say("\nThere is no terminal: nothing is asked, and standard input is not read.");
     }
     output.say(&format!("\nWaiting for X to call back at {} …", login.redirect_uri()));
     Ok(())

@@ -48,10 +48,13 @@ impl Finish {
         };
         let now = SystemClock.now();
         let login = take_login(vault.store.as_ref(), &vault.sealer, &callback, now).await?;
-        let approval = login.approve(&callback)?;
         let chosen = settings.app_of(login.client_id())?;
+        let app = chosen.name.as_deref();
+        let ended = |why| Failure::from(why).ends_sign_in(app);
+        let approval = login.approve(&callback).map_err(ended)?;
         let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let finishing = context.output.waiting("waiting for X's answer", keeper.sign_in(approval));
-        report(context, &settings, &finishing.await?, self.expect.as_deref())
+        let signed_in = finishing.await.map_err(ended)?;
+        report(context, &settings, &signed_in, self.expect.as_deref())
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn sign_in(context: &Context, begun: &Begun) -> Result<SignedIn
             Err(why) => why,
         };
         if !context.terminal.can_ask() || !may_try_again(&why) {
-            return Err(why.into());
+            return Err(begun.ended(why));
         }
         context.output.warn(&format!("{why}. Paste it once more, or press Ctrl-C"), why.hint());
     }

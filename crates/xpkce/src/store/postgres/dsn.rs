@@ -21,6 +21,13 @@ pub(super) struct Dsn {
 /// How long a connection may take, TLS and password included.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// When an idle connection is probed.
+const IDLE_PROBE: Duration = Duration::from_secs(30);
+
+/// How long a server may leave what was sent without an acknowledgement, before the connection is
+/// given up for a new one.
+const SILENCE: Duration = Duration::from_secs(15);
+
 impl Dsn {
     /// Reads `postgres://user:password@host:port/database?sslmode=..&sslrootcert=..`.
     ///
@@ -58,6 +65,8 @@ impl Dsn {
         config
             .ssl_mode(ssl_mode(mode.as_deref(), &config)?)
             .connect_timeout(CONNECT_DEADLINE)
+            .keepalives_idle(IDLE_PROBE)
+            .tcp_user_timeout(SILENCE)
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_application_name().is_none() {
             config.application_name("xpkce");

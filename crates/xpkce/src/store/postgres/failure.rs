@@ -1,6 +1,6 @@
 //! What PostgreSQL's errors mean to a caller.
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
 use crate::{Error, Reason};
@@ -19,8 +19,11 @@ pub(super) fn failure(why: tokio_postgres::Error) -> Error {
 pub(super) fn no_connection(why: PoolError) -> Error {
     match why {
         PoolError::Backend(why) => failure(why),
-        PoolError::Timeout(_) => {
+        PoolError::Timeout(TimeoutType::Wait) => {
             Error::new(Reason::Busy, "no connection to the store became free in time")
+        }
+        PoolError::Timeout(_) => {
+            Error::new(Reason::Store, "the store's server did not take a connection in time")
         }
         why => Error::new(Reason::Store, "there is no connection to the store").with_source(why),
     }

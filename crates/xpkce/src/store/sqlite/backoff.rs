@@ -2,11 +2,13 @@
 //! process win again and again; short random waits do not.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::{Clock as _, SystemClock};
 
 /// Random waits that grow, up to a deadline.
 pub(super) struct Backoff {
-    since: Instant,
+    since: Duration,
     longest: Duration,
 }
 
@@ -17,12 +19,12 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_millis(8);
 
     pub(super) fn start() -> Self {
-        Self { since: Instant::now(), longest: Self::FIRST }
+        Self { since: SystemClock.uptime(), longest: Self::FIRST }
     }
 
     /// Waits once more, and returns false instead when the deadline is over.
     pub(super) fn wait(&mut self) -> bool {
-        if self.since.elapsed() >= Self::DEADLINE {
+        if SystemClock.uptime().saturating_sub(self.since) >= Self::DEADLINE {
             return false;
         }
         thread::sleep(self.longest.mul_f64(chance()));
@@ -36,4 +38,25 @@ fn chance() -> f64 {
     let mut random = [0xff; 2];
     let _ = getrandom::fill(&mut random);
     f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lock_is_waited_for_beyond_the_deadline() {
+        let since = SystemClock.uptime().saturating_sub(Backoff::DEADLINE);
+        assert!(!Backoff { since, longest: Backoff::FIRST }.wait());
+        assert!(Backoff::start().wait());
+    }
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        let mut backoff = Backoff::start();
+        backoff.longest = Backoff::LONGEST;
+        backoff.wait();
+        assert_eq!(backoff.longest, Backoff::LONGEST);
+    }
 }

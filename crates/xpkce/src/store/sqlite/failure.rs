@@ -42,3 +42,26 @@ pub(super) fn is_busy(why: &rusqlite::Error) -> bool {
 pub(super) fn is_full(why: &rusqlite::Error) -> bool {
     why.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn every_failure_says_what_can_be_done() {
+        let reason = |code| {
+            let why = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            failure(Path::new("xpkce.db"), &why).reason()
+        };
+        assert_eq!(reason(ffi::SQLITE_BUSY), Reason::Busy);
+        assert_eq!(reason(ffi::SQLITE_NOTADB), Reason::StoreDamaged);
+        assert_eq!(reason(ffi::SQLITE_CORRUPT), Reason::StoreDamaged);
+        for code in
+            [ffi::SQLITE_READONLY, ffi::SQLITE_FULL, ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR]
+        {
+            assert_eq!(reason(code), Reason::Store);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::failure;
@@ -35,7 +36,10 @@ impl Identity {
 pub(super) fn open(path: &Path) -> Result<Connection> {
     prepare(path)?;
     let mut db = connect(path).map_err(|why| failure(path, &why))?;
+    // A file that is refused is left as it is, also by the log that may lie beside it.
+    keep_log(&db, true).map_err(|why| failure(path, &why))?;
     schema::check(&mut db, path)?;
+    keep_log(&db, false).map_err(|why| failure(path, &why))?;
     db.pragma_update(None, "query_only", true).map_err(|why| failure(path, &why))?;
     Ok(db)
 }
@@ -52,6 +56,11 @@ pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     // The writer waits by itself, with more to do meanwhile.
     db.busy_handler(None::<fn(i32) -> bool>)?;
     Ok(db)
+}
+
+/// Sets whether closing the last connection leaves the write-ahead log where it is.
+fn keep_log(db: &Connection, keep: bool) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -196,7 +196,9 @@ fn begin<'db>(
     while !batch.writes.is_empty() {
         match Transaction::new_unchecked(db, TransactionBehavior::Immediate) {
             Err(why) if is_busy(&why) => {
-                batch.dismiss_lost(db)?;
+                batch
+                    .dismiss_lost(db)
+                    .or_else(|why| if is_busy(&why) { Ok(()) } else { Err(why) })?;
                 if !backoff.wait() {
                     return Err(why);
                 }

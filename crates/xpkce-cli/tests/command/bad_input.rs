@@ -1,0 +1,193 @@
+//! What can go wrong on this machine: nothing is lost, and nothing is overwritten.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::world::{PROGRAM, World};
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_alone() {
+    let world = World::signed_in();
+    world.edit("PRAGMA user_version = 99");
+    let before = fs::read(world.store()).unwrap();
+    for arguments in [&["token"][..], &["status"], &["login", "start"], &["logout"]] {
+        let refused = world.run(arguments).exited(6);
+        assert!(refused.stderr.contains("install the newer xpkce"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read(world.store()).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_store_is_refused_and_left_alone() {
+    let world = World::signed_in();
+    let damaged = vec![b'x'; 8192];
+    fs::write(world.store(), &damaged).unwrap();
+    for arguments in [&["token"][..], &["status"], &["login", "start"]] {
+        let refused = world.run(arguments).exited(6);
+        assert!(refused.stderr.contains("left as it is"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read(world.store()).unwrap(), damaged);
+}
+
+#[test]
+fn a_damaged_apps_file_is_refused_and_left_alone() {
+    let world = World::signed_in();
+    let file = world.home().join("apps.toml");
+    fs::write(&file, "version = 1\n[apps.lantern\n").unwrap();
+    for arguments in
+        [&["token"][..], &["app", "list"], &["app", "add", "x", "--public", "--client-id", "y"]]
+    {
+        let refused = world.run(arguments).exited(6);
+        assert!(refused.stderr.contains("left as it is"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "version = 1\n[apps.lantern\n");
+}
+
+#[test]
+fn a_disk_that_takes_no_more_is_found_before_anything_is_spent() {
+    let world = World::signed_in();
+    let before = world.x.token_requests();
+    let full = "trap '' XFSZ; ulimit -f 8; exec $XPKCE";
+    let refused = world.shell(&format!("{full} refresh")).exited(6);
+    assert!(
+        refused.stderr.contains("hint:") || refused.stderr.contains("why:"),
+        "{}",
+        refused.stderr
+    );
+    world.shell(&format!("{full} login start")).exited(6);
+    assert_eq!(world.x.token_requests(), before);
+    world.run(&["token"]).succeeded();
+}
+
+#[test]
+fn a_home_that_cannot_be_made_is_found_before_a_browser_opens() {
+    let mut world = World::of_environment(&World::new().x.public_app());
+    fs::write(world.folder().join("file"), "").unwrap();
+    world.set("XPKCE_HOME", world.folder().join("file/home").to_str().unwrap());
+    let refused = world.run(&["login", "start"]).exited(6);
+    assert_eq!(refused.stdout, "");
+    world.run(&["app", "add", "x", "--public", "--client-id", "y"]).exited(6);
+}
+
+#[test]
+fn others_who_can_read_the_key_or_the_store_are_told_of() {
+    let world = World::signed_in();
+    for (file, code) in [("key", 2), ("xpkce.db", 6)] {
+        let path = world.home().join(file);
+        let chmod =
+            |mode: &str| world.shell(&format!("chmod {mode} {}", path.display())).succeeded();
+        chmod("644");
+        let refused = world.run(&["token"]).exited(code);
+        assert!(refused.stderr.contains(&format!("hint: chmod 600 {}", path.display())));
+        chmod("600");
+    }
+    world.run(&["token"]).succeeded();
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let world = World::signed_in();
+    for line in [
+        "status | true",
+        "status --json | head -c 1",
+        "--help | true",
+        "token | true",
+        "completions bash | head -1",
+        "app list | true",
+    ] {
+        let done = world.shell(&format!("set -e; $XPKCE {line}")).succeeded();
+        assert!(
+            !done.stderr.contains("panic") && !done.stderr.contains("error"),
+            "{}",
+            done.stderr
+        );
+    }
+    let mut child = world.command(PROGRAM);
+    let mut child = child.args(["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let world = World::signed_in();
+    let failed = world.shell("$XPKCE token > /dev/full").exited(1);
+    assert!(failed.stderr.contains("cannot write to standard output"), "{}", failed.stderr);
+}
+
+#[test]
+fn closed_standard_streams_do_not_crash_it() {
+    let world = World::signed_in();
+    world.shell("$XPKCE token <&-").succeeded();
+    world.shell("$XPKCE status 2>&-").succeeded();
+    let ended = world.shell("$XPKCE login --headless <&-").exited(3);
+    assert!(ended.stderr.contains("standard input ended"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_callback_that_is_none_is_told_and_spends_nothing() {
+    let world = World::with_app();
+    let url = world.start(&[]);
+    let callback = world.approve(&url);
+    for (wrong, said) in [
+        ("hello", "the callback has no state"),
+        (&url[..], "the address of X's consent page"),
+        ("http://127.0.0.1:8080/callback?state=forged&code=x", "no sign-in waits"),
+        (&format!("{callback}&code=twice"), "parameter twice"),
+    ] {
+        let refused = world.finish(wrong).exited(3);
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
+    world.finish(&callback).succeeded();
+}
+
+#[test]
+fn a_token_endpoint_that_answers_nonsense_is_told_by_kind() {
+    use xpkce_emulator::{Endpoint, Fault, FaultRule};
+    let world = World::signed_in();
+    world.x.fault(FaultRule::new(Endpoint::Refresh, Fault::Cloudflare).always());
+    let doubt = world.run(&["refresh"]).exited(4);
+    assert!(doubt.stderr.contains("hint: "), "{}", doubt.stderr);
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    assert_eq!(status["logins"][0]["state"], "in_doubt");
+    assert_eq!(status["logins"][0]["action"], "wait");
+    // The token in hand lives on.
+    world.run(&["token"]).succeeded();
+}
+
+#[test]
+fn sigterm_while_a_refresh_is_sent_loses_nothing() {
+    use std::time::Duration;
+    use xpkce_emulator::{Endpoint, FaultRule};
+    let world = World::signed_in();
+    let slow = FaultRule::delay(Endpoint::Refresh, Duration::from_secs(2));
+    world.x.fault(slow.after_commit());
+    let child = world.spawn(&["refresh"]);
+    while world.x.refreshes() == 0 {
+        std::thread::yield_now();
+    }
+    world.shell(&format!("kill {}", child.id())).succeeded();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    assert_eq!(status["logins"][0]["state"], "ready");
+    assert_eq!(status["logins"][0]["generation"], 2);
+    world.x.clear_faults();
+    world.run(&["refresh"]).succeeded();
+}
+
+#[test]
+fn a_request_whose_body_is_piped_sends_it() {
+    let world = World::with_app();
+    world.sign_in(&["--scope", "tweet.read tweet.write users.read offline.access"]);
+    let mut child = world.spawn(&["request", "POST", "/2/tweets"]);
+    child.stdin.take().unwrap().write_all(b"{\"text\":\"Hello\"}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let body = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{body}");
+    assert!(body.contains("Hello"), "{body}");
+    let flag =
+        world.run(&["request", "POST", "/2/tweets", "-d", "{\"text\":\"Again\"}"]).succeeded();
+    assert!(flag.stdout.contains("Again"));
+}

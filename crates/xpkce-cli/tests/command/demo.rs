@@ -1,0 +1,53 @@
+//! The demonstration, as a new user runs it.
+
+use std::process::{Command, Stdio};
+
+use crate::world::{PROGRAM, World, snapshot};
+
+#[test]
+fn it_needs_nothing_shows_the_whole_life_and_leaves_nothing_behind() {
+    let world = World::new();
+    let temp = world.folder().join("temp");
+    std::fs::create_dir(&temp).unwrap();
+    let output = Command::new(PROGRAM)
+        .arg("demo")
+        .env_clear()
+        .env("TMPDIR", &temp)
+        .current_dir(world.folder())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (told, talk) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&talk));
+    assert!(std::fs::read_dir(&temp).unwrap().next().is_none());
+    snapshot(&world, || {
+        insta::with_settings!({filters => vec![
+            (r"state=[\w-]+", "state=[STATE]"),
+            (r"code_challenge=[\w-]+", "code_challenge=[CHALLENGE]"),
+            (r"127\.0\.0\.1%3A\d+", "127.0.0.1%3A[PORT]"),
+            (r"scopes   .*", "scopes   [SCOPES]"),
+            (r"Done in [\d.]+ s", "Done in [TIME]"),
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
+        ]}, { insta::assert_snapshot!(told) });
+    });
+}
+
+#[test]
+fn an_interrupted_demonstration_leaves_nothing_behind() {
+    let world = World::new();
+    let temp = world.folder().join("temp");
+    std::fs::create_dir(&temp).unwrap();
+    // A browser that never approves keeps it waiting; a pseudo terminal makes it open one.
+    let mut command = world.command("/usr/bin/script");
+    let mut child = command
+        .args(["-qec", &format!("exec {PROGRAM} demo"), "/dev/null"])
+        .env("TMPDIR", &temp)
+        .env("BROWSER", "/bin/true")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    crate::terminal::type_when_told(&mut child, "Press Allow", "\u{3}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(std::fs::read_dir(&temp).unwrap().next().is_none());
+}

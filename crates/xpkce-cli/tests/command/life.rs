@@ -1,0 +1,163 @@
+//! A login from its beginning to its end.
+
+use xpkce_emulator::TokenKind;
+
+use crate::world::World;
+
+#[test]
+fn a_login_is_made_used_refreshed_and_revoked() {
+    let world = World::signed_in();
+
+    let token = world.run(&["token"]).succeeded();
+    assert_eq!(token.stdout.lines().count(), 1);
+    assert_eq!(token.stderr, "");
+
+    let me = world.run(&["request", "GET", "/2/users/me"]).succeeded();
+    assert_eq!(me.json()["data"]["username"], "ada_example");
+
+    world.run(&["refresh"]).succeeded();
+    let rotated = world.run(&["token"]).succeeded();
+    assert_ne!(token.stdout, rotated.stdout);
+    assert_eq!(world.x.refreshes(), 1);
+
+    world.run(&["logout"]).succeeded();
+    assert_eq!(world.x.revocations(), 2);
+    world.run(&["token"]).exited(3);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[test]
+fn a_fresh_token_costs_x_no_request() {
+    let world = World::signed_in();
+    let before = world.x.token_requests();
+    let first = world.run(&["token"]).succeeded().stdout;
+    assert_eq!(world.run(&["token"]).succeeded().stdout, first);
+    assert_eq!(world.x.token_requests(), before);
+}
+
+#[test]
+fn a_token_that_ended_is_refreshed_before_it_is_printed() {
+    let world = World::signed_in();
+    let first = world.run(&["token"]).succeeded().stdout;
+    world.expire_token();
+    let second = world.run(&["token"]).succeeded().stdout;
+    assert_ne!(first, second);
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+}
+
+#[test]
+fn a_refused_token_costs_a_request_one_refresh_and_one_retry() {
+    let world = World::signed_in();
+    // Older than the moment in which X is known to refuse a new token.
+    world.edit("UPDATE grants SET record = json_set(record, '$.access.issued_at', 1000000)");
+    world.x.expire("ada_example", TokenKind::Access);
+    let me = world.run(&["request", "GET", "/2/users/me"]).succeeded();
+    assert_eq!(me.json()["data"]["username"], "ada_example");
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[test]
+fn a_missing_scope_costs_no_refresh_and_exits_with_one() {
+    let world = World::with_app();
+    world.sign_in(&["--scope", "users.read offline.access"]);
+    let refused = world.run(&["request", "GET", "/2/users/me"]).exited(1);
+    assert!(refused.stdout.contains("\"status\": 403"), "{}", refused.stdout);
+    assert!(refused.stderr.contains("X answered 403 Forbidden"), "{}", refused.stderr);
+    assert_eq!(world.x.refreshes(), 0);
+}
+
+#[test]
+fn a_second_sign_in_of_the_same_user_is_announced_and_takes_the_place_of_the_first() {
+    let world = World::signed_in();
+    let started = world.run(&["login", "start"]).succeeded();
+    assert!(started.stderr.contains("already signed in to the app lantern: ada_example"));
+    assert!(started.stderr.contains("There is no terminal to ask at"));
+    let callback = world.approve(started.json()["url"].as_str().unwrap());
+    let finished = world.finish(&callback).succeeded();
+    assert!(finished.stderr.contains("takes the place of the one before"), "{}", finished.stderr);
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    assert_eq!(status["logins"].as_array().unwrap().len(), 1);
+    assert_eq!(status["logins"][0]["generation"], 2);
+}
+
+#[test]
+fn yes_leaves_the_warning_of_a_replaced_login_out() {
+    let world = World::signed_in();
+    let started = world.run(&["login", "start", "--yes"]).succeeded();
+    assert!(!started.stderr.contains("already signed in"));
+}
+
+#[test]
+fn a_sign_in_whose_user_x_does_not_tell_is_saved_and_named_by_a_refresh() {
+    use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+    let world = World::with_app();
+    let outage = Fault::Status { status: 503, body: BodyForm::Json };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, outage).always());
+    let callback = world.approve(&world.start(&[]));
+    let finished = world.run_with(&["login", "finish", "--json"], &callback).succeeded();
+    assert_eq!(finished.json()["account"], "unlabelled-1");
+    assert_eq!(finished.json()["user_id"], serde_json::Value::Null);
+    assert!(finished.stderr.contains("xpkce refresh --account unlabelled-1"));
+    world.run(&["token", "--account", "unlabelled-1"]).succeeded();
+
+    world.x.clear_faults();
+    let refreshed = world.run(&["refresh", "--json"]).succeeded().json();
+    assert_eq!(refreshed["account"], "ada_example");
+    world.run(&["token", "--account", "@Ada_Example"]).succeeded();
+}
+
+#[test]
+fn a_token_of_xs_python_class_is_taken_over() {
+    let world = World::signed_in();
+    let token = world.run(&["token", "--json"]).succeeded().json();
+    let saved = serde_json::json!({
+        "access_token": token["access_token"], "token_type": "bearer", "expires_in": 7200,
+        "refresh_token": "whatever", "scope": ["tweet.read", "users.read"],
+        "expires_at": token["expires_at"].as_f64().unwrap() + 0.25,
+    });
+    let imported = world.run_with(&["import", "--json"], &saved.to_string()).succeeded();
+    assert_eq!(imported.json()["username"], "ada_example");
+    assert_eq!(imported.json()["replaced"], true);
+    world.run_with(&["import"], "{\"refresh_token\":1}").exited(2);
+    world.run_with(&["import"], "").exited(2);
+}
+
+#[test]
+fn a_logout_that_cannot_reach_x_says_what_still_lives_and_can_be_tried_again() {
+    let mut world = World::signed_in();
+    let base = world.x.base_url().to_owned();
+    world.set("XPKCE_BASE_URL", "http://127.0.0.1:1");
+    let failed = world.run(&["logout"]).exited(5);
+    assert!(failed.stderr.contains("were not revoked, and still live at X"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("xpkce logout --account ada_example --app lantern"));
+    assert!(failed.stderr.contains("https://x.com/settings/connected_apps"));
+    world.run(&["token"]).exited(3);
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    assert_eq!(status["logins"][0]["state"], "signing_out");
+    assert_eq!(status["logins"][0]["action"], "sign_out_again");
+
+    world.set("XPKCE_BASE_URL", &base);
+    let done = world.run(&["logout", "--json"]).succeeded().json();
+    assert_eq!(done["outcome"], "revoked");
+    assert_eq!(world.x.revocations(), 2);
+}
+
+#[test]
+fn forget_asks_nothing_of_x() {
+    let mut world = World::signed_in();
+    world.set("XPKCE_BASE_URL", "http://127.0.0.1:1");
+    let done = world.run(&["logout", "--forget", "--json"]).succeeded().json();
+    assert_eq!(done["outcome"], "forgotten");
+    let again = world.run(&["logout", "--json"]).succeeded().json();
+    assert_eq!(again["outcome"], "already");
+}
+
+#[test]
+fn forget_needs_no_app() {
+    let world = World::signed_in();
+    world.run(&["app", "remove", "lantern"]).exited(2);
+    world.run(&["app", "remove", "lantern", "--yes"]).succeeded();
+    world.run(&["token"]).succeeded();
+    world.run(&["refresh"]).exited(2);
+    world.run(&["logout", "--forget"]).succeeded();
+}

@@ -1,0 +1,19 @@
+//! The command as its users run it: real processes of the built program, an empty home, a cleared
+//! environment, and the emulator in the place of X.
+#![allow(clippy::unwrap_used)]
+
+mod apps;
+mod bad_input;
+mod browser;
+mod demo;
+mod emulator;
+mod errors;
+mod headless;
+mod help;
+mod life;
+mod secrets;
+mod settings;
+mod shapes;
+mod terminal;
+mod two_processes;
+mod world;

@@ -1,0 +1,74 @@
+//! No secret where it does not belong: not in files in the clear, not in talk, not in errors.
+
+use crate::world::World;
+
+/// Everything that must not be seen: tokens, codes, states and the client secret.
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[test]
+fn no_secret_is_in_a_file_in_the_clear() {
+    let world = World::new();
+    world.add_confidential("harbour");
+    let url = world.start(&[]);
+    let callback = world.approve(&url);
+    let code = callback.rsplit("code=").next().unwrap().split('&').next().unwrap().to_owned();
+    let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let parked = world.files();
+    world.finish(&callback).succeeded();
+    let first = world.run(&["token"]).succeeded().stdout.trim().to_owned();
+    world.run(&["refresh"]).succeeded();
+    let second = world.run(&["token"]).succeeded().stdout.trim().to_owned();
+    let secret = world.x.confidential_app().client_secret.unwrap();
+    for (path, content) in parked.into_iter().chain(world.files()) {
+        for needle in [&code, &state, &first, &second, &secret] {
+            assert!(!contains(&content, needle), "{}", path.display());
+        }
+        // X's tokens end alike: access, refresh and code.
+        for kind in ["OmF0OjE", "OnJ0OjE", "OmFjOjE"] {
+            assert!(!contains(&content, kind), "{} has a token", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_logged_even_at_the_loudest() {
+    let world = World::new();
+    let secret = world.x.confidential_app().client_secret.unwrap();
+    let id = world.x.confidential_app().client_id;
+    let add = ["app", "add", "harbour", "--confidential", "--client-id", &id, "-vv"];
+    let mut talk = world.run_with(&add, &secret).succeeded().stderr;
+    let mut world = world;
+    world.set("XPKCE_LOG", "trace");
+    let url = world.start(&[]);
+    let callback = world.approve(&url);
+    let code = callback.rsplit("code=").next().unwrap().split('&').next().unwrap().to_owned();
+    talk += &world.finish(&callback).succeeded().stderr;
+    let first = world.run(&["token", "-vv"]).succeeded();
+    talk += &first.stderr;
+    talk += &world.run(&["refresh", "-vv"]).succeeded().stderr;
+    let second = world.run(&["token"]).succeeded();
+    talk += &second.stderr;
+    talk += &world.run(&["request", "GET", "/2/users/me"]).succeeded().stderr;
+    talk += &world.run(&["status", "--json"]).succeeded().stdout;
+    talk += &world.run(&["logout"]).succeeded().stderr;
+    for needle in [&secret, &code, first.stdout.trim(), second.stdout.trim()] {
+        assert!(!talk.contains(needle), "{talk}");
+    }
+    for kind in ["OmF0OjE", "OnJ0OjE", "OmFjOjE"] {
+        assert!(!talk.contains(kind), "{talk}");
+    }
+    assert!(talk.contains("DEBUG") && !talk.contains('\u{1b}'), "logs have no colour on a pipe");
+}
+
+#[test]
+fn what_a_server_says_cannot_steer_the_terminal() {
+    let mut world = World::with_app();
+    let evil = "http://127.0.0.1:8080/callback?error=%1b%5b31maccess&state=%1b%5d0;x%07";
+    let refused = world.run_with(&["login", "finish"], evil).exited(3);
+    assert!(!refused.stderr.contains('\u{1b}'));
+    world.set("XPKCE_CLIENT_ID", "\u{1b}[31mid");
+    let refused = world.run(&["login", "start"]).exited(2);
+    assert!(!refused.stderr.contains('\u{1b}'), "{}", refused.stderr);
+}

@@ -1,0 +1,150 @@
+//! Prompts, at a pseudo terminal.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+
+use crate::world::{PROGRAM, World};
+
+/// Runs a line of shell at a pseudo terminal of its own.
+fn at_terminal(world: &World, line: &str) -> Child {
+    let mut command: Command = world.command("/usr/bin/script");
+    command
+        .args(["-qec", line, "/dev/null"])
+        .env("XPKCE", PROGRAM)
+        .env("TERM", "xterm")
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Types once a text was shown; returns what was shown until then.
+pub(crate) fn type_when_told(child: &mut Child, awaited: &str, keys: &str) -> String {
+    let shown = read_until(child, awaited);
+    child.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    shown
+}
+
+fn read_until(child: &mut Child, awaited: &str) -> String {
+    let stdout = child.stdout.as_mut().unwrap();
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&shown).contains(awaited) {
+        let read = stdout.read(&mut byte).unwrap_or(0);
+        assert!(read > 0, "never shown: {awaited}\nshown: {}", String::from_utf8_lossy(&shown));
+        shown.push(byte[0]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+fn rest(mut child: Child) -> (Option<i32>, String) {
+    let mut shown = Vec::new();
+    let _ = child.stdout.take().unwrap().read_to_end(&mut shown);
+    (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[test]
+fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
+    let world = World::new();
+    let app = world.x.confidential_app();
+    let secret = app.client_secret.clone().unwrap();
+    let mut child = at_terminal(&world, "exec $XPKCE app add harbour");
+    type_when_told(&mut child, "Client ID: ", &format!("{}\n", app.client_id));
+    type_when_told(&mut child, "public app): ", &format!("{secret}\n"));
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("confidential app harbour is set up"), "{shown}");
+    assert!(!shown.contains(&secret), "{shown}");
+    world.run(&["app", "check", "harbour"]).succeeded();
+}
+
+#[test]
+fn an_end_of_input_at_the_secret_prompt_makes_no_public_app() {
+    let world = World::new();
+    let mut child = at_terminal(&world, "exec $XPKCE app add harbour --client-id x");
+    type_when_told(&mut child, "public app): ", "\u{4}");
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("no client secret came"), "{shown}");
+}
+
+#[test]
+fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
+    let world = World::new();
+    let line =
+        "trap : INT; $XPKCE app add harbour --client-id x --confidential; echo code=$?; stty -a";
+    let mut child = at_terminal(&world, line);
+    type_when_told(&mut child, "(not shown): ", "\u{3}");
+    let (_, shown) = rest(child);
+    assert!(shown.contains("code=130"), "{shown}");
+    assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
+    assert!(!world.home().join("apps.toml").exists());
+}
+
+#[test]
+fn ctrl_c_at_the_callback_prompt_exits_with_130() {
+    let world = World::with_app();
+    let mut child = at_terminal(&world, "trap : INT; $XPKCE login --headless; echo code=$?");
+    type_when_told(&mut child, "Callback URL: ", "\u{3}");
+    let (_, shown) = rest(child);
+    assert!(shown.contains("code=130"), "{shown}");
+}
+
+#[test]
+fn ctrl_c_while_the_browser_is_waited_for_exits_with_130() {
+    let world = World::with_app();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let line = format!(
+        "trap : INT; $XPKCE login --redirect-uri http://127.0.0.1:{port}/callback; echo code=$?"
+    );
+    let mut child = at_terminal(&world, &line);
+    type_when_told(&mut child, "Waiting for X to call back", "\u{3}");
+    let (_, shown) = rest(child);
+    assert!(shown.contains("code=130"), "{shown}");
+}
+
+#[test]
+fn a_malformed_paste_can_be_tried_again() {
+    let world = World::with_app();
+    let mut child = at_terminal(&world, "exec $XPKCE login --headless");
+    let shown = type_when_told(&mut child, "Callback URL: ", "nonsense\n");
+    let url = shown.split_whitespace().find(|word| word.contains("/oauth2/authorize")).unwrap();
+    let callback = world.approve(url);
+    let again = type_when_told(&mut child, "Callback URL: ", &format!("{callback}\n"));
+    assert!(again.contains("Paste it once more"), "{again}");
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("Signed in as @ada_example"), "{shown}");
+}
+
+#[test]
+fn replacing_a_login_is_asked_and_no_is_taken_for_an_answer() {
+    let world = World::signed_in();
+    let mut child = at_terminal(&world, "exec $XPKCE login --headless");
+    type_when_told(&mut child, "Go on? [Y/n] ", "n\n");
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(3), "{shown}");
+    world.run(&["token"]).succeeded();
+}
+
+#[test]
+fn a_logout_is_asked_and_no_changes_nothing() {
+    let world = World::signed_in();
+    let mut child = at_terminal(&world, "exec $XPKCE logout");
+    type_when_told(&mut child, "[Y/n] ", "maybe\n");
+    type_when_told(&mut child, "[Y/n] ", "n\n");
+    let (code, shown) = rest(child);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("Nothing was changed."), "{shown}");
+    world.run(&["token"]).succeeded();
+}
+
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    let world = World::new();
+    let (_, shown) = rest(at_terminal(&world, "exec $XPKCE token"));
+    assert!(shown.contains("\u{1b}["), "{shown}");
+    let (_, plain) = rest(at_terminal(&world, "NO_COLOR=1 exec $XPKCE token"));
+    assert!(!plain.contains("\u{1b}["), "{plain}");
+    assert!(!world.run(&["token"]).stderr.contains('\u{1b}'));
+}
