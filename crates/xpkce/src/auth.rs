@@ -7,8 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AccessToken, App, AuthorizationCode, CodeVerifier, Error, Pkce, Reason, Result, State,
-    Token,
+    AccessToken, App, AuthorizationCode, CodeVerifier, Error, Pkce, Reason, Result, State, Token,
 };
 
 mod approval;
