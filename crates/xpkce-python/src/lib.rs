@@ -6,8 +6,11 @@
 
 use pyo3::prelude::*;
 
+mod asyncio;
 mod auth;
 mod failure;
+mod http;
+mod keeper;
 mod landing;
 mod runtime;
 mod token;
@@ -17,6 +20,8 @@ mod token;
 mod _native {
     #[pymodule_export]
     use super::auth::Auth;
+    #[pymodule_export]
+    use super::keeper::{Kept, Listening, wait_until_closed};
 
     use pyo3::prelude::*;
 

@@ -24,6 +24,12 @@ where
     Ok(landing)
 }
 
+/// Runs `task` to its end; nobody waits for it here.
+pub(crate) fn start(task: impl Future<Output = ()> + Send + 'static) -> PyResult<()> {
+    runtime()?.spawn(task);
+    Ok(())
+}
+
 fn runtime() -> PyResult<&'static Runtime> {
     let mut slot = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     let here = std::process::id();

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import weakref
 from typing import Any
 
@@ -29,6 +30,8 @@ def in_child(call: Any) -> Any:
         try:
             writer.send(call())
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     writer.close()

@@ -3,11 +3,10 @@
 //! The token dict is the truth: its owner may change it in place. The library's object is told of
 //! it when a refresh begins, and keeps what Python does not see: the sign-ins that wait.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use xpkce::http::{HttpClient, ReqwestClient};
 use xpkce::{AuthorizationCode, CodeVerifier, OAuth2PkceAuth};
 
 use super::calls::{Call, Landed};
@@ -51,7 +50,12 @@ impl Desk {
     /// No Python code may run while it is held: it could let another thread in, which would wait
     /// for this lock with the GIL.
     fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`state`](Self::state), for whoever uses the library's object.
+    fn state_here(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
         if state.process != std::process::id() {
             state.leave_to_parent();
         }
@@ -94,7 +98,7 @@ impl Desk {
     /// Returns the library's object with the settings as they are now.
     pub(super) fn core(&self, py: Python<'_>) -> PyResult<Arc<OAuth2PkceAuth>> {
         let settings = {
-            let state = self.state();
+            let state = self.state_here();
             if state.is_current {
                 return Ok(state.core.clone());
             }
@@ -111,11 +115,11 @@ impl Desk {
     }
 
     pub(super) fn verifier(&self, _py: Python<'_>) -> Option<CodeVerifier> {
-        self.state().core.code_verifier()
+        self.state_here().core.code_verifier()
     }
 
     pub(super) fn challenge(&self, _py: Python<'_>) -> Option<String> {
-        self.state().core.code_challenge()
+        self.state_here().core.code_challenge()
     }
 
     pub(super) fn set_pair(
@@ -124,12 +128,13 @@ impl Desk {
         verifier: &str,
         challenge: Option<&str>,
     ) -> PyResult<()> {
-        let set = self.state().core.set_pkce_parameters(verifier, challenge.map(str::to_owned));
+        let set =
+            self.state_here().core.set_pkce_parameters(verifier, challenge.map(str::to_owned));
         set.map_err(|why| raise(&why))
     }
 
     pub(super) fn clear_pair(&self, _py: Python<'_>) {
-        self.state().core.clear_pkce_parameters();
+        self.state_here().core.clear_pkce_parameters();
     }
 
     /// Returns the token dict, after what has landed meanwhile was put into it.
@@ -197,7 +202,7 @@ impl Desk {
     }
 
     fn refreshing(&self) -> Option<Arc<Call>> {
-        self.state().calls.iter().find(|call| call.is_refresh()).cloned()
+        self.state_here().calls.iter().find(|call| call.is_refresh()).cloned()
     }
 
     fn begin_refresh(&self, py: Python<'_>) -> PyResult<Arc<Call>> {
@@ -369,8 +374,6 @@ fn dict<'py>(
 }
 
 fn new_core() -> Arc<OAuth2PkceAuth> {
-    static HTTP: OnceLock<Arc<ReqwestClient>> = OnceLock::new();
-    let http: Arc<dyn HttpClient> = HTTP.get_or_init(Arc::default).clone();
-    let core = OAuth2PkceAuth::builder().http(http).build();
+    let core = OAuth2PkceAuth::builder().http(crate::http::shared()).build();
     Arc::new(core.expect("X's own addresses are HTTPS"))
 }
