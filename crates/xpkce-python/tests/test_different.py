@@ -266,7 +266,9 @@ def test_an_odd_expires_in_makes_a_token_with_an_end(x, both, odd, seconds):
 @pytest.mark.parametrize("end", [None, "soon", [], float("nan"), object()])
 def test_an_odd_expires_at_means_expired(both, end):
     def steps(make):
-        return make(client_id="id", token={"access_token": "a", "expires_at": end}).is_token_expired()
+        return make(
+            client_id="id", token={"access_token": "a", "expires_at": end}
+        ).is_token_expired()
 
     theirs, ours = both(steps)
     assert isinstance(theirs, TypeError) or theirs is False
@@ -276,7 +278,9 @@ def test_an_odd_expires_at_means_expired(both, end):
 def test_an_expires_at_in_text_is_read(both):
     def steps(make):
         end = str(time.time() + 60)
-        return make(client_id="id", token={"access_token": "a", "expires_at": end}).is_token_expired()
+        return make(
+            client_id="id", token={"access_token": "a", "expires_at": end}
+        ).is_token_expired()
 
     theirs, ours = both(steps)
     assert isinstance(theirs, TypeError) and ours is False
@@ -306,7 +310,7 @@ def test_concurrent_refreshes_spend_one_token(x, both, signed_in):
 
 @pytest.mark.slow
 def test_a_server_that_never_answers_does_not_hold_the_caller_for_ever(x, both, signed_in):
-    """Ten seconds to connect and thirty to answer, twice: an answer that is lost is asked for again."""
+    """Ten seconds to connect and thirty to answer, twice: a lost answer is asked for again."""
 
     def steps(make):
         auth = signed_in(make)

@@ -200,9 +200,9 @@ def test_objects_and_calls_leave_no_memory_behind(wire, ours):
         with open("/proc/self/statm") as statm:
             return int(statm.read().split()[1]) * 4
 
-    [use() for _ in range(50)]
+    [use() for _ in range(30)]
     before = resident()
-    [use() for _ in range(200)]
+    [use() for _ in range(100)]
     assert resident() - before < 4096, "kilobytes"
 
 

@@ -75,7 +75,9 @@ def test_the_defaults_are_x(make):
 def test_the_url_has_the_same_parameters(make):
     auth = make(client_id="an-id&=", redirect_uri="https://a.example/b?c=d&e", scope="p q")
     url = auth.get_authorization_url(state="a-state")
-    assert url.startswith("https://x.com/i/oauth2/authorize?response_type=code&client_id=an-id%26%3D")
+    assert url.startswith(
+        "https://x.com/i/oauth2/authorize?response_type=code&client_id=an-id%26%3D"
+    )
     assert query(url) == [
         ("response_type", "code"),
         ("client_id", "an-id&="),
@@ -121,7 +123,9 @@ def test_a_pair_that_is_set_to_none_is_gone(make):
     assert auth.get_code_verifier() not in (None, "v" * 43)
 
 
-@pytest.mark.parametrize("name", ["base_url", "client_id", "client_secret", "redirect_uri", "scope"])
+@pytest.mark.parametrize(
+    "name", ["base_url", "client_id", "client_secret", "redirect_uri", "scope"]
+)
 def test_an_attribute_is_what_it_was_set_to(make, name):
     auth = make(client_id="id")
     setattr(auth, name, "https://a.example")

@@ -1,6 +1,6 @@
 """A keeper's tokens for ``httpx``.
 
-    httpx.get("https://api.x.com/2/users/me", auth=keeper.httpx_auth())
+httpx.get("https://api.x.com/2/users/me", auth=keeper.httpx_auth())
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A keeper's tokens for ``requests``.
 
-    requests.get("https://api.x.com/2/users/me", auth=keeper.requests_auth())
+requests.get("https://api.x.com/2/users/me", auth=keeper.requests_auth())
 """
 
 from __future__ import annotations

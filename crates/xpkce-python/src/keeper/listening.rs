@@ -1,6 +1,6 @@
 //! A sign-in in the browser of this machine: the port is bound before the URL is known to anyone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -17,7 +17,8 @@ use super::open::Open;
 pub(crate) struct Listening(Arc<Waiting>);
 
 pub(super) struct Waiting {
-    open: Arc<Open>,
+    /// Not kept open by a sign-in that nobody finishes.
+    open: Weak<Open>,
     url: String,
     bound: Mutex<Option<(Listener, Login)>>,
     cancelled: Notify,
@@ -30,7 +31,7 @@ pub(super) async fn bind(open: Arc<Open>) -> Result<Waiting> {
         url: login.url().to_owned(),
         bound: Mutex::new(Some((listener, login))),
         cancelled: Notify::new(),
-        open,
+        open: Arc::downgrade(&open),
     })
 }
 
@@ -76,19 +77,21 @@ impl Drop for Listening {
 
 impl Waiting {
     async fn finish(&self, timeout: Duration) -> Result<Answer> {
+        let mut closing = self.open.upgrade().ok_or_else(ended)?.closing();
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (listener, login) = bound.ok_or_else(ended)?;
         let visit: Visit = tokio::select! {
             visit = listener.callback(&login, timeout) => visit?,
             () = self.cancelled.notified() => return Err(ended()),
-            () = self.open.closing() => return Err(ended()),
+            _ = closing.wait_for(|is_closing| *is_closing) => return Err(ended()),
         };
-        let keeper = self.open.keeper().await?;
+        let open = self.open.upgrade().ok_or_else(ended)?;
+        let keeper = open.keeper().await?;
         let outcome = match login.approve(visit.callback_url()) {
             Ok(approval) => keeper.sign_in(approval).await,
             Err(why) => Err(why),
         };
-        self.open.forget_sources();
+        open.forget_sources();
         visit.tell(&outcome).await;
         outcome.map(|signed_in| Answer::Row(Row::of_sign_in(&signed_in)))
     }

@@ -30,9 +30,9 @@ impl Open {
         Self { recipe, keeper: OnceCell::new(), sources: Mutex::default(), is_closing }
     }
 
-    /// Returns once it is being closed: nobody listens for a callback then.
-    pub(super) async fn closing(&self) {
-        let _ = self.is_closing.subscribe().wait_for(|is_closing| *is_closing).await;
+    /// Tells when it is being closed: nobody listens for a callback then.
+    pub(super) fn closing(&self) -> watch::Receiver<bool> {
+        self.is_closing.subscribe()
     }
 
     /// Waits for what is under way, as long as a refresh can take, and closes the store.
