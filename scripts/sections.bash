@@ -52,8 +52,7 @@ section_core() {
 }
 
 section_docs() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features \
-        --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --lib --no-deps --all-features
 }
 
 section_deny() {

@@ -25,6 +25,7 @@ pub struct App {
     client_id: String,
     secret: Option<ClientSecret>,
     redirect_uri: String,
+    redirect_url: Option<Url>,
     scopes: Option<Scopes>,
     base_url: String,
     authorization_base_url: String,
@@ -39,6 +40,7 @@ impl App {
             client_id: client_id.as_ref().trim().to_owned(),
             secret: None,
             redirect_uri: DEFAULT_REDIRECT_URI.to_owned(),
+            redirect_url: Url::parse(DEFAULT_REDIRECT_URI).ok(),
             scopes: None,
             base_url: DEFAULT_BASE_URL.to_owned(),
             authorization_base_url: DEFAULT_AUTHORIZATION_BASE_URL.to_owned(),
@@ -58,6 +60,7 @@ impl App {
     #[must_use]
     pub fn with_redirect_uri(mut self, redirect_uri: impl AsRef<str>) -> Self {
         self.redirect_uri = redirect_uri.as_ref().trim().to_owned();
+        self.redirect_url = Url::parse(&self.redirect_uri).ok();
         self.is_checked = OnceLock::new();
         self
     }
@@ -104,6 +107,11 @@ impl App {
     /// Returns the callback.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
+    }
+
+    /// Returns the callback as it was understood; none when it is no absolute URL.
+    pub(crate) fn redirect_url(&self) -> Option<&Url> {
+        self.redirect_url.as_ref()
     }
 
     /// Returns the scopes to ask for, if any.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::{
     Access, AttemptId, Candidate, Death, Event, Generation, Grant, GrantId, Holder, Lease, PairId,
-    Rejection, State, Unread, What,
+    State, Unread, What,
 };
 use crate::Timestamp;
 use crate::scope::Scopes;
@@ -29,8 +29,10 @@ use crate::seal::Sealed;
 mod feedback;
 mod sign_in;
 mod sign_out;
+mod verdict;
 pub use sign_in::NewGrant;
 pub use sign_out::SignOut;
+pub use verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
@@ -105,19 +107,6 @@ pub enum Landed {
     SignedOut,
 }
 
-/// What a rejection came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The generation had moved: use what is there now.
-    Moved,
-    /// The first word; ask again after [`Grant::SECOND_WORD`].
-    Heard,
-    /// A candidate is in its place: spend that one.
-    Candidate,
-    /// The user must approve again.
-    Dead(Death),
-}
-
 /// Why an attempt ended without having spent anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unspent {
@@ -130,8 +119,6 @@ pub enum Unspent {
 }
 
 impl Grant {
-    /// How long after X's first word that a token is invalid it is asked again.
-    pub const SECOND_WORD: Duration = Duration::from_secs(60);
     /// The longest back-off of a grant.
     pub const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
     const FIRST_DOUBT_BACK_OFF: Duration = Duration::from_secs(5);
@@ -193,7 +180,7 @@ impl Grant {
             return Landed::SignedOut;
         }
         if !self.is_at(spent) {
-            return self.keep_candidate(spent, new);
+            return self.keep_candidate(spent, attempt, new);
         }
         self.move_on(spent.generation.next(), new.pair, attempt);
         self.access = new.access;
@@ -246,83 +233,21 @@ impl Grant {
         true
     }
 
-    /// Hears X's word that the token is invalid, after a re-read. `doubted` sends of this attempt
-    /// came before it; while `may_condemn` is false no grant is called dead.
-    pub fn rejected(
-        &mut self,
-        spent: &Spent,
-        attempt: &Attempt,
-        doubted: u32,
-        may_condemn: bool,
-    ) -> Verdict {
-        if !self.is_at(spent) {
-            return Verdict::Moved;
-        }
-        let after_doubt = doubted > 0 || self.unresolved_sends > 0;
-        self.unresolved_sends = 0;
-        self.doubt_since = None;
-        self.note(What::TokenRejected, attempt);
-        let first = *self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
-        self.release(attempt);
-        let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
-        if !is_second_word || !may_condemn {
-            self.state = State::Rejected;
-            self.not_before = Some(attempt.at + Self::SECOND_WORD);
-            return Verdict::Heard;
-        }
-        self.condemn(attempt, first)
-    }
-
-    /// Ends a grant whose access token has ended and that has nothing to refresh with.
-    pub fn ran_out(&mut self, attempt: &Attempt) {
-        self.die(Death::NoRefreshToken, attempt);
-    }
-
-    fn condemn(&mut self, attempt: &Attempt, first: Rejection) -> Verdict {
-        if let Some(candidate) = self.candidates.pop() {
-            self.try_candidate(candidate, attempt, first);
-            return Verdict::Candidate;
-        }
-        let death = if first.after_doubt { Death::AnswerLost } else { Death::TokenInvalid };
-        self.die(death, attempt);
-        Verdict::Dead(death)
-    }
-
-    /// A candidate's refresh token is sealed under the candidate's own name, so it becomes current
-    /// under that name: see [`Grant::refresh_is_candidate`].
-    fn try_candidate(&mut self, candidate: Candidate, attempt: &Attempt, first: Rejection) {
-        self.move_on(self.generation.next(), candidate.pair, attempt);
-        self.access = None;
-        self.refresh = Some(candidate.refresh);
-        self.refresh_is_candidate = true;
-        // It was rejected's place: the doubt that explains a later death goes along with it.
-        self.rejection = first.after_doubt.then_some(first);
-        self.state = self.resting();
-        self.note(What::CandidateTried, attempt);
-    }
-
-    fn die(&mut self, death: Death, attempt: &Attempt) {
-        self.state = State::SignInNeeded;
-        self.death = Some(death);
-        self.lease = None;
-        self.not_before = None;
-        self.note(What::CalledDead, attempt);
-    }
-
-    fn keep_candidate(&mut self, spent: &Spent, new: NewPair) -> Landed {
+    fn keep_candidate(&mut self, spent: &Spent, attempt: &Attempt, new: NewPair) -> Landed {
         let Some(refresh) = new.candidate else {
             return Landed::Already;
         };
         if self.candidates.iter().any(|kept| kept.pair == new.pair) {
             return Landed::Already;
         }
-        self.push_candidate(Candidate {
+        let candidate = Candidate {
             pair: new.pair,
             grant_id: spent.grant_id.clone(),
             generation: spent.generation.next(),
             refresh,
             received_at: new.received_at,
-        });
+        };
+        self.take_in(candidate, attempt);
         Landed::Candidate
     }
 

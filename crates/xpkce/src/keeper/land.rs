@@ -4,28 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::Desk;
+use super::pair::{self, Landing};
 use super::settle::Step;
 use super::source::Slot;
-use super::{Desk, pair};
-use crate::grant::PairId;
-use crate::grant::transition::{Attempt, Landed, Spent};
+use crate::grant::transition::Landed;
 use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
-use crate::token::Rotated;
-use crate::{Error, RefreshToken, Result, Timestamp};
-
-/// A pair on its way into the store.
-pub(super) struct Landing {
-    pub(super) attempt: Attempt,
-    pub(super) spent: Spent,
-    /// The name the pair gets.
-    pub(super) pair: PairId,
-    pub(super) rotated: Rotated,
-    /// The token that was spent; goes on being current if the answer brought no other.
-    pub(super) refresh: RefreshToken,
-    /// When the answer came.
-    pub(super) received_at: Timestamp,
-}
+use crate::{Error, Result};
 
 impl Desk {
     const FIRST_PAUSE: Duration = Duration::from_millis(100);

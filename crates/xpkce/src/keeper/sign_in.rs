@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::pair::{self, Seat};
 use super::{Desk, Keeper};
 use crate::grant::transition::{NewGrant, Spent};
@@ -271,7 +271,8 @@ impl Desk {
         attempt: &crate::grant::transition::Attempt,
     ) -> Result<Grant> {
         let account = there.account.clone();
-        if new.sign_in < there.sign_in {
+        // A tombstone holds nothing that an older sign-in could be kept beside.
+        if new.sign_in < there.sign_in && there.state != State::SignedOut {
             let mut kept = there.clone();
             if let Some(candidate) = pair::demote(&self.sealer, new, &account, attempt.at)? {
                 kept.keep_older(candidate, attempt);

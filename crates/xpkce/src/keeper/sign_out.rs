@@ -71,7 +71,7 @@ impl Desk {
                     if self.bury(stored, &attempt).await? {
                         return Ok(if revoke { SignedOut::Revoked } else { SignedOut::Forgotten });
                     }
-                    // A late answer moved the generation: its pair must be revoked as well.
+                    // A late answer brought another pair: it must be revoked as well.
                 }
             }
         }
@@ -116,10 +116,12 @@ impl Desk {
     }
 
     async fn bury(&self, stored: Stored, attempt: &Attempt) -> Result<bool> {
-        let (revoked, name) = (stored.grant.spent(), self.new_pair()?);
+        let (marked, name) = (stored.grant.clone(), self.new_pair()?);
         let buried = self.settle(stored, |grant, _| {
-            let is_done = grant.signed_out(&revoked, name.clone(), attempt);
-            Ok(if is_done { Step::Save(true, LeaseEnd::Now) } else { Step::Leave(false) })
+            let is_done = grant.signed_out(&marked, name.clone(), attempt);
+            // The next round takes the lease anew, and must not find this one's.
+            let is_own = is_done || grant.pause_sign_out(attempt);
+            Ok(if is_own { Step::Save(is_done, LeaseEnd::Now) } else { Step::Leave(false) })
         });
         Ok(buried.await?.0)
     }

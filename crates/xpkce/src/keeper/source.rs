@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::{Keeper, settle::not_signed_in};
 use crate::grant::{Account, Generation, Grant, PairId};
 use crate::token::Issued;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::settle::{Step, not_signed_in};
 use super::source::Slot;
 use super::{Desk, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
-use crate::grant::{Death, Grant, Lease, PairId, Unread};
+use crate::grant::{Death, Grant, Lease, PairId, State, Unread};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
 use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{RefreshAnswer, Unreadable};
@@ -55,8 +55,8 @@ impl Desk {
         }
     }
 
-    /// Takes the lease in one durable write. The refresh token is opened first, so that a missing
-    /// key is found before anything is sent.
+    /// Takes the lease in one durable write. The keys are read again and the refresh token is
+    /// opened first, so that a missing key is found before anything is sent.
     async fn take_lease(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -83,6 +83,7 @@ impl Desk {
                 Begin::SignedOut => return Err(signed_out()),
             }
             grant.count_feedback(attempt.at);
+            self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
                 return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
             };
@@ -237,6 +238,7 @@ impl Desk {
             })
             .await?;
         match verdict {
+            Verdict::Moved if is_leaving(&stored.grant) => Err(signed_out()),
             Verdict::Moved => Ok(Outcome::Current(stored)),
             Verdict::Candidate => Ok(Outcome::Wait(self.now(), stored)),
             Verdict::Heard => Err(heard_once(error, &stored.grant, self.now())),
@@ -264,6 +266,10 @@ impl Desk {
             ),
         })
     }
+}
+
+fn is_leaving(grant: &Grant) -> bool {
+    matches!(grant.state, State::SigningOut | State::SignedOut)
 }
 
 fn is_own(grant: &Grant, attempt: &Attempt) -> bool {

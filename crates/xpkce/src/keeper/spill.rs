@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::Desk;
-use super::land::Landing;
+use super::pair::Landing;
 use super::pair::{self, Seat};
 use super::presence::{self, Foreign, Presence};
 use super::source::Slot;

@@ -88,16 +88,19 @@ fn basic(client_id: &str, secret: &ClientSecret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// A form whose buffer is wiped, with room enough that it does not move while it grows.
+/// A form whose buffer is wiped, each time that it moves too. Small, because wiping takes time.
 struct Form(Zeroizing<Vec<u8>>);
 
 impl Default for Form {
     fn default() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(8 * 1024)))
+        Self(Zeroizing::new(Vec::with_capacity(Self::ROOM)))
     }
 }
 
 impl Form {
+    /// Enough for a refresh of X's.
+    const ROOM: usize = 512;
+
     fn new(grant_type: &str) -> Self {
         Self::default().with("grant_type", grant_type)
     }
@@ -113,8 +116,20 @@ impl Form {
     }
 
     fn push_encoded(&mut self, text: &str) {
+        // Three bytes for one, and what stands between two fields.
+        self.make_room(3 * text.len() + 2);
         for part in byte_serialize(text.as_bytes()) {
             self.0.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// Moves to a larger buffer by hand: a vector that grows by itself leaves a copy behind.
+    fn make_room(&mut self, more: usize) {
+        let wanted = self.0.len() + more;
+        if wanted > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * wanted));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
         }
     }
 }

@@ -79,6 +79,24 @@ async fn a_repeated_sign_in_counts_on_and_keeps_the_old_pair_aside() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_finished_after_a_sign_out_is_not_buried_with_it() {
+    let world = World::start().await;
+    let (slow, quick) = (world.keeper(), world.keeper());
+    let login = slow.begin_login().unwrap();
+    let callback = world.x.approve(login.url()).await;
+    let late = FaultRule::delay(Endpoint::Exchange, Duration::from_secs(2));
+    world.x.fault(late);
+    let mut call = Box::pin(slow.sign_in(login.approve(&callback).unwrap()));
+    world.begun(&mut call).await;
+    // The later number signs in and out again before X redeems the earlier one's code.
+    world.sign_in(&quick).await.sign_out().await.unwrap();
+    let signed_in = call.await.unwrap();
+    let source = slow.token_source(&signed_in.account.user);
+    assert_eq!(source.access_token().await.unwrap().generation().0, 3);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 4);
+}
+
+#[tokio::test]
 async fn a_token_of_xs_python_class_is_carried_over() {
     let world = World::start().await;
     let keeper = world.keeper();

@@ -78,7 +78,7 @@ impl Grant {
 
     /// Keeps the pair of an older sign-in whose user became known late.
     pub fn keep_older(&mut self, candidate: Candidate, attempt: &Attempt) {
-        self.push_candidate(candidate);
+        self.take_in(candidate, attempt);
         self.note(What::Labelled, attempt);
     }
 }

@@ -1,7 +1,7 @@
 //! How a grant is signed out: marked, revoked at X, and left as a tombstone.
 
 use super::super::{Grant, PairId, State, What};
-use super::{Attempt, Spent};
+use super::Attempt;
 
 /// What a holder may do that wants to sign out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,11 @@ impl Grant {
         SignOut::Revoke
     }
 
-    /// Leaves the tombstone, if what was revoked is still what the grant holds.
-    pub fn signed_out(&mut self, revoked: &Spent, pair: PairId, attempt: &Attempt) -> bool {
-        if self.state != State::SigningOut || !self.is_at(revoked) {
+    /// Leaves the tombstone, if what was revoked, all that `marked` held, is still all that the
+    /// grant holds.
+    pub fn signed_out(&mut self, marked: &Self, pair: PairId, attempt: &Attempt) -> bool {
+        let is_all = self.is_at(&marked.spent()) && self.has_candidates_of(marked);
+        if self.state != State::SigningOut || !is_all {
             return false;
         }
         self.state = State::SignedOut;
@@ -46,8 +48,15 @@ impl Grant {
         true
     }
 
-    /// Ends the lease of a sign-out that X did not confirm; the grant stays marked.
+    /// Ends the lease of a sign-out that is not over; the grant stays marked.
     pub fn pause_sign_out(&mut self, attempt: &Attempt) -> bool {
         self.release(attempt)
+    }
+
+    fn has_candidates_of(&self, other: &Self) -> bool {
+        let pairs = |grant: &Self| -> Vec<PairId> {
+            grant.candidates.iter().map(|kept| kept.pair.clone()).collect()
+        };
+        pairs(self) == pairs(other)
     }
 }

@@ -118,6 +118,23 @@ fn a_pair_that_lost_its_compare_is_kept_and_tried_before_death() {
 }
 
 #[test]
+fn a_pair_that_lost_its_compare_revives_a_grant_that_was_called_dead() {
+    let late = attempt(1, NOW);
+    let (mut grant, spent) = spending(&late);
+    grant.begin(&attempt(2, NOW), false);
+    assert_eq!(grant.rotated(&spent, &attempt(2, NOW), pair(2)), Landed::Current);
+    let current = grant.spent();
+    let word = |secs| attempt(4, NOW + Duration::from_secs(secs));
+    assert_eq!(grant.rejected(&current, &word(0), 0, true), Verdict::Heard);
+    assert_eq!(grant.rejected(&current, &word(60), 0, true), Verdict::Dead(Death::TokenInvalid));
+
+    assert_eq!(grant.rotated(&spent, &late, pair(3)), Landed::Candidate);
+    assert_eq!((grant.state, grant.death), (State::Ready, None));
+    assert_eq!((&grant.pair, grant.refresh_is_candidate), (&PairId::new([3; 16]), true));
+    assert_eq!(grant.rotated(&spent, &late, pair(3)), Landed::Already, "once is enough");
+}
+
+#[test]
 fn the_oldest_candidate_makes_room() {
     let own = attempt(1, NOW);
     let (mut grant, spent) = spending(&own);
@@ -198,21 +215,58 @@ fn a_second_word_too_soon_or_with_the_breaker_open_condemns_nobody() {
 }
 
 #[test]
+fn a_doubt_between_the_two_words_is_why_it_died() {
+    let word = |secs| attempt(1, NOW + Duration::from_secs(secs));
+    let (mut grant, spent) = spending(&word(0));
+    assert_eq!(grant.rejected(&spent, &word(0), 0, true), Verdict::Heard);
+    assert_eq!(grant.begin(&word(60), true), Begin::Send);
+    grant.left_in_doubt(&spent, &word(60), 2);
+    assert_eq!(grant.begin(&word(120), true), Begin::Send);
+    let dead = Verdict::Dead(Death::AnswerLost);
+    assert_eq!(grant.rejected(&spent, &word(120), 0, true), dead);
+}
+
+#[test]
+fn a_sign_out_that_has_begun_hears_no_verdict() {
+    let late = attempt(1, NOW);
+    let (mut grant, spent) = spending(&late);
+    assert_eq!(grant.begin_sign_out(&attempt(2, NOW), false), SignOut::Revoke);
+    assert_eq!(grant.rejected(&spent, &late, 0, true), Verdict::Moved);
+    grant.ran_out(&late);
+    assert_eq!(grant.state, State::SigningOut);
+}
+
+#[test]
 fn a_sign_out_takes_in_a_late_pair_and_then_revokes_that_one() {
     let late = attempt(1, NOW);
     let (mut grant, spent) = spending(&late);
     let leaving = attempt(2, NOW);
     assert_eq!(grant.begin_sign_out(&leaving, true), SignOut::Busy);
     assert_eq!(grant.begin_sign_out(&leaving, false), SignOut::Revoke);
-    let revoked = grant.spent();
+    let revoked = grant.clone();
     assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Current);
     assert_eq!(grant.state, State::SigningOut);
     let tomb = PairId::new([9; 16]);
     assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the newer pair still lives");
-    let revoked = grant.spent();
+    let revoked = grant.clone();
     assert!(grant.signed_out(&revoked, tomb, &leaving));
-    assert_eq!(grant.rotated(&revoked, &attempt(3, NOW), pair(3)), Landed::SignedOut);
+    assert_eq!(grant.rotated(&revoked.spent(), &attempt(3, NOW), pair(3)), Landed::SignedOut);
     assert_eq!(grant.begin(&attempt(3, NOW), true), Begin::SignedOut);
+}
+
+#[test]
+fn a_sign_out_does_not_bury_a_pair_that_came_while_it_revoked() {
+    let late = attempt(1, NOW);
+    let (mut grant, mut spent) = spending(&late);
+    spent.generation = Generation(9);
+    let leaving = attempt(2, NOW);
+    assert_eq!(grant.begin_sign_out(&leaving, false), SignOut::Revoke);
+    let revoked = grant.clone();
+    assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Candidate);
+    let tomb = PairId::new([9; 16]);
+    assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the candidate still lives");
+    let revoked = grant.clone();
+    assert!(grant.signed_out(&revoked, tomb, &leaving));
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! What is promised of a login, tried with real processes, real stores and a real network: killed
+//! at every step, in herds, and through every fault. `docs/proofs.md` has the tables.
+//!
+//! `XPKCE_PROOFS=long` runs the long forms.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(clippy::print_stdout, reason = "the tables are the result")]
+#![cfg(all(feature = "reqwest", feature = "sqlite", feature = "postgres", feature = "testing"))]
+
+#[path = "proofs/crash.rs"]
+mod crash;
+#[path = "proofs/faults.rs"]
+mod faults;
+#[path = "proofs/herds.rs"]
+mod herds;
+#[path = "proofs/home.rs"]
+mod home;
+#[path = "proofs/pauses.rs"]
+mod pauses;
+#[path = "postgres/server.rs"]
+#[allow(dead_code, reason = "the store's own tests speak TLS")]
+mod server;
+#[path = "proofs/tripwire.rs"]
+mod tripwire;

@@ -1,0 +1,222 @@
+//! A home that processes share: a store, a key, a folder for holders, and X. The processes are this
+//! test binary again, in the roles that the ignored tests play.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use xpkce::grant::Account;
+use xpkce::http::{HttpClient, ReqwestClient};
+use xpkce::seal::{KeySource, unlock};
+use xpkce::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use xpkce::{
+    App, Client, ClientSecret, Clock, Keeper, Scopes, SystemClock, Timestamp, TokenSource,
+};
+use xpkce_emulator::{AppSeed, Emulator};
+
+use super::server::server;
+
+/// The machine's clocks, set forward.
+#[derive(Debug, Default)]
+pub struct Ahead(AtomicU64);
+
+impl Ahead {
+    pub fn advance(&self, span: Duration) {
+        self.0.fetch_add(span.as_secs(), Ordering::SeqCst);
+    }
+
+    fn span(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + self.span()
+    }
+
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime() + self.span()
+    }
+}
+
+/// Which store a home has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Memory,
+    Sqlite,
+    Postgres,
+}
+
+/// What a process must know to find the home.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub folder: PathBuf,
+    /// The address of the PostgreSQL store, if it is one.
+    pub postgres: Option<String>,
+    pub base: String,
+    pub client_id: String,
+    /// The app's secret, if it is confidential.
+    pub secret: Option<String>,
+}
+
+impl Place {
+    pub async fn store(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+        match &self.postgres {
+            Some(address) => Arc::new(PostgresStore::open(&address.clone().into()).await.unwrap()),
+            None => {
+                let path = self.folder.join("logins.db");
+                Arc::new(SqliteStore::open_in_boot(path, "a boot", clock).await.unwrap())
+            }
+        }
+    }
+
+    pub async fn keeper(
+        &self,
+        store: Arc<dyn Store>,
+        http: Arc<dyn HttpClient>,
+        clock: Arc<dyn Clock>,
+    ) -> Keeper {
+        let app = match &self.secret {
+            Some(secret) => App::confidential(&self.client_id, ClientSecret::new(secret.clone())),
+            None => App::public(&self.client_id),
+        };
+        let app = app
+            .with_scopes(Scopes::parse(Scopes::DEFAULT))
+            .with_base_url(&self.base)
+            .unwrap()
+            .with_authorization_base_url(format!("{}/i", self.base))
+            .unwrap();
+        let key = KeySource::File(self.folder.join("key"));
+        let keys = unlock(store.as_ref(), &key).await.unwrap();
+        let client = Client::new(app, http, clock);
+        Keeper::new(client, store, Arc::new(keys), Some(self.folder.join("holders"))).unwrap()
+    }
+
+    /// Starts this binary again in a role, with what that role asks for.
+    pub fn process(&self, role: &str, asked: &[(&str, String)]) -> Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args([role, "--exact", "--ignored", "--nocapture", "--quiet", "--test-threads=1"])
+            .env("XPKCE_TEST_HOME", &self.folder)
+            .env("XPKCE_TEST_BASE", &self.base)
+            .env("XPKCE_TEST_CLIENT", &self.client_id)
+            .envs(self.postgres.iter().map(|address| ("XPKCE_TEST_POSTGRES", address)))
+            .envs(asked.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// The place that this process was started with.
+    pub fn told() -> Self {
+        Self {
+            folder: asked("XPKCE_TEST_HOME").into(),
+            postgres: std::env::var("XPKCE_TEST_POSTGRES").ok(),
+            base: asked("XPKCE_TEST_BASE"),
+            client_id: asked("XPKCE_TEST_CLIENT"),
+            secret: None,
+        }
+    }
+}
+
+pub fn asked(name: &str) -> String {
+    std::env::var(name).expect("run by another test")
+}
+
+/// A home, seen by the test itself.
+pub struct Home {
+    pub x: Emulator,
+    pub place: Place,
+    pub clock: Arc<Ahead>,
+    pub store: Arc<dyn Store>,
+    _folder: tempfile::TempDir,
+}
+
+impl Home {
+    /// Of the public app.
+    pub async fn new(kind: Kind) -> Self {
+        Self::of(kind, Emulator::public_app).await
+    }
+
+    /// Of the app that has a secret.
+    pub async fn confidential(kind: Kind) -> Self {
+        Self::of(kind, Emulator::confidential_app).await
+    }
+
+    async fn of(kind: Kind, app: fn(&Emulator) -> AppSeed) -> Self {
+        let x = Emulator::start().await;
+        let app = app(&x);
+        let folder = tempfile::tempdir().unwrap();
+        let postgres = match kind {
+            Kind::Postgres => Some(database().await),
+            Kind::Memory | Kind::Sqlite => None,
+        };
+        let place = Place {
+            folder: folder.path().to_owned(),
+            postgres,
+            base: x.base_url().to_owned(),
+            client_id: app.client_id,
+            secret: app.client_secret,
+        };
+        let clock = Arc::new(Ahead::default());
+        let store = match kind {
+            Kind::Memory => Arc::new(MemoryStore::new(clock.clone())) as Arc<dyn Store>,
+            Kind::Sqlite | Kind::Postgres => place.store(clock.clone()).await,
+        };
+        Self { x, place, clock, store, _folder: folder }
+    }
+
+    /// Another keeper, as another process would have one.
+    pub async fn keeper(&self) -> Keeper {
+        let http = Arc::new(ReqwestClient::new());
+        self.place.keeper(self.store.clone(), http, self.clock.clone()).await
+    }
+
+    /// A keeper on another store, as on a machine that knows nothing of this one.
+    pub async fn elsewhere(&self) -> Keeper {
+        let store = Arc::new(MemoryStore::new(self.clock.clone()));
+        self.place.keeper(store, Arc::new(ReqwestClient::new()), self.clock.clone()).await
+    }
+
+    pub async fn sign_in(&self, keeper: &Keeper) -> TokenSource {
+        let login = keeper.begin_login().unwrap();
+        let callback = self.x.approve(login.url()).await;
+        let signed_in = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap();
+        keeper.token_source(&signed_in.account.user)
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.x.advance(span);
+        self.clock.advance(span);
+    }
+
+    /// Every login of the store.
+    pub async fn accounts(&self) -> Vec<Account> {
+        let stored = self.store.list(None, 100).await.unwrap();
+        stored.into_iter().map(|stored| stored.grant.account).collect()
+    }
+}
+
+/// The address of a database of its own.
+async fn database() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("p{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let port = server().port;
+    let address = format!("host=127.0.0.1 port={port} user=xpkce dbname=postgres");
+    let (client, connection) =
+        tokio_postgres::connect(&address, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    format!("postgres://xpkce@127.0.0.1:{port}/{name}")
+}
+
+/// Whether the long forms are wanted.
+pub fn is_long() -> bool {
+    std::env::var("XPKCE_PROOFS").is_ok_and(|size| size == "long")
+}
