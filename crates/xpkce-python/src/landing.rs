@@ -1,7 +1,12 @@
 //! What is on its way: kept by a task, awaited by any number of Python threads without the GIL.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -35,6 +40,50 @@ pub(crate) fn landing<T>() -> (Promise<T>, Landing<T>) {
 impl<T> Promise<T> {
     pub(crate) fn keep(self, value: T) {
         self.0.set(State::Here(value));
+    }
+}
+
+impl<T: Send + 'static> Promise<T> {
+    /// Polls `task` on the calling thread, without the GIL, and keeps what it brings: the shortest
+    /// way from the thread that does the work. A signal handler that raises ends the caller's wait
+    /// and not the task.
+    pub(crate) fn drive(self, py: Python<'_>, mut task: BoxFuture<'static, T>) -> PyResult<()> {
+        loop {
+            if let Poll::Ready(value) = py.detach(|| poll_a_tick(&mut task)) {
+                self.keep(value);
+                return Ok(());
+            }
+            if let Err(raised) = py.check_signals() {
+                crate::runtime::start(async move { self.keep(task.await) })?;
+                return Err(raised);
+            }
+        }
+    }
+}
+
+/// Polls until it ends, or nothing happens for a tick.
+fn poll_a_tick<T>(task: &mut BoxFuture<'static, T>) -> Poll<T> {
+    let bell = Arc::new(Bell { thread: thread::current(), rang: AtomicBool::new(true) });
+    let waker = Waker::from(bell.clone());
+    while bell.rang.swap(false, Ordering::AcqRel) {
+        if let ended @ Poll::Ready(_) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return ended;
+        }
+        thread::park_timeout(TICK);
+    }
+    Poll::Pending
+}
+
+/// Wakes the thread that polls.
+struct Bell {
+    thread: Thread,
+    rang: AtomicBool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rang.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use xpkce::{AuthorizationCode, CodeVerifier, OAuth2PkceAuth};
@@ -13,9 +15,13 @@ use super::calls::{Call, Landed};
 use super::oauth2_session;
 use super::settings::Settings;
 use crate::failure::raise;
-use crate::{runtime, token};
+use crate::landing::{Promise, landing};
+use crate::token;
 
 mod words;
+
+/// A refresh that its caller drives.
+type Begun = (Promise<Landed>, BoxFuture<'static, Landed>);
 
 pub(super) struct Desk(Mutex<State>);
 
@@ -184,20 +190,25 @@ impl Desk {
             return Err(words::no_verifier());
         }
         let (code, verifier) = (code.to_owned(), verifier.map(str::to_owned));
-        let landing = runtime::spawn(async move {
+        let work = async move {
             let token = core.exchange_code(&code, verifier.as_deref()).await;
             Arc::new((token, None))
-        })?;
+        };
+        let (promise, landing) = landing();
         let call = Arc::new(Call::new(landing, None));
         self.state().calls.push(call.clone());
+        promise.drive(py, work.boxed())?;
         self.land(py, &call)
     }
 
     pub(super) fn refresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let call = match self.refreshing() {
-            Some(call) => call,
-            None => self.begin_refresh(py)?,
-        };
+        if let Some(call) = self.refreshing() {
+            return self.land(py, &call);
+        }
+        let (call, begun) = self.begin_refresh(py)?;
+        if let Some((promise, work)) = begun {
+            promise.drive(py, work)?;
+        }
         self.land(py, &call)
     }
 
@@ -205,7 +216,8 @@ impl Desk {
         self.state_here().calls.iter().find(|call| call.is_refresh()).cloned()
     }
 
-    fn begin_refresh(&self, py: Python<'_>) -> PyResult<Arc<Call>> {
+    /// Begins one, or joins one that another thread has begun meanwhile.
+    fn begin_refresh(&self, py: Python<'_>) -> PyResult<(Arc<Call>, Option<Begun>)> {
         let held = self.token(py)?;
         let core = self.core(py)?;
         if !held.is_truthy()? {
@@ -216,17 +228,18 @@ impl Desk {
         // Between this look and the push no Python code runs, so no other thread gets in.
         let mut state = self.state();
         if let Some(call) = state.calls.iter().find(|call| call.is_refresh()) {
-            return Ok(call.clone());
+            return Ok((call.clone(), None));
         }
         core.set_token(Some(spent));
-        let landing = runtime::spawn(async move {
+        let work = async move {
             let token = core.refresh_token().await;
             let held = core.token();
             Arc::new((token, held))
-        })?;
+        };
+        let (promise, landing) = landing();
         let call = Arc::new(Call::new(landing, refresh));
         state.calls.push(call.clone());
-        Ok(call)
+        Ok((call, Some((promise, work.boxed()))))
     }
 
     /// Waits for a call, puts what it brought into the object, and returns the dict it made.
@@ -330,17 +343,6 @@ impl State {
         }
         std::mem::forget(std::mem::replace(&mut self.core, new_core()));
         self.is_current = false;
-    }
-}
-
-impl Drop for State {
-    /// The library's object waits for what it runs when it is dropped; nobody here should.
-    fn drop(&mut self) {
-        if self.calls.is_empty() {
-            return;
-        }
-        let core = std::mem::replace(&mut self.core, new_core());
-        let _ = std::thread::Builder::new().spawn(move || drop(core));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The work behind the object: it runs on a thread of its own, so that no caller that goes away
 //! takes a spend with it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
@@ -26,8 +26,9 @@ pub(crate) struct Session {
     worker: Arc<Mutex<Option<Arc<Worker>>>>,
 }
 
-/// The thread of every object of this process, while one of them uses it.
-static SHARED: Mutex<Weak<Worker>> = Mutex::new(Weak::new());
+/// The thread of every object of this process, from the first use on. What it runs lands in the
+/// object that asked, so there is nothing to wait for when the last one goes.
+static SHARED: Mutex<Option<Arc<Worker>>> = Mutex::new(None);
 
 impl Session {
     pub(super) fn new(client: Client, token: Option<Token>) -> Self {
@@ -196,15 +197,13 @@ impl Session {
 
 fn shared_worker() -> Result<Arc<Worker>> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(worker) = shared.upgrade().filter(|worker| !worker.is_forked()) {
-        return Ok(worker);
+    if let Some(worker) = shared.as_ref().filter(|worker| !worker.is_forked()) {
+        return Ok(worker.clone());
     }
     let worker = Worker::start("xpkce-auth").map_err(|why| {
         Error::new(Reason::Internal, "a thread could not be started").with_source(why)
     })?;
-    let worker = Arc::new(worker);
-    *shared = Arc::downgrade(&worker);
-    Ok(worker)
+    Ok(shared.insert(Arc::new(worker)).clone())
 }
 
 fn not_begun_here() -> Error {
