@@ -30,6 +30,7 @@ pub(super) struct Presence {
     file: File,
     path: PathBuf,
     liveness: Liveness,
+    process: u32,
     taken: Mutex<Vec<bool>>,
 }
 
@@ -54,7 +55,8 @@ impl Presence {
         File::open(folder)?.sync_all()?;
         let met = file.metadata()?;
         let liveness = Liveness { file: file_name, device: met.dev(), inode: met.ino() };
-        Ok(Self { file, path, liveness, taken: Mutex::new(vec![false; SLOTS]) })
+        let process = std::process::id();
+        Ok(Self { file, path, liveness, process, taken: Mutex::new(vec![false; SLOTS]) })
     }
 
     /// Returns what a lease says of this process.
@@ -73,6 +75,9 @@ impl Presence {
         // The length makes the record valid, so it comes last.
         self.file.write_all_at(&length.to_le_bytes(), at)?;
         self.file.sync_data()?;
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::other("somebody has removed the file"));
+        }
         Ok(slot)
     }
 
@@ -101,7 +106,9 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        if !self.slots().iter().any(|is_taken| *is_taken) {
+        // In a forked child the file is its parent's.
+        let is_own = self.process == std::process::id();
+        if is_own && !self.slots().iter().any(|is_taken| *is_taken) {
             // What stays behind after a failure is cleared by the next start.
             let _ = std::fs::remove_file(&self.path);
         }
