@@ -173,7 +173,7 @@ impl Desk {
             Err(why) => why,
         };
         let before = Grant { generation: Generation::default(), ..grant };
-        match self.spill(landing, &before) {
+        match self.sync_spill(self.spill(landing, &before)) {
             Some(_) => Err(Error::new(why.reason(), format!("you are signed in, but the store did not take the tokens; they are kept beside it and saved as soon as it works: {why}")).with_source(why)),
             None => Err(Error::new(why.reason(), format!("you are signed in, but neither the store nor the spill file took the tokens: {why}")).with_source(why)),
         }

@@ -40,8 +40,8 @@ struct Secrets {
 }
 
 impl Desk {
-    /// Writes a pair to this process's file. None, with an event, if that fails too: then the pair
-    /// lives in memory alone.
+    /// Writes a pair to this process's file, where the end of the process leaves it. None, with an
+    /// event, if that fails: then the pair lives in memory alone until it is saved.
     pub(super) fn spill(&self, landing: &Landing, before: &Grant) -> Option<presence::Slot> {
         let write = |presence: &Presence| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let record = self.spill_record(landing, before)?;
@@ -56,6 +56,16 @@ impl Desk {
             }
             None => None,
         }
+    }
+
+    /// Makes a spilled pair outlive the machine, or says that it may not.
+    pub(super) fn sync_spill(&self, slot: Option<presence::Slot>) -> Option<presence::Slot> {
+        if let (Some(presence), Some(_)) = (self.presence(), &slot)
+            && let Err(why) = presence.sync()
+        {
+            tracing::error!(error = %why, "a spilled pair may not outlive the machine");
+        }
+        slot
     }
 
     /// Erases a record that is saved.
