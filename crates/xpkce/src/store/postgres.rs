@@ -14,7 +14,7 @@ use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
-use crate::{Error, Reason, Result, Timestamp};
+use crate::{Error, Result, Timestamp};
 
 mod dsn;
 use dsn::Dsn;
@@ -51,8 +51,8 @@ impl PostgresStore {
     /// roots or by `sslrootcert`; `sslmode=disable` turns that off. The server must take writes.
     ///
     /// # Errors
-    /// [`Reason::InvalidSetting`] for the address, the user or the password,
-    /// [`Reason::StoreNewer`] when a newer version made the tables, and [`Reason::Store`] when the
+    /// [`Reason::InvalidSetting`](crate::Reason::InvalidSetting) for the address, the user or the password,
+    /// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when a newer version made the tables, and [`Reason::Store`](crate::Reason::Store) when the
     /// server is out of reach or takes no writes.
     pub async fn open(address: &SecretString) -> Result<Self> {
         let Dsn { config, roots } = Dsn::parse(address.expose_secret())?;
