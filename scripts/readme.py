@@ -1,66 +1,101 @@
-"""Runs the README's shell snippets as written, against the emulator and in a home of its own.
+"""Runs the README's commands as written, against the emulator and in a home of its own.
 
-Every block marked `sh` is run, in order, in one shell that stops at the first failure. One that cannot
-run here says why in a comment on the line before it: `<!-- not run: it takes a browser -->`.
-The blocks marked `rust` are compiled and run as tests of the documentation.
+Every line after `$ ` in a block marked `console` is run, in order, in one shell that stops at the first
+failure. The block marked `rust` is compiled with the snippets of the library's documentation.
 """
 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
-BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n)?```sh\n(?P<code>.*?)```", re.DOTALL)
 ROOT = Path(__file__).resolve().parent.parent
 XPKCE = ROOT / "target" / "release" / "xpkce"
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+# What is run elsewhere, or would run itself.
+ELSEWHERE = {
+    "./test": "this is it",
+    "cargo install": "the section `release` builds the same binary",
+    "cargo run --release -- demo": "the section `demo`",
+}
 
 
 def main():
-    blocks = list(BLOCK.finditer(Path(sys.argv[1]).read_text()))
-    if not blocks:
-        sys.exit(f"{sys.argv[1]} has no block marked `sh`")
+    commands = [
+        line.removeprefix("$ ")
+        for block in BLOCK.findall(Path(sys.argv[1]).read_text())
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
     script = []
-    for block in blocks:
-        if block["why"]:
-            print(f"-- not run, {block['why']}:\n{block['code']}", flush=True)
-        else:
-            script.append(block["code"])
+    for command in commands:
+        elsewhere = [why for what, why in ELSEWHERE.items() if command.startswith(what)]
+        print(f"-- {command}" + "".join(f" (not here: {why})" for why in elsewhere), flush=True)
+        if not elsewhere:
+            script.append(command)
+    if not script:
+        sys.exit(f"{sys.argv[1]} has no command to run")
     with tempfile.TemporaryDirectory() as home:
-        # Dies with its standard input, or when it is killed below.
-        emulator = subprocess.Popen(
-            [XPKCE, "emulator", "--auto-approve", "--json"], stdout=subprocess.PIPE, text=True
+        sys.exit(run("\n".join(script), Path(home)))
+
+
+def run(script, home):
+    emulator = subprocess.Popen(
+        [XPKCE, "emulator", "--auto-approve", "--json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        told = json.loads(emulator.stdout.readline())
+        app = next(it for it in told["apps"] if it["client_secret"] is None)
+        script = script.replace("YOUR_CLIENT_ID", app["client_id"])
+        shell = ["bash", "-euo", "pipefail", "-x", "-c", script]
+        done = subprocess.run(
+            shell,
+            stdin=subprocess.DEVNULL,
+            env=environment(home, told) | {"XPKCE_REDIRECT_URI": free_callback(told, app)},
+            cwd=home,
+            timeout=300,
         )
-        try:
-            env = environment(Path(home), json.loads(emulator.stdout.readline()))
-            run = ["bash", "-euo", "pipefail", "-x"]
-            done = subprocess.run(
-                run, input="\n".join(script), env=env, cwd=ROOT, text=True, timeout=600
-            )
-        finally:
-            emulator.kill()
-            emulator.wait()
-    sys.exit(done.returncode)
+        return done.returncode
+    finally:
+        emulator.kill()
+        emulator.wait()
+
+
+def free_callback(emulator, app):
+    """Registers a callback on a port that nobody has: 8080 may be taken."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        redirect_uri = f"http://127.0.0.1:{probe.getsockname()[1]}/callback"
+    body = {"client_id": app["client_id"], "redirect_uri": redirect_uri}
+    request = urllib.request.Request(
+        emulator["control_url"] + "/register-redirect",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(request, timeout=20).read()
+    return redirect_uri
 
 
 def environment(home, emulator):
-    """Settings of a person who has an app, at the emulator instead of at X."""
-    app = next(it for it in emulator["apps"] if it["client_secret"] is None)
+    """That of a person whose X is the emulator, and whose browser approves."""
     opener = home / "browser"
     opener.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/scripts/open.py" "$1"\n')
     opener.chmod(0o755)
-    keep = ["PATH", "CARGO_HOME", "RUSTUP_HOME", "LANG"]
-    env = {name: os.environ[name] for name in keep if name in os.environ}
-    # Cargo and rustup live in the real home unless they are told otherwise.
-    env.setdefault("CARGO_HOME", str(Path.home() / ".cargo"))
-    env.setdefault("RUSTUP_HOME", str(Path.home() / ".rustup"))
-    env["PATH"] = f"{XPKCE.parent}:{env['PATH']}"
-    return env | {
+    return {
+        "PATH": f"{XPKCE.parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "BROWSER": str(opener),
-        "XPKCE_CLIENT_ID": app["client_id"],
+        "DISPLAY": ":0",
         "XPKCE_BASE_URL": emulator["base_url"],
         "XPKCE_AUTHORIZATION_BASE_URL": emulator["authorization_base_url"],
     }

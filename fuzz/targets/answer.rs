@@ -7,15 +7,16 @@ use xpkce::http::HttpResponse;
 use xpkce::{RefreshAnswer, Timestamp, token};
 use zeroize::Zeroizing;
 
-fuzz_target!(|input: (u16, &[u8], &[u8])| {
-    let (status, header, body) = input;
+fuzz_target!(|input: (u16, bool, &[u8], &[u8])| {
+    let (status, is_whole, header, body) = input;
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_bytes(header) {
         for name in ["retry-after", "x-rate-limit-reset", "date", "x-transaction-id"] {
             headers.insert(name, value.clone());
         }
     }
-    let response = HttpResponse { status, headers, body: Zeroizing::new(body.to_vec()) };
+    let kept = Zeroizing::new(body.to_vec());
+    let response = HttpResponse { status, headers, body: kept, is_whole };
     let now = Timestamp::from_secs(1_700_000_000);
 
     match token::judge_refresh(&response, now) {

@@ -51,7 +51,7 @@ pub fn begin_other(client: &OtherClient, count: usize) {
         let scopes = SCOPE.split(' ').map(|scope| Scope::new(scope.to_owned()));
         let request = client.authorize_url(CsrfToken::new_random).add_scopes(scopes);
         let (url, state) = request.set_pkce_challenge(challenge).url();
-        black_box((url, state, verifier));
+        let _ = black_box((url, state, verifier));
     }
 }
 

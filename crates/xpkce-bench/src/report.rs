@@ -65,18 +65,18 @@ impl Report {
     }
 
     /// Adds a contest of operations that take nanoseconds.
-    pub fn nanoseconds(&mut self, outcome: Outcome) {
-        self.table(&outcome, "ns", 1.0, false);
+    pub fn nanoseconds(&mut self, outcome: &Outcome) {
+        self.table(outcome, "ns", 1.0, false);
     }
 
     /// Adds a contest of round trips.
-    pub fn round_trips(&mut self, outcome: Outcome) {
-        self.table(&outcome, "us", 1e3, false);
+    pub fn round_trips(&mut self, outcome: &Outcome) {
+        self.table(outcome, "us", 1e3, false);
     }
 
     /// Adds a contest of whole processes.
-    pub fn processes(&mut self, outcome: Outcome) {
-        self.table(&outcome, "ms", 1e6, true);
+    pub fn processes(&mut self, outcome: &Outcome) {
+        self.table(outcome, "ms", 1e6, true);
     }
 
     /// Returns whether an instruction gate is broken. The other targets are told and not enforced:

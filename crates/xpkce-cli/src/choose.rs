@@ -1,7 +1,7 @@
 //! Which login a command works for: one match is used, several are listed.
 
 use clap::Args;
-use xpkce::grant::{Grant, State};
+use xpkce::grant::{Account, Grant, State};
 use xpkce::store::Stored;
 
 use crate::config::Settings;
@@ -34,9 +34,15 @@ impl LoginFlags {
         found.pop().ok_or_else(|| self.nobody(settings))
     }
 
-    /// Finds every login that the flags name.
+    /// Finds every login that the flags name. One that is named whole is not searched for among the
+    /// others, of which there may be many.
     pub(crate) async fn find(&self, settings: &Settings<'_>, vault: &Vault) -> Result<Vec<Stored>> {
         let client_id = settings.client_id(self.app.as_deref())?;
+        if let (Some(client_id), Some(user)) = (&client_id, &self.account)
+            && let Some(named) = vault.store.load(&Account::new(client_id, user)).await?
+        {
+            return Ok(vec![named]);
+        }
         let mut found = vault.logins(client_id.as_deref()).await?;
         if let Some(account) = &self.account {
             found.retain(|stored| is_called(&stored.grant, account));

@@ -48,7 +48,7 @@ Settings come from flags, then the environment, then what is stored of the app:
   XPKCE_BASE_URL                         the API: https://api.x.com
   XPKCE_AUTHORIZATION_BASE_URL           the consent page: https://x.com/i
   XPKCE_HOME                             the folder of apps, key and store
-  XPKCE_STORE                            the store: a path or sqlite:PATH
+  XPKCE_STORE                            the store: a path, sqlite:PATH or postgres://…
   XPKCE_KEY, XPKCE_KEY_FILE              the key that seals the store, or where it is
   XPKCE_LOG                              what to log, such as debug or xpkce=debug
 

@@ -92,12 +92,16 @@ pub(crate) struct Settings<'e> {
 }
 
 /// Where the store is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum StoreAt {
     /// One SQLite file.
     File(PathBuf),
     /// A PostgreSQL server. Its address is a secret.
-    Postgres,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "only a build with PostgreSQL connects to it")
+    )]
+    Postgres(SecretString),
 }
 
 impl<'e> Settings<'e> {
@@ -145,7 +149,7 @@ fn store_at(text: &str) -> Result<StoreAt> {
         return Ok(StoreAt::File(path.into()));
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(StoreAt::Postgres);
+        return Ok(StoreAt::Postgres(SecretString::from(text)));
     }
     if text.contains("://") {
         return Err(Failure::new(
@@ -181,9 +185,11 @@ mod tests {
 
     #[test]
     fn a_store_is_a_path_or_an_address() {
-        assert_eq!(store_at("a b.db").unwrap(), StoreAt::File("a b.db".into()));
-        assert_eq!(store_at("sqlite:/x.db").unwrap(), StoreAt::File("/x.db".into()));
-        assert_eq!(store_at("postgres://u:p@h/d").unwrap(), StoreAt::Postgres);
+        let is_at = |text: &str, path: &str| matches!(store_at(text), Ok(StoreAt::File(at)) if at == Path::new(path));
+        assert!(is_at("a b.db", "a b.db") && is_at("sqlite:/x.db", "/x.db"));
+        let address = store_at("postgres://user:hunter2@host/db").unwrap();
+        assert!(matches!(address, StoreAt::Postgres(_)));
+        assert!(!format!("{address:?}").contains("hunter2"));
         let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();
         assert!(!format!("{unknown:?}").contains("hunter2"));
     }

@@ -188,7 +188,8 @@ fn last_resort(reason: Reason) -> String {
 }
 
 /// The hint of a store that cannot be written.
-const STORE: &str = "see who owns the folder and whether the disk is full, or set XPKCE_HOME";
+const STORE: &str =
+    "check the folder's owner and the disk's free space, or the server behind XPKCE_STORE";
 
 /// The chain of causes, without repeats, and X's own name for the request.
 fn why(error: &xpkce::Error) -> Option<String> {

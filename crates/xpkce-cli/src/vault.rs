@@ -1,5 +1,6 @@
 //! The store and its key, opened together, and the keepers that work on them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use xpkce::grant::Account;
@@ -8,12 +9,14 @@ use xpkce::store::{SqliteStore, Store, Stored};
 use xpkce::{App, Client, Keeper};
 
 use crate::config::{Settings, StoreAt};
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::Result;
 
 /// An open store.
 pub(crate) struct Vault {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) sealer: Arc<Sealer>,
+    /// Where keepers show that they live, and save what the store would not take.
+    holders: PathBuf,
 }
 
 impl Vault {
@@ -21,7 +24,9 @@ impl Vault {
     pub(crate) async fn open(settings: &Settings<'_>) -> Result<Self> {
         let store = open_store(settings.store()?).await?;
         let sealer = unlock(store.as_ref(), &settings.key_source()).await?;
-        Ok(Self { store, sealer: Arc::new(sealer) })
+        let folder = store.folder().unwrap_or(settings.home());
+        let holders = folder.join("holders");
+        Ok(Self { store, sealer: Arc::new(sealer), holders })
     }
 
     /// Opens the store if there is one. Makes nothing.
@@ -35,7 +40,8 @@ impl Vault {
     /// Makes a keeper of an app.
     pub(crate) fn keeper(&self, app: App) -> Result<Keeper> {
         let client = Client::with_reqwest(app);
-        Ok(Keeper::new(client, Arc::clone(&self.store), Arc::clone(&self.sealer), None)?)
+        let folder = Some(self.holders.clone());
+        Ok(Keeper::new(client, Arc::clone(&self.store), Arc::clone(&self.sealer), folder)?)
     }
 
     /// Reads the logins of one app, or of all, in the order of their accounts.
@@ -62,9 +68,16 @@ impl Vault {
 async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
     match at {
         StoreAt::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
-        StoreAt::Postgres => {
-            Err(Failure::new(Kind::Configure, "this build of xpkce cannot use PostgreSQL")
-                .hint("set XPKCE_STORE to a path, or unset it"))
+        #[cfg(feature = "postgres")]
+        StoreAt::Postgres(address) => {
+            Ok(Arc::new(xpkce::store::PostgresStore::open(&address).await?))
+        }
+        #[cfg(not(feature = "postgres"))]
+        StoreAt::Postgres(_) => {
+            let message = "this build of xpkce has no PostgreSQL";
+            Err(crate::failure::Failure::new(crate::failure::Kind::Configure, message).hint(
+                "install it with --features postgres, or set XPKCE_STORE to a path or unset it",
+            ))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A login as the command shows it: the stable shapes of `--json`, documented in the README.
 
 use serde::Serialize;
-use xpkce::grant::{Death, Event, State};
+use xpkce::grant::{Death, Event};
 use xpkce::keeper::Action;
 use xpkce::{LoginStatus, SignedIn, Timestamp};
 
@@ -149,14 +149,13 @@ fn action(action: Action) -> &'static str {
 pub(crate) fn advice(login: &LoginStatus, who: &Who) -> String {
     let Who { account, app, .. } = who;
     let sign_in = format!("xpkce login --app {app}");
-    match (login.action, login.death, login.state) {
-        (Action::SignIn, Some(Death::AnswerLost), _) => {
+    match (login.action, login.death) {
+        (Action::SignIn, Some(Death::AnswerLost)) => {
             format!("{sign_in} (an answer of X was lost; end the old one at {CONNECTED_APPS})")
         }
         (Action::SignIn, ..) => sign_in,
         (Action::SignOutAgain, ..) => format!("xpkce logout --account {account} --app {app}"),
         (Action::Wait, ..) => "wait: X is asked again with the next use".to_owned(),
-        (_, _, State::SignedOut) => "signed out".to_owned(),
         _ => "nothing".to_owned(),
     }
 }

@@ -2,7 +2,12 @@
 //! after the other in the same run.
 //!
 //! `cargo bench -p xpkce --features testing --bench sqlite`
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program to read")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program to read that measures time"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

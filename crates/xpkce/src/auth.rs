@@ -6,7 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AccessToken, App, CodeVerifier, Error, Pkce, Reason, Result, State, Token};
+use crate::{
+    AccessToken, App, AuthorizationCode, CodeVerifier, Error, Pkce, Reason, Result, State, Token,
+};
 
 mod approval;
 mod builder;
@@ -156,7 +158,34 @@ impl OAuth2PkceAuth {
 
     /// Sets the current token. A refresh that is under way does not replace it.
     pub fn set_token(&self, token: Option<Token>) {
-        self.session.held().token = token.map(Arc::new);
+        let mut held = self.session.held();
+        held.token = token.map(Arc::new);
+        held.orphan = None;
+    }
+
+    /// Forgets the current pair: the next URL makes a new one. Sign-ins that wait are not disturbed.
+    pub fn clear_pkce_parameters(&self) {
+        let mut held = self.session.held();
+        (held.current, held.set) = (None, None);
+    }
+
+    /// Returns another face of the same token, sign-ins and refreshes, with the app described anew.
+    #[must_use]
+    pub fn with_app(&self, app: App) -> Self {
+        let client = self.session.client.with_app(app);
+        Self { session: Arc::new(self.session.with_client(client)) }
+    }
+
+    /// Checks a callback as [`fetch_token`](Self::fetch_token) does, and returns what
+    /// [`exchange_code`](Self::exchange_code) takes: its code and the verifier it belongs to. The
+    /// sign-in goes on waiting until its code is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Login::approve`](crate::Login::approve).
+    pub fn check_callback(&self, callback_url: &str) -> Result<(AuthorizationCode, CodeVerifier)> {
+        let approval = self.session.check_callback(callback_url)?;
+        Ok((approval.code, approval.verifier))
     }
 
     #[cfg(feature = "blocking")]

@@ -51,6 +51,12 @@ impl Client {
         &self.app
     }
 
+    /// Returns a client that sends by the same means for another app.
+    #[must_use]
+    pub fn with_app(&self, app: App) -> Self {
+        Self { app, ..self.clone() }
+    }
+
     /// Returns the clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock

@@ -99,3 +99,8 @@ pub use keeper::{Keeper, LoginStatus, SignedIn, TokenGuard, TokenSource};
 pub mod seal;
 #[cfg(feature = "keeper")]
 pub mod store;
+
+/// The README's snippet, compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -118,7 +118,7 @@ pub(crate) fn check_state(state: &str) -> Result<()> {
 
 fn look_for_errors(app: &App, found: &mut Vec<Lint>) {
     look_at_client(app, found);
-    look_at_redirect_uri(app.redirect_uri(), found);
+    look_at_redirect_uri(app, found);
     for scope in app.scopes().into_iter().flat_map(Scopes::iter) {
         if !is_scope_token(scope) {
             error(
@@ -146,9 +146,10 @@ fn look_at_client(app: &App, found: &mut Vec<Lint>) {
     }
 }
 
-fn look_at_redirect_uri(redirect_uri: &str, found: &mut Vec<Lint>) {
+fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
     const WHERE: &str = "Use a callback URL exactly as it is registered in X's console";
-    let Ok(url) = Url::parse(redirect_uri) else {
+    let redirect_uri = app.redirect_uri();
+    let Some(url) = app.redirect_url() else {
         return error(found, "the redirect URI is not an absolute URL", WHERE);
     };
     if !is_visible_ascii(redirect_uri) {
@@ -167,8 +168,8 @@ fn look_at_redirect_uri(redirect_uri: &str, found: &mut Vec<Lint>) {
 
 fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
     warn_of_client_id(app.client_id(), found);
-    if let Ok(url) = Url::parse(app.redirect_uri()) {
-        warn_of_redirect_uri(&url, found);
+    if let Some(url) = app.redirect_url() {
+        warn_of_redirect_uri(url, found);
     }
     match app.scopes() {
         None => {

@@ -57,7 +57,7 @@ impl Scopes {
     /// Reads names separated by white space. Never fails: what a name may hold is the lint's
     /// affair, so that an answer with an odd scope is not lost.
     pub fn parse(text: &str) -> Self {
-        text.split_whitespace().collect()
+        Self::from_iter([text])
     }
 
     /// Returns the names in the order they were given.

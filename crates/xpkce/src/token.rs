@@ -13,6 +13,7 @@ use crate::{AccessToken, Error, RefreshToken, Scopes, Timestamp};
 
 mod answer;
 mod date;
+mod fields;
 mod judge;
 mod record;
 mod refusal;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Context;
-use crate::failure::Result;
+use crate::failure::{Kind, Result};
 
 mod clock;
 mod life;
@@ -22,6 +22,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let is_seen = context.terminal.can_ask() && context.environment.has_desktop();
-        life::show(context, is_seen && !self.yes).await
+        let shown = life::show(context, is_seen && !self.yes).await;
+        shown.map_err(|why| if why.kind == Kind::SignIn { why.hint("xpkce demo") } else { why })
     }
 }

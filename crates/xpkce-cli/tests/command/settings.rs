@@ -84,6 +84,7 @@ fn the_key_may_come_from_the_environment_and_a_wrong_one_is_refused() {
     assert!(!world.home().join("key").exists(), "no key is made for a store that has one");
 }
 
+#[cfg(not(feature = "postgres"))]
 #[test]
 fn postgres_is_not_in_this_build_and_its_address_is_not_repeated() {
     let mut world = World::with_app();

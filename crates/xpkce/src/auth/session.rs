@@ -22,14 +22,23 @@ pub(super) type Refreshing = Shared<Landing>;
 
 pub(crate) struct Session {
     pub(super) client: Client,
-    held: Mutex<Held>,
-    worker: Mutex<Option<Arc<Worker>>>,
+    held: Arc<Mutex<Held>>,
+    worker: Arc<Mutex<Option<Arc<Worker>>>>,
 }
+
+/// The thread of every object of this process, from the first use on. What it runs lands in the
+/// object that asked, so there is nothing to wait for when the last one goes.
+static SHARED: Mutex<Option<Arc<Worker>>> = Mutex::new(None);
 
 impl Session {
     pub(super) fn new(client: Client, token: Option<Token>) -> Self {
         let held = Held { token: token.map(Arc::new), ..Held::default() };
-        Self { client, held: Mutex::new(held), worker: Mutex::default() }
+        Self { client, held: Arc::new(Mutex::new(held)), worker: Arc::default() }
+    }
+
+    /// The same token, sign-ins and thread, with another client.
+    pub(super) fn with_client(&self, client: Client) -> Self {
+        Self { client, held: self.held.clone(), worker: self.worker.clone() }
     }
 
     pub(super) fn held(&self) -> MutexGuard<'_, Held> {
@@ -42,10 +51,14 @@ impl Session {
         if let Some(worker) = slot.as_ref().filter(|worker| !worker.is_forked()) {
             return Ok(worker.clone());
         }
-        let worker = Worker::start("xpkce-auth").map_err(|why| {
-            Error::new(Reason::Internal, "a thread could not be started").with_source(why)
-        })?;
-        Ok(slot.insert(Arc::new(worker)).clone())
+        let is_forked = slot.is_some();
+        let worker = slot.insert(shared_worker()?).clone();
+        drop(slot);
+        if is_forked {
+            // What was under way goes on in the process that began it, not here.
+            self.held().refreshing = None;
+        }
+        Ok(worker)
     }
 
     pub(super) fn begin(&self, state: Option<State>) -> Result<String> {
@@ -69,6 +82,19 @@ impl Session {
         self.redeem(Approval::of_bare_code(self.client.app(), verifier, code)?, None)
     }
 
+    /// Checks a callback as [`fetch_token`](Self::fetch_token) does; the sign-in goes on waiting.
+    pub(super) fn check_callback(&self, callback_url: &str) -> Result<Approval> {
+        let state = callback_state(callback_url);
+        let mut held = self.held();
+        let login = state.as_ref().ok().and_then(|state| held.take_login(state));
+        if let Some(login) = login {
+            let approval = login.approve(callback_url);
+            held.restore(login);
+            return approval;
+        }
+        self.approve_unknown(held.set_verifier(), callback_url, state.err())
+    }
+
     pub(crate) fn fetch_token(self: &Arc<Self>, callback_url: &str) -> Result<Landing> {
         let state = callback_state(callback_url);
         let login = state.as_ref().ok().and_then(|state| self.held().take_login(state));
@@ -76,13 +102,20 @@ impl Session {
             return self.redeem(login.approve(callback_url)?, Some(login));
         }
         let set = self.held().set_verifier();
+        self.redeem(self.approve_unknown(set, callback_url, state.err())?, None)
+    }
+
+    /// A callback of no sign-in that was begun here belongs to the pair that was set, if one was.
+    fn approve_unknown(
+        &self,
+        set: Option<CodeVerifier>,
+        callback_url: &str,
+        no_state: Option<Error>,
+    ) -> Result<Approval> {
         if let Some(verifier) = set {
-            let app = self.client.app();
-            return self.redeem(Approval::without_state(app, verifier, callback_url)?, None);
+            return Approval::without_state(self.client.app(), verifier, callback_url);
         }
-        state?;
-        Err(Error::new(Reason::StateMismatch, "no sign-in with this state was begun here")
-            .with_hint("Finish the sign-in that the last URL began, or begin again"))
+        Err(no_state.unwrap_or_else(not_begun_here))
     }
 
     pub(crate) fn refresh(self: &Arc<Self>) -> Result<Refreshing> {
@@ -160,6 +193,22 @@ impl Session {
             | RefreshAnswer::Unknown { error, .. } => Err(error),
         }
     }
+}
+
+fn shared_worker() -> Result<Arc<Worker>> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(worker) = shared.as_ref().filter(|worker| !worker.is_forked()) {
+        return Ok(worker.clone());
+    }
+    let worker = Worker::start("xpkce-auth").map_err(|why| {
+        Error::new(Reason::Internal, "a thread could not be started").with_source(why)
+    })?;
+    Ok(shared.insert(Arc::new(worker)).clone())
+}
+
+fn not_begun_here() -> Error {
+    Error::new(Reason::StateMismatch, "no sign-in with this state was begun here")
+        .with_hint("Finish the sign-in that the last URL began, or begin again")
 }
 
 const ANSWER_LOST: &str = "X's answer with the new pair was lost on the way: sign in again, and \

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::{
     Access, AttemptId, Candidate, Death, Event, Generation, Grant, GrantId, Holder, Lease, PairId,
-    Rejection, State, Unread, What,
+    State, Unread, What,
 };
 use crate::Timestamp;
 use crate::scope::Scopes;
@@ -29,8 +29,10 @@ use crate::seal::Sealed;
 mod feedback;
 mod sign_in;
 mod sign_out;
+mod verdict;
 pub use sign_in::NewGrant;
 pub use sign_out::SignOut;
+pub use verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
@@ -105,19 +107,6 @@ pub enum Landed {
     SignedOut,
 }
 
-/// What a rejection came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The generation had moved, or a sign-out has begun: go by what is there now.
-    Moved,
-    /// The first word; ask again after [`Grant::SECOND_WORD`].
-    Heard,
-    /// A candidate is in its place: spend that one.
-    Candidate,
-    /// The user must approve again.
-    Dead(Death),
-}
-
 /// Why an attempt ended without having spent anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unspent {
@@ -130,8 +119,6 @@ pub enum Unspent {
 }
 
 impl Grant {
-    /// How long after X's first word that a token is invalid it is asked again.
-    pub const SECOND_WORD: Duration = Duration::from_secs(60);
     /// The longest back-off of a grant.
     pub const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
     const FIRST_DOUBT_BACK_OFF: Duration = Duration::from_secs(5);
@@ -176,7 +163,10 @@ impl Grant {
         if self.refresh.is_none() {
             return Begin::NoRefreshToken;
         }
-        if let Some(not_before) = self.not_before.filter(|until| *until > attempt.at) {
+        // An instant further away than any back-off was written by a clock that is wrong.
+        let longest = attempt.at + Self::LONGEST_BACK_OFF + Self::SECOND_WORD;
+        let is_due = |until: &Timestamp| *until > attempt.at && *until <= longest;
+        if let Some(not_before) = self.not_before.filter(is_due) {
             return Begin::Wait(not_before);
         }
         self.take_lease(attempt);
@@ -195,9 +185,16 @@ impl Grant {
         if !self.is_at(spent) {
             return self.keep_candidate(spent, attempt, new);
         }
+        let failures = self.failures.saturating_add(1);
+        let is_first_without = self.access.is_some();
         self.move_on(spent.generation.next(), new.pair, attempt);
         self.access = new.access;
         self.refresh = Some(new.refresh);
+        if self.access.is_none() && !is_first_without {
+            // The one that came without an access token was spent at once; this one waits.
+            self.failures = failures;
+            self.back_off(attempt, Self::FIRST_DOUBT_BACK_OFF, Self::LONGEST_BACK_OFF);
+        }
         self.scopes = new.scopes.or(self.scopes.take());
         if self.state != State::SigningOut {
             self.state = State::Ready;
@@ -246,75 +243,6 @@ impl Grant {
         true
     }
 
-    /// Hears X's word that the token is invalid, after a re-read. `doubted` sends of this attempt
-    /// came before it; while `may_condemn` is false no grant is called dead.
-    pub fn rejected(
-        &mut self,
-        spent: &Spent,
-        attempt: &Attempt,
-        doubted: u32,
-        may_condemn: bool,
-    ) -> Verdict {
-        // A sign-out that has begun ends as one, whatever X says of the token meanwhile.
-        if !self.is_at(spent) || self.state == State::SigningOut {
-            return Verdict::Moved;
-        }
-        let after_doubt = doubted > 0 || self.unresolved_sends > 0;
-        self.unresolved_sends = 0;
-        self.doubt_since = None;
-        self.note(What::TokenRejected, attempt);
-        let first = self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
-        // A doubt between the two words explains the second one just as well.
-        first.after_doubt |= after_doubt;
-        let first = *first;
-        self.release(attempt);
-        let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
-        if !is_second_word || !may_condemn {
-            self.state = State::Rejected;
-            self.not_before = Some(attempt.at + Self::SECOND_WORD);
-            return Verdict::Heard;
-        }
-        self.condemn(attempt, first)
-    }
-
-    /// Ends a grant whose access token has ended and that has nothing to refresh with.
-    pub fn ran_out(&mut self, attempt: &Attempt) {
-        if !matches!(self.state, State::SigningOut | State::SignedOut) {
-            self.die(Death::NoRefreshToken, attempt);
-        }
-    }
-
-    fn condemn(&mut self, attempt: &Attempt, first: Rejection) -> Verdict {
-        if let Some(candidate) = self.candidates.pop() {
-            self.try_candidate(candidate, attempt, first);
-            return Verdict::Candidate;
-        }
-        let death = if first.after_doubt { Death::AnswerLost } else { Death::TokenInvalid };
-        self.die(death, attempt);
-        Verdict::Dead(death)
-    }
-
-    /// A candidate's refresh token is sealed under the candidate's own name, so it becomes current
-    /// under that name: see [`Grant::refresh_is_candidate`].
-    fn try_candidate(&mut self, candidate: Candidate, attempt: &Attempt, first: Rejection) {
-        self.move_on(self.generation.next(), candidate.pair, attempt);
-        self.access = None;
-        self.refresh = Some(candidate.refresh);
-        self.refresh_is_candidate = true;
-        // It was rejected's place: the doubt that explains a later death goes along with it.
-        self.rejection = first.after_doubt.then_some(first);
-        self.state = self.resting();
-        self.note(What::CandidateTried, attempt);
-    }
-
-    fn die(&mut self, death: Death, attempt: &Attempt) {
-        self.state = State::SignInNeeded;
-        self.death = Some(death);
-        self.lease = None;
-        self.not_before = None;
-        self.note(What::CalledDead, attempt);
-    }
-
     fn keep_candidate(&mut self, spent: &Spent, attempt: &Attempt, new: NewPair) -> Landed {
         let Some(refresh) = new.candidate else {
             return Landed::Already;
@@ -331,15 +259,6 @@ impl Grant {
         };
         self.take_in(candidate, attempt);
         Landed::Candidate
-    }
-
-    /// Keeps a candidate; a grant that was called dead for want of one tries it now.
-    fn take_in(&mut self, candidate: Candidate, attempt: &Attempt) {
-        if self.state != State::SignInNeeded {
-            return self.push_candidate(candidate);
-        }
-        let unheard = Rejection { at: attempt.at, after_doubt: false };
-        self.try_candidate(candidate, attempt, self.rejection.unwrap_or(unheard));
     }
 
     fn push_candidate(&mut self, candidate: Candidate) {

@@ -128,7 +128,9 @@ impl HttpClient for ReqwestClient {
 /// Reads a body up to [`MAX_BODY`], and says whether that is all of it. One that breaks off is kept
 /// as far as it came.
 async fn body(mut response: reqwest::Response) -> (Zeroizing<Vec<u8>>, bool) {
-    let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    // Wiping takes time, so no more room than is needed where that is known.
+    let room = response.content_length().map_or(16 * 1024, |it| it.min(MAX_BODY as u64));
+    let mut body = Zeroizing::new(Vec::with_capacity(room as usize));
     loop {
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,

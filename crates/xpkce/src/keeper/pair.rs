@@ -1,11 +1,23 @@
 //! Pairs between the wire and the record: sealed for the place they take, opened to be used.
 
-use super::land::Landing;
-use crate::grant::transition::NewPair;
-use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId};
+use crate::grant::transition::{Attempt, NewPair, Spent};
+use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId, PairId};
 use crate::seal::{Place, Sealed, Sealer};
-use crate::token::Issued;
+use crate::token::{Issued, Rotated};
 use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
+
+/// A pair on its way into the store.
+pub(super) struct Landing {
+    pub(super) attempt: Attempt,
+    pub(super) spent: Spent,
+    /// The name the pair gets.
+    pub(super) pair: PairId,
+    pub(super) rotated: Rotated,
+    /// The token that was spent; goes on being current if the answer brought no other.
+    pub(super) refresh: RefreshToken,
+    /// When the answer came.
+    pub(super) received_at: Timestamp,
+}
 
 /// Where a pair takes its place.
 #[derive(Clone, Copy)]

@@ -30,6 +30,7 @@ pub(super) struct Presence {
     file: File,
     path: PathBuf,
     liveness: Liveness,
+    process: u32,
     taken: Mutex<Vec<bool>>,
 }
 
@@ -54,7 +55,8 @@ impl Presence {
         File::open(folder)?.sync_all()?;
         let met = file.metadata()?;
         let liveness = Liveness { file: file_name, device: met.dev(), inode: met.ino() };
-        Ok(Self { file, path, liveness, taken: Mutex::new(vec![false; SLOTS]) })
+        let process = std::process::id();
+        Ok(Self { file, path, liveness, process, taken: Mutex::new(vec![false; SLOTS]) })
     }
 
     /// Returns what a lease says of this process.
@@ -77,7 +79,11 @@ impl Presence {
 
     /// Makes what was spilled durable. A record that a failing machine tore does not open.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::other("somebody has removed the file"));
+        }
+        Ok(())
     }
 
     /// Erases a record that is durable elsewhere. One that comes back with the machine is known
@@ -106,7 +112,9 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        if !self.slots().iter().any(|is_taken| *is_taken) {
+        // In a forked child the file is its parent's.
+        let is_own = self.process == std::process::id();
+        if is_own && !self.slots().iter().any(|is_taken| *is_taken) {
             // What stays behind after a failure is cleared by the next start.
             let _ = std::fs::remove_file(&self.path);
         }

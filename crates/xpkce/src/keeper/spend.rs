@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::land::Landing;
+use super::pair::Landing;
 use super::settle::{Step, not_signed_in};
 use super::source::Slot;
 use super::{Desk, pair};
@@ -55,8 +55,8 @@ impl Desk {
         }
     }
 
-    /// Takes the lease in one durable write. The refresh token is opened first, so that a missing
-    /// key is found before anything is sent.
+    /// Takes the lease in one durable write. The keys are read again and the refresh token is
+    /// opened first, so that a missing key is found before anything is sent.
     async fn take_lease(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -72,6 +72,10 @@ impl Desk {
                 stored = recovered;
                 continue;
             }
+            let held_until = stored.grant.feedback_held_until(self.now());
+            if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
+                return Ok(Err(Outcome::Wait(until, stored)));
+            }
             let attempt = self.attempt()?;
             let mut grant = stored.grant.clone();
             match grant.begin(&attempt, self.holder_lives(&stored)) {
@@ -83,6 +87,7 @@ impl Desk {
                 Begin::SignedOut => return Err(signed_out()),
             }
             grant.count_feedback(attempt.at);
+            self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
                 return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
             };
@@ -141,7 +146,9 @@ impl Desk {
                 RefreshAnswer::Rejected(error) => {
                     return self.rejected(taken, doubted, error).await;
                 }
-                RefreshAnswer::Unknown { resend: true, .. } if doubted == 0 => {
+                RefreshAnswer::Unknown { resend: true, .. }
+                    if doubted == 0 && !self.is_leaving() =>
+                {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;
                     if let Some(now) = self.moved_on(&taken).await {

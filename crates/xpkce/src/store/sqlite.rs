@@ -98,6 +98,12 @@ impl SqliteStore {
         Self::open_at(path.as_ref(), boot_id, clock).await
     }
 
+    /// Returns whether this process has a store open, or is still closing one: a child that is
+    /// forked now could open none.
+    pub fn is_open_here() -> bool {
+        live::has_connections()
+    }
+
     /// Reads the whole file and checks that it is sound.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::fields::Fields;
 use super::{ACCESS_TOKEN_LIFETIME, Issued, Rotated};
 use crate::{AccessToken, RefreshToken, Scopes, Timestamp};
 
@@ -12,7 +13,15 @@ const MAX_LIFETIME: f64 = 365.0 * 24.0 * 3600.0;
 
 /// Reads a success; none when there is no token in it.
 pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
-    let mut fields = object(body).or_else(|| salvaged(body))?;
+    // Checking the encoding once is faster than once for each text.
+    let text = std::str::from_utf8(without_mark(body)).ok();
+    match text.and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok()) {
+        Some(fields) => rotated_of(fields, now),
+        None => rotated_of(object(body).or_else(|| salvaged(body))?, now),
+    }
+}
+
+fn rotated_of(mut fields: impl Take, now: Timestamp) -> Option<Rotated> {
     let access = take_text(&mut fields, "access_token").filter(is_sendable);
     let refresh = take_text(&mut fields, "refresh_token").map(RefreshToken::new);
     if access.is_none() && refresh.is_none() {
@@ -21,19 +30,42 @@ pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
     let expires_in = lifetime(take_number(&mut fields, "expires_in"));
     let token_type = take_token_type(&mut fields);
     let scopes = take_scopes(&mut fields);
-    fields.remove("expires_at");
+    fields.take("expires_at");
     let access = access.map(|token| Issued {
         access_token: AccessToken::new(token),
         token_type,
         expires_in,
         expires_at: now + expires_in,
     });
-    Some(Rotated { access, refresh, scopes, other: fields, server_date: None })
+    Some(Rotated { access, refresh, scopes, other: fields.rest(), server_date: None })
+}
+
+/// Fields that are taken one by one.
+pub(super) trait Take {
+    /// Takes a field's value.
+    fn take(&mut self, name: &str) -> Option<Value>;
+
+    /// Returns the fields that nobody took.
+    fn rest(self) -> Map<String, Value>;
+}
+
+impl Take for Map<String, Value> {
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.remove(name)
+    }
+
+    fn rest(self) -> Self {
+        self
+    }
+}
+
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
 /// Reads a JSON object, whatever its encoding's faults.
 pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let body = without_mark(body);
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Some(fields),
         Ok(_) => None,
@@ -59,16 +91,16 @@ fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// Takes a text that is not empty.
-pub(super) fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match fields.remove(name) {
+pub(super) fn take_text(fields: &mut impl Take, name: &str) -> Option<String> {
+    match fields.take(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
 
 /// Takes a number, or a text that is one; none below zero.
-pub(super) fn take_number(fields: &mut Map<String, Value>, name: &str) -> Option<f64> {
-    let number = match fields.remove(name)? {
+pub(super) fn take_number(fields: &mut impl Take, name: &str) -> Option<f64> {
+    let number = match fields.take(name)? {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
@@ -77,8 +109,8 @@ pub(super) fn take_number(fields: &mut Map<String, Value>, name: &str) -> Option
 }
 
 /// Takes the scopes, one text or a list of them.
-pub(super) fn take_scopes(fields: &mut Map<String, Value>) -> Option<Scopes> {
-    let scopes: Scopes = match fields.remove("scope")? {
+pub(super) fn take_scopes(fields: &mut impl Take) -> Option<Scopes> {
+    let scopes: Scopes = match fields.take("scope")? {
         Value::String(text) => Scopes::parse(&text),
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => return None,
@@ -87,7 +119,7 @@ pub(super) fn take_scopes(fields: &mut Map<String, Value>) -> Option<Scopes> {
 }
 
 /// Takes the token's type, which is always `bearer` at X.
-pub(super) fn take_token_type(fields: &mut Map<String, Value>) -> String {
+pub(super) fn take_token_type(fields: &mut impl Take) -> String {
     take_text(fields, "token_type").unwrap_or_else(|| "bearer".to_owned())
 }
 

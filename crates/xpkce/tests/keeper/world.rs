@@ -160,6 +160,7 @@ impl Logs {
                 .with_ansi(false)
                 .with_writer(move || writer.clone())
                 .init();
+            tracing::trace!("a test that does nothing worth logging has this line");
             logs
         };
         LOGS.get_or_init(begin).clone()

@@ -12,6 +12,8 @@ mod witness;
 mod auth;
 #[cfg(feature = "tokio")]
 mod client;
+#[cfg(feature = "reqwest")]
+mod faces;
 #[cfg(all(feature = "reqwest", feature = "loopback"))]
 mod flows;
 #[cfg(feature = "loopback")]

@@ -36,6 +36,12 @@ impl Drop for Live {
     }
 }
 
+/// Returns whether this process has connections. A child has its parent's word until it opens one.
+pub(super) fn has_connections() -> bool {
+    let (process, threads) = of(LIVE.load(SeqCst));
+    process == process::id() && threads > 0
+}
+
 fn of(word: u64) -> (u32, u32) {
     ((word >> 32) as u32, word as u32)
 }

@@ -46,11 +46,11 @@ INSERT INTO store (id, sign_ins) VALUES (1, 0);
 /// Makes sure that the database is ours and of this version; fills an empty one.
 pub(super) fn check(db: &mut Connection, path: &Path) -> Result<()> {
     let fail = |why| failure(path, &why);
-    match (application(db).map_err(fail)?, version(db).map_err(fail)?) {
-        (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, newer) if newer > VERSION => Err(newer_than_ours(path, newer)),
-        (0, 0) if is_empty(db).map_err(fail)? => fill(db).map_err(fail),
-        (APPLICATION, _) => Err(Error::new(
+    match marks(db).map_err(fail)? {
+        (APPLICATION, VERSION, _) => Ok(()),
+        (APPLICATION, newer, _) if newer > VERSION => Err(newer_than_ours(path, newer)),
+        (0, 0, Content::None) => fill(db).map_err(fail),
+        (APPLICATION, ..) => Err(Error::new(
             Reason::StoreDamaged,
             format!("the store {} has no version; it was left as it is", path.display()),
         )),
@@ -78,8 +78,20 @@ fn newer_than_ours(path: &Path, version: i32) -> Error {
     .with_hint("install the newer xpkce")
 }
 
-fn application(db: &Connection) -> rusqlite::Result<i32> {
-    db.pragma_query_value(None, "application_id", |row| row.get(0))
+enum Content {
+    None,
+    Some,
+}
+
+/// Reads the application, the version and whether there are tables, all of one instant: another
+/// process may be filling the file.
+fn marks(db: &mut Connection) -> rusqlite::Result<(i32, i32, Content)> {
+    let tx = db.transaction()?;
+    let application = tx.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let content = if is_empty(&tx)? { Content::None } else { Content::Some };
+    let marks = (application, version(&tx)?, content);
+    tx.commit()?;
+    Ok(marks)
 }
 
 fn version(db: &Connection) -> rusqlite::Result<i32> {

@@ -1,0 +1,64 @@
+"""A keeper's tokens for ``httpx``.
+
+httpx.get("https://api.x.com/2/users/me", auth=keeper.httpx_auth())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from . import _origin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from .keeper import AsyncKeeper, Keeper
+
+__all__ = ["HttpxAuth"]
+
+
+class HttpxAuth(httpx.Auth):
+    """Authorizes requests to X's API. On 401 the token is renewed and the request sent once more.
+
+    Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper. Never on
+    403: a missing scope is not mended by a rotation.
+    """
+
+    def __init__(self, keeper: Keeper | AsyncKeeper, user: str | None = None) -> None:
+        self._kept, self._user = keeper._kept, user or keeper.user
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sends with a valid token, and once more on 401."""
+        self._check(request)
+        token = self._kept.fresh_token(self._user) or self._kept.access_token(self._user, False)
+        response = yield _bearing(request, token)
+        if response.status_code == 401 and _can_repeat(request):
+            yield _bearing(request, self._kept.rejected(token, self._user, False))
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """As ``sync_auth_flow``, without blocking the loop."""
+        self._check(request)
+        token = self._kept.fresh_token(self._user)
+        token = token or await self._kept.access_token(self._user, True)
+        response = yield _bearing(request, token)
+        if response.status_code == 401 and _can_repeat(request):
+            yield _bearing(request, await self._kept.rejected(token, self._user, True))
+
+    def _check(self, request: httpx.Request) -> None:
+        _origin.check(str(request.url), self._kept.base_url())
+
+
+def _bearing(request: httpx.Request, token: str) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _can_repeat(request: httpx.Request) -> bool:
+    """Whether the body is in memory: a stream that was sent is gone."""
+    return isinstance(request.stream, httpx.ByteStream)

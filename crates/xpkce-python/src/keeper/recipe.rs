@@ -1,0 +1,132 @@
+//! How a keeper is opened: its app, its store and its key. A fork opens it anew.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::PyResult;
+use secrecy::SecretString;
+use xpkce::seal::{KeySource, unlock};
+use xpkce::store::{SqliteStore, Store};
+use xpkce::{App, Client, ClientSecret, Error, Keeper, Reason, Result, Scopes, SystemClock};
+
+use crate::failure::raise;
+
+pub(super) struct Recipe {
+    app: App,
+    store: StoreAt,
+    key: KeySource,
+}
+
+enum StoreAt {
+    File(PathBuf),
+    /// The address is a secret.
+    Postgres(SecretString),
+}
+
+impl Recipe {
+    /// Reads a store's address, a path, `sqlite:PATH` or `postgres://…`, and where its key is: by
+    /// default beside a store's file, which has to be readable by its owner alone too.
+    pub(super) fn new(
+        store: String,
+        key: Option<String>,
+        key_file: Option<String>,
+    ) -> PyResult<Self> {
+        let store = StoreAt::parse(store).map_err(|why| raise(&why))?;
+        let key = match (key, key_file, &store) {
+            (Some(text), _, _) => KeySource::Text(text.into()),
+            (None, Some(path), _) => KeySource::File(path.into()),
+            (None, None, StoreAt::File(path)) => KeySource::File(path.with_file_name("key")),
+            (None, None, StoreAt::Postgres(_)) => return Err(raise(&no_key())),
+        };
+        Ok(Self { app: App::public(""), store, key })
+    }
+
+    pub(super) fn with_app(
+        mut self,
+        client_id: &str,
+        secret: Option<String>,
+        redirect_uri: Option<&str>,
+        scope: &str,
+        base_url: &str,
+        authorization_base_url: &str,
+    ) -> PyResult<Self> {
+        let app = match secret.filter(|secret| !secret.is_empty()) {
+            Some(secret) => App::confidential(client_id, ClientSecret::new(secret)),
+            None => App::public(client_id),
+        };
+        let app = app
+            .with_base_url(base_url)
+            .and_then(|app| app.with_authorization_base_url(authorization_base_url))
+            .map_err(|why| raise(&why))?
+            .with_scopes(Scopes::parse(scope));
+        self.app = match redirect_uri {
+            Some(uri) => app.with_redirect_uri(uri),
+            None => app,
+        };
+        Ok(self)
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.app.base_url()
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        self.app.client_id()
+    }
+
+    pub(super) async fn open(&self) -> Result<Keeper> {
+        let store = self.store.open().await?;
+        let sealer = unlock(store.as_ref(), &self.key).await?;
+        let client = Client::new(self.app.clone(), crate::http::shared(), Arc::new(SystemClock));
+        Keeper::new(client, store, Arc::new(sealer), None)
+    }
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.app.client_id();
+        match &self.store {
+            StoreAt::File(path) => write!(f, "client_id={id:?} store={:?}", path.display()),
+            StoreAt::Postgres(_) => write!(f, "client_id={id:?} store=\"postgres://…\""),
+        }
+    }
+}
+
+impl StoreAt {
+    fn parse(text: String) -> Result<Self> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return Ok(Self::File(path.into()));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.into()));
+        }
+        if text.is_empty() || text.contains("://") {
+            return Err(Error::new(Reason::InvalidSetting, "this kind of store is not known")
+                .with_hint("Give a path, sqlite:PATH or postgres://…"));
+        }
+        Ok(Self::File(text.into()))
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+            Self::Postgres(address) => open_postgres(address).await,
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(address: &SecretString) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(xpkce::store::PostgresStore::open(address).await?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres(_: &SecretString) -> Result<Arc<dyn Store>> {
+    Err(Error::new(Reason::InvalidSetting, "this build of xpkce cannot use PostgreSQL"))
+}
+
+fn no_key() -> Error {
+    Error::new(Reason::Key, "a store on PostgreSQL needs a key")
+        .with_hint("Give key_file=, the same file on every machine, or key=")
+}

@@ -1,0 +1,84 @@
+//! A token as X's Python class keeps it: a dict that its owner may read and change.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use serde_json::{Map, Value};
+use xpkce::Token;
+
+/// The keys that an answer brings, in the reference's order.
+const KEYS: [&str; 6] =
+    ["access_token", "token_type", "expires_in", "refresh_token", "scope", "expires_at"];
+
+/// What a refresh needs of an access token that is not there: the library's token has one.
+const NO_ACCESS_TOKEN: &str = "none";
+
+/// Reads what a refresh needs of a token dict; none when there is no refresh token in it.
+pub(crate) fn read(token: &Bound<'_, PyAny>) -> PyResult<Option<Token>> {
+    let Some(refresh) = text(token, "refresh_token")? else { return Ok(None) };
+    let access = text(token, "access_token")?.unwrap_or_else(|| NO_ACCESS_TOKEN.to_owned());
+    let mut fields = Map::new();
+    fields.insert("access_token".into(), access.into());
+    fields.insert("refresh_token".into(), refresh.into());
+    if let Some(scope) = scope(token)? {
+        fields.insert("scope".into(), scope.into());
+    }
+    let token = Token::from_value(Value::Object(fields));
+    token.map(Some).map_err(|why| crate::failure::raise(&why))
+}
+
+/// Returns the refresh token in a token dict.
+pub(crate) fn refresh_token(token: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    text(token, "refresh_token")
+}
+
+/// Makes the dict of what an answer brought. Keys of one's own in the dict before it are kept.
+pub(crate) fn write<'py>(
+    py: Python<'py>,
+    token: &Token,
+    before: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (key, value) in before.into_iter().flatten() {
+        let is_ours = key.cast::<PyString>().is_ok_and(|key| KEYS.iter().any(|own| key == *own));
+        if !is_ours {
+            dict.set_item(key, value)?;
+        }
+    }
+    dict.set_item(intern!(py, "access_token"), token.access_token.expose())?;
+    dict.set_item(intern!(py, "token_type"), &token.token_type)?;
+    dict.set_item(intern!(py, "expires_in"), token.expires_in)?;
+    let refresh = token.refresh_token.as_ref().map(|refresh| refresh.expose());
+    dict.set_item(intern!(py, "refresh_token"), refresh)?;
+    dict.set_item(intern!(py, "scope"), token.scopes.as_ref().map(|scopes| scopes.as_str()))?;
+    let end = token.expires_at.map(|end| end.as_millis() as f64 / 1000.0);
+    dict.set_item(intern!(py, "expires_at"), end)?;
+    for (key, value) in &token.other {
+        dict.set_item(key, object(py, value)?)?;
+    }
+    Ok(dict)
+}
+
+fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    if let Value::String(text) = value {
+        return Ok(PyString::new(py, text).into_any());
+    }
+    py.import("json")?.call_method1("loads", (value.to_string(),))
+}
+
+fn text(token: &Bound<'_, PyAny>, key: &str) -> PyResult<Option<String>> {
+    let value = token.call_method1(intern!(token.py(), "get"), (key,))?;
+    match value.cast::<PyString>() {
+        Ok(text) if !text.is_empty()? => Ok(Some(text.to_cow()?.into_owned())),
+        _ => Ok(None),
+    }
+}
+
+/// The scopes, one text or a list of them.
+fn scope(token: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let value = token.call_method1(intern!(token.py(), "get"), ("scope",))?;
+    if let Ok(text) = value.extract::<String>() {
+        return Ok(Some(text));
+    }
+    Ok(value.extract::<Vec<String>>().ok().map(|names| names.join(" ")))
+}

@@ -1,0 +1,65 @@
+"""What the tests share: the emulator, a recording server, and the class under test."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Iterator
+
+# The reference refuses plain HTTP and another order of scopes without these. Ours reads neither.
+os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
+os.environ["NO_PROXY"] = "127.0.0.1"
+
+import pytest  # noqa: E402
+import xdk.oauth2_auth  # noqa: E402
+from emulator import Emulator  # noqa: E402
+from wire import Wire  # noqa: E402
+
+import xpkce.oauth2_auth  # noqa: E402
+
+REFERENCE = xdk.oauth2_auth.OAuth2PKCEAuth
+OURS = xpkce.oauth2_auth.OAuth2PKCEAuth
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=["reference", "ours"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """The class: X's own, and then ours."""
+    return REFERENCE if request.param == "reference" else OURS
+
+
+@pytest.fixture
+def reference() -> Make:
+    return REFERENCE
+
+
+@pytest.fixture
+def ours() -> Make:
+    return OURS
+
+
+@pytest.fixture
+def x() -> Iterator[Emulator]:
+    emulator = Emulator()
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    server = Wire()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def signed_in(x: Emulator) -> Callable[[Make], Any]:
+    """Signs in at the emulator as a confidential app, or as `settings` say."""
+
+    def sign_in(make: Make, **settings: Any) -> Any:
+        auth = make(**x.settings(**settings))
+        auth.fetch_token(x.approve(auth.get_authorization_url()))
+        return auth
+
+    return sign_in

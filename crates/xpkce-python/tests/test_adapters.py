@@ -1,0 +1,84 @@
+"""A keeper's tokens in `requests`, in `httpx`, and X's class in X's own client."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import httpx
+import pytest
+import requests
+import xdk
+from test_keeper import keeper, settings  # noqa: F401
+
+import xpkce
+from xpkce import AsyncKeeper
+
+
+def test_requests_sends_with_a_token(x, keeper):  # noqa: F811
+    answer = requests.get(f"{x.base_url}/2/users/me", auth=keeper.requests_auth())
+    assert answer.json()["data"]["username"] == "ada_example"
+
+
+def test_requests_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+    auth = keeper.requests_auth()
+    with xpkce.Keeper(**settings) as other:
+        keeper.access_token()
+        other.refresh()  # The token that `keeper` holds has ended.
+    session = requests.Session()
+    session.auth = auth
+    answer = session.get(f"{x.base_url}/2/users/me")
+    assert answer.status_code == 200 and [old.status_code for old in answer.history] == [401]
+    body = io.BytesIO(b'{"text":"hello"}')
+    answer = session.post(
+        f"{x.base_url}/2/tweets", data=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in (201, 403)
+
+
+def test_requests_gives_up_after_the_second_401(x, keeper, settings):  # noqa: F811
+    with xpkce.Keeper(**settings) as other:
+        keeper.access_token()
+        other.refresh()
+    x.fault("whoami", {"kind": "problem", "problem": "unauthorized"}, times=5)
+    answer = requests.get(f"{x.base_url}/2/users/me", auth=keeper.requests_auth())
+    assert answer.status_code == 401 and len(answer.history) == 1
+
+
+def test_a_token_goes_to_x_alone(keeper):  # noqa: F811
+    with pytest.raises(xpkce.ConfigureError):
+        requests.get("http://127.0.0.1:9/2/users/me", auth=keeper.requests_auth())
+    with pytest.raises(xpkce.ConfigureError):
+        httpx.get("https://x.example/2/users/me", auth=keeper.httpx_auth())
+
+
+def test_httpx_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+    with xpkce.Keeper(**settings) as other, httpx.Client(auth=keeper.httpx_auth()) as client:
+        assert client.get(f"{x.base_url}/2/users/me").status_code == 200
+        other.refresh()
+        assert client.get(f"{x.base_url}/2/users/me").status_code == 200
+    assert x.counters()["refreshes"] == 1
+
+
+def test_async_httpx_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+    async def life() -> None:
+        async with AsyncKeeper(**settings) as mine, AsyncKeeper(**settings) as other:
+            async with httpx.AsyncClient(auth=mine.httpx_auth()) as client:
+                assert (await client.get(f"{x.base_url}/2/users/me")).status_code == 200
+                await other.refresh()
+                assert (await client.get(f"{x.base_url}/2/users/me")).status_code == 200
+
+    asyncio.run(life())
+    assert x.counters()["refreshes"] == 1
+
+
+def test_x_own_client_signs_in_calls_and_refreshes(x, ours):
+    client = xdk.Client(base_url=x.base_url)
+    client.oauth2_auth = ours(**x.settings())
+    client.fetch_token(x.approve(client.get_authorization_url()))
+    assert client.users.get_me().data.username == "ada_example"
+    first = client.access_token
+    client.refresh_token()
+    assert client.access_token != first and not client.is_token_expired()
+    assert client.users.get_me().data.username == "ada_example"
+    assert client.oauth2_session.get(f"{x.base_url}/2/users/me").status_code == 200

@@ -1,0 +1,272 @@
+"""The keeper: one sign-in, and valid tokens for ever after."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from typing import Any, Callable
+
+import pytest
+from test_process import in_child
+
+import xpkce
+from xpkce import AsyncKeeper, Keeper
+
+DAY = 86_400
+
+
+@pytest.fixture
+def settings(x, tmp_path) -> dict[str, Any]:
+    """What both faces take, on one store."""
+    settings = x.settings(confidential=True)
+    return settings | {"store": tmp_path / "logins.db", "scope": " ".join(settings["scope"])}
+
+
+@pytest.fixture
+def keeper(x, settings):
+    with Keeper(**settings) as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        yield keeper
+
+
+@pytest.fixture
+def callback(x) -> Callable[[bool], str]:
+    """Registers a callback on a free port."""
+
+    def register(confidential: bool = True) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+        client_id = x.app(confidential=confidential)["client_id"]
+        x.control("register-redirect", client_id=client_id, redirect_uri=uri)
+        return uri
+
+    return register
+
+
+def visit(url: str) -> str:
+    """Plays a browser at the callback."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10) as page:
+        return page.read().decode()
+
+
+def test_a_sign_in_is_finished_in_another_object(x, settings):
+    callback = x.approve(Keeper(**settings).begin_login())
+    login = Keeper(**settings).finish_login(callback)
+    assert login.username == "ada_example" and login.can_refresh
+    assert set(login.scopes) == set(settings["scope"].split())
+    assert x.whoami(Keeper(**settings).access_token()) == 200
+
+
+def test_a_fresh_token_is_handed_out_again(x, keeper):
+    tokens = {keeper.access_token() for _ in range(100)}
+    assert len(tokens) == 1 and x.counters()["refreshes"] == 0
+
+
+def test_a_rotation_is_seen_by_every_keeper_after_its_401(x, keeper, settings):
+    with Keeper(**settings) as other:
+        assert other.access_token() == keeper.access_token()
+        renewed = keeper.refresh()
+        assert other.rejected(other.access_token()) == renewed == keeper.access_token()
+        assert x.counters()["refreshes"] == 1 and x.whoami(renewed) == 200
+
+
+def test_threads_that_refresh_at_once_spend_one_token_each_at_a_time(x, keeper):
+    threads = [threading.Thread(target=keeper.refresh) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert x.counters()["replays"] == 0
+    assert x.whoami(keeper.access_token()) == 200
+
+
+def test_processes_share_a_store(x, keeper, settings):
+    program = "import sys, xpkce\nprint(xpkce.Keeper(**eval(sys.argv[1])).refresh())"
+    arguments = repr(settings | {"store": str(settings["store"])})
+    command = [sys.executable, "-c", program, arguments]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    assert all(process.wait(60) == 0 for process in running)
+    [process.stdout.close() for process in running if process.stdout]
+    assert x.counters()["replays"] == 0
+    assert x.whoami(keeper.rejected(keeper.access_token())) == 200
+
+
+def test_a_fork_opens_its_own(x, keeper):
+    keeper.access_token()
+    assert in_child(lambda: x.whoami(keeper.refresh())) == 200
+    assert x.whoami(keeper.rejected(keeper.access_token())) == 200
+    assert x.counters()["replays"] == 0
+
+
+def test_nobody_signed_in_is_a_sign_in_error(settings):
+    with pytest.raises(xpkce.SignInError) as raised:
+        Keeper(**settings).access_token()
+    assert raised.value.reason == "not_signed_in" and raised.value.hint
+
+
+def test_a_user_is_named_by_handle_or_id_when_there_are_several(x, keeper):
+    x.control("auto-approve", username="bo_sample")
+    bo = keeper.finish_login(x.approve(keeper.begin_login()))
+    assert {login.username for login in keeper.logins()} == {"ada_example", "bo_sample"}
+    with pytest.raises(xpkce.ConfigureError, match="several users"):
+        keeper.access_token()
+    assert keeper.access_token("@Bo_Sample") == keeper.access_token(bo.user_id)
+    assert keeper.access_token("ada_example") != keeper.access_token("bo_sample")
+    with pytest.raises(xpkce.SignInError):
+        keeper.access_token("cleo_fiction")
+
+
+def test_a_revoked_login_is_gone(x, keeper):
+    token = keeper.access_token()
+    keeper.revoke()
+    assert x.whoami(token) == 401
+    with pytest.raises(xpkce.SignInError):
+        keeper.access_token()
+    assert [login.state for login in keeper.logins()] == ["signed_out"]
+
+
+def test_a_token_of_x_class_is_taken_over(x, settings, signed_in, ours):
+    auth = signed_in(ours)
+    with Keeper(**settings) as keeper:
+        assert keeper.import_token(auth.token).username == "ada_example"
+        assert x.whoami(keeper.refresh()) == 200
+
+
+def test_a_login_in_the_browser(x, settings, callback):
+    pages: list[str] = []
+
+    def browser(url: str) -> None:
+        place = x.approve(url)
+        threading.Thread(target=lambda: pages.append(visit(place))).start()
+
+    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+        login = keeper.login(show=browser, timeout=20)
+        assert login.username == "ada_example"
+        assert x.whoami(keeper.access_token()) == 200
+    assert "signed in" in pages[0].lower()
+
+
+def test_a_login_that_nobody_finishes_ends(settings, callback):
+    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+        with pytest.raises(xpkce.SignInError) as raised:
+            keeper.login(show=lambda url: None, timeout=0.2)
+        assert raised.value.reason == "login_expired"
+
+
+def test_ctrl_c_ends_a_login_and_frees_its_port(settings, callback):
+    import os
+    import signal
+
+    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+        for _ in range(2):  # The second finds the port free.
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                keeper.login(show=lambda url: None, timeout=20)
+
+
+def test_the_async_face_does_the_same(x, settings, callback):
+    async def life() -> None:
+        async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:
+
+            def browser(url: str) -> None:
+                place = x.approve(url)
+                threading.Thread(target=visit, args=(place,)).start()
+
+            assert (await keeper.login(show=browser, timeout=20)).username == "ada_example"
+            first = await keeper.access_token()
+            assert await keeper.access_token() == first
+            tokens = await asyncio.gather(*(keeper.refresh() for _ in range(5)))
+            assert x.whoami(await keeper.access_token()) == 200 and tokens
+            assert [login.username for login in await keeper.logins()] == ["ada_example"]
+            renewed = await keeper.rejected(first)
+            assert renewed == await keeper.access_token()
+            url = await keeper.begin_login()
+            assert (await keeper.finish_login(x.approve(url))).state == "ready"
+            await keeper.revoke()
+            with pytest.raises(xpkce.SignInError):
+                await keeper.access_token()
+
+    asyncio.run(life())
+    assert x.counters()["replays"] == 0
+
+
+def test_the_loop_runs_while_the_async_face_waits(x, keeper, settings):
+    async def life() -> int:
+        async with AsyncKeeper(**settings) as keeper:
+            x.fault("refresh", {"kind": "slow"}, delay_ms=300)
+            refreshing, turns = asyncio.ensure_future(keeper.refresh()), 0
+            while not refreshing.done():
+                await asyncio.sleep(0)
+                turns += 1
+            assert x.whoami(await refreshing) == 200
+            return turns
+
+    assert asyncio.run(life()) > 100
+
+
+def test_a_cancelled_call_lets_the_pair_land(x, keeper, settings):
+    async def life() -> None:
+        async with AsyncKeeper(**settings) as keeper:
+            x.fault("refresh", {"kind": "slow"}, delay_ms=300)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(keeper.refresh(), 0.1)
+            assert x.whoami(await keeper.rejected(await keeper.access_token())) == 200
+
+    asyncio.run(life())
+    assert x.counters()["refreshes"] == 1 and x.counters()["replays"] == 0
+
+
+def test_a_cancelled_login_frees_its_port(settings, callback):
+    async def life() -> None:
+        async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:
+            for _ in range(2):
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(keeper.login(show=lambda url: None), 0.2)
+
+    asyncio.run(life())
+
+
+def test_the_interpreter_waits_for_a_pair_that_is_on_its_way(x, keeper, settings):
+    program = f"""
+import threading, time, xpkce
+keeper = xpkce.Keeper(**{settings | {"store": str(settings["store"])}!r})
+keeper.access_token()
+threading.Thread(target=keeper.refresh, daemon=True).start()
+time.sleep(0.3)
+"""
+    x.fault("refresh", {"kind": "slow"}, delay_ms=1000)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert x.whoami(keeper.rejected(keeper.access_token())) == 200
+    assert x.counters()["refreshes"] == 1
+
+
+def test_no_secret_is_in_its_texts_or_its_file(keeper, settings):
+    assert settings["client_secret"] not in repr(keeper) + repr(vars(keeper))
+    token = keeper.access_token()
+    keeper.close()
+    for file in settings["store"].parent.glob("logins.db*"):
+        assert token.encode() not in file.read_bytes()
+
+
+def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
+    for name in ("client_id", "client_secret", "base_url", "authorization_base_url", "scope"):
+        monkeypatch.setenv(f"XPKCE_{name.upper()}", settings[name])
+    monkeypatch.setenv("XPKCE_HOME", str(tmp_path / "home"))
+    with Keeper.from_environment() as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        assert x.whoami(keeper.access_token()) == 200
+    assert (tmp_path / "home/xpkce.db").exists() and (tmp_path / "home/key").exists()
+    monkeypatch.delenv("XPKCE_CLIENT_ID")
+    with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID"):
+        Keeper.from_environment()
+
+
+def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
+    with pytest.raises(xpkce.ConfigureError) as raised:
+        Keeper("mysql://user:hunter2@host/db", client_id="id")
+    assert "hunter2" not in str(raised.value)

@@ -1,0 +1,217 @@
+"""Threads, signals, forks and the end of the interpreter."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import weakref
+from typing import Any
+
+import pytest
+
+import xpkce
+
+SLOW = {"kind": "slow"}
+
+
+def in_child(call: Any) -> Any:
+    """Runs `call` in a fork of this process and returns what it returns."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            writer.send(call())
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    writer.close()
+    assert reader.poll(20), "the child did not answer"
+    try:
+        return reader.recv()
+    finally:
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_others_run_while_one_waits(x, ours, signed_in):
+    auth = signed_in(ours)
+    x.fault("refresh", SLOW, delay_ms=500)
+    waiting = threading.Thread(target=auth.refresh_token)
+    waiting.start()
+    turns, until = 0, time.monotonic() + 0.3
+    while time.monotonic() < until:
+        turns += bool(auth.access_token) and not auth.is_token_expired()
+    assert waiting.is_alive() and turns > 1000
+    waiting.join()
+
+
+def test_every_attribute_is_read_while_one_waits(x, ours, signed_in):
+    auth = signed_in(ours)
+    x.fault("refresh", SLOW, delay_ms=200)
+    waiting = threading.Thread(target=auth.refresh_token)
+    waiting.start()
+    names = ["base_url", "client_id", "scope", "token", "code_verifier", "oauth2_session"]
+    assert all(getattr(auth, name) is not None or name == "code_verifier" for name in names)
+    assert auth.get_authorization_url()
+    auth.scope = "tweet.read"
+    waiting.join()
+    assert x.whoami(auth.access_token) == 200
+
+
+def test_many_threads_use_one_object(x, ours, signed_in):
+    auth, failures = signed_in(ours), []
+
+    def use() -> None:
+        try:
+            for _ in range(10):
+                auth.get_authorization_url()
+                auth.refresh_token()
+                assert auth.access_token and not auth.is_token_expired()
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join(60) for thread in threads]
+    assert failures == []
+    assert x.counters()["replays"] == 0
+    assert x.whoami(auth.access_token) == 200
+
+
+def test_a_token_set_during_a_refresh_is_not_replaced(x, ours, signed_in):
+    auth = signed_in(ours)
+    x.fault("refresh", SLOW, delay_ms=300)
+    answers: list[Any] = []
+    waiting = threading.Thread(target=lambda: answers.append(auth.refresh_token()))
+    waiting.start()
+    time.sleep(0.1)
+    auth.token = {"access_token": "mine"}
+    waiting.join()
+    assert auth.access_token == "mine"
+    assert x.whoami(answers[0]["access_token"]) == 200
+
+
+def test_a_fork_refreshes(x, ours, signed_in):
+    auth = signed_in(ours)
+    status = in_child(lambda: x.whoami(auth.refresh_token()["access_token"]))
+    assert status == 200
+
+
+def test_a_fork_finishes_a_sign_in(x, ours):
+    auth = ours(**x.settings())
+    callback = x.approve(auth.get_authorization_url())
+    assert in_child(lambda: x.whoami(auth.fetch_token(callback)["access_token"])) == 200
+
+
+def test_a_fork_during_a_refresh_has_a_working_object(x, ours, signed_in):
+    auth = signed_in(ours)
+    x.fault("refresh", SLOW, delay_ms=500)
+    waiting = threading.Thread(target=lambda: _said(auth.refresh_token))
+    waiting.start()
+    time.sleep(0.1)
+    # The child's token is spent by the parent: X says so, at once.
+    said = in_child(lambda: (bool(auth.get_authorization_url()), _said(auth.refresh_token)))
+    assert said[0] and said[1] in ("token_rejected", "done")
+    waiting.join()
+
+
+def _said(call: Any) -> str:
+    try:
+        call()
+    except xpkce.XpkceError as error:
+        return error.reason
+    return "done"
+
+
+def test_workers_of_a_prefork_server_sign_in_on_their_own(x, ours, signed_in):
+    signed_in(ours)  # The parent's threads and connections are there.
+
+    def work() -> int:
+        auth = ours(**x.settings(confidential=False))
+        auth.fetch_token(x.approve(auth.get_authorization_url()))
+        return x.whoami(auth.refresh_token()["access_token"])
+
+    assert [in_child(work) for _ in range(3)] == [200, 200, 200]
+
+
+def test_ctrl_c_ends_the_wait_and_the_pair_is_kept(x, ours, signed_in):
+    auth = signed_in(ours)
+    first = auth.access_token
+    x.fault("refresh", SLOW, delay_ms=700)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        auth.refresh_token()
+    assert time.monotonic() - began < 0.6
+    deadline = time.monotonic() + 10
+    while auth.access_token == first and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert x.whoami(auth.access_token) == 200
+    assert auth.refresh_token()["access_token"] == auth.access_token
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_the_interpreter_ends_while_a_refresh_is_under_way(x, ours, signed_in, daemon):
+    token = signed_in(ours).token
+    x.fault("refresh", SLOW, delay_ms=500)
+    program = f"""
+import threading, time
+from xpkce.oauth2_auth import OAuth2PKCEAuth
+auth = OAuth2PKCEAuth(token={token!r}, **{x.settings()!r})
+threading.Thread(target=auth.refresh_token, daemon={daemon}).start()
+time.sleep(0.2)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=20, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_an_object_is_freed(ours):
+    class Sub(ours):
+        pass
+
+    auth = Sub(client_id="id", token={"access_token": "a"})
+    auth.itself, auth.token["owner"] = auth, auth
+    auth.get_authorization_url()
+    there = weakref.ref(auth)
+    del auth
+    gc.collect()
+    assert there() is None
+
+
+def test_objects_and_calls_leave_no_memory_behind(wire, ours):
+    def use() -> None:
+        auth = ours(wire.base_url, client_id="id", token={"refresh_token": "r"})
+        auth.get_authorization_url()
+        auth.refresh_token()
+        auth.exchange_code("c", "v" * 43)
+        wire.requests.clear()
+
+    def resident() -> int:
+        gc.collect()
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * 4
+
+    [use() for _ in range(30)]
+    before = resident()
+    [use() for _ in range(100)]
+    assert resident() - before < 4096, "kilobytes"
+
+
+def test_objects_share_one_thread(wire, ours):
+    auths = [ours(wire.base_url, client_id="id", redirect_uri="u") for _ in range(20)]
+    for auth in auths:
+        auth.exchange_code("c", "v" * 43)
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/comm") as comm:
+            names.append(comm.read().strip())
+    assert names.count("xpkce-auth") == 1
