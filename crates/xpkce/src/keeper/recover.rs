@@ -57,9 +57,9 @@ impl Desk {
     }
 
     /// Saves sign-ins that an earlier process could not save. They have no record yet to find
-    /// them by.
+    /// them by, so only a dead holder's are taken: a living one may be saving them under two names.
     pub(super) async fn recover_sign_ins(&self) -> Result<()> {
-        for foreign in self.foreign() {
+        for foreign in self.foreign().into_iter().filter(Foreign::is_dead) {
             for (at, record) in foreign.records() {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
                     continue;
