@@ -1,6 +1,6 @@
 # The sections of ./test: one function each. Sourced by ./test.
 
-SECTIONS=(install format lint core docs deny tests examples readme release demo interop bench)
+SECTIONS=(install format lint core docs deny tests examples readme release demo interop python bench)
 
 declare -A ABOUT=(
     [install]="what the tests need, from the system's packages, PyPI, npm and crates.io"
@@ -15,6 +15,7 @@ declare -A ABOUT=(
     [release]="the command as it ships, under 12 MiB"
     [demo]="the whole life of a login, with nothing configured"
     [interop]="sign-in against authorization servers nobody here wrote"
+    [python]="the Python package: built, linted, typed, tested beside X's own class"
     [bench]="the benchmarks, in their short form"
 )
 
@@ -101,6 +102,10 @@ section_interop() {
     cargo build --release --locked -p xpkce-cli
     "$TOOLS/venv/bin/python" interop/run.py --xpkce target/release/xpkce \
         --node-home "$TOOLS/oidc-provider"
+}
+
+section_python() {
+    crates/xpkce-python/check
 }
 
 section_bench() {

@@ -19,7 +19,8 @@ const NOTES: &str = "\
 ## What is compared
 
 - Every peer signs in as the same confidential client and gets the same answer.
-- `oauth2` is the crate over its own `reqwest`, set up as its documentation says. Its reading of an answer is JSON
+- `oauth2` is the crate over its own `reqwest`, set up as its documentation says: without deadlines. Ours has one for
+  connecting and one for the whole request; the two timers are what a fresh connection costs more. Its reading of an answer is JSON
   alone; ours is the whole verdict, with the instant of expiry and each secret in a type that wipes it.
 - `xdk` is X's Python class as it comes: an exchange opens a connection of its own each time. Its fresh
   token is `is_token_expired()` and `access_token`. 64 in flight are 64 threads.

@@ -73,6 +73,8 @@ pub fn instructions(_: &Bench, endpoint: &Endpoint, report: &mut Report) {
     report.instructions("pair + authorize URL", Some(other), ours, other);
     let (ours, other) = (count("judge"), count("judge-other"));
     report.instructions("judge a token answer", Some(other), ours, 1.4 * other);
+    let (ours, other) = (count("refresh"), count("refresh-other"));
+    report.instructions("refresh, there and back", Some(other), ours, other);
     // The clock is a call to the system under valgrind, and is not counted.
     report.instructions("fresh token from the keeper", None, count("hot"), 250.0);
 }

@@ -28,6 +28,7 @@ pub struct App {
     redirect_url: Option<Url>,
     scopes: Option<Scopes>,
     base_url: String,
+    token_url: Url,
     authorization_base_url: String,
     /// Set once the lint has found no error; a changed app has another.
     is_checked: OnceLock<()>,
@@ -43,6 +44,7 @@ impl App {
             redirect_url: Url::parse(DEFAULT_REDIRECT_URI).ok(),
             scopes: None,
             base_url: DEFAULT_BASE_URL.to_owned(),
+            token_url: token_url(DEFAULT_BASE_URL).expect("the default is a URL"),
             authorization_base_url: DEFAULT_AUTHORIZATION_BASE_URL.to_owned(),
             is_checked: OnceLock::new(),
         }
@@ -81,6 +83,7 @@ impl App {
     /// machine, or has a query, a fragment or a user.
     pub fn with_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
         self.base_url = checked_base(url.as_ref())?;
+        self.token_url = token_url(&self.base_url)?;
         Ok(self)
     }
 
@@ -134,12 +137,24 @@ impl App {
         &self.is_checked
     }
 
+    /// Returns where codes and refresh tokens are spent.
+    pub(crate) fn token_url(&self) -> &Url {
+        &self.token_url
+    }
+
     /// Returns a URL of the API: the base and `path`, which begins with `/`.
     pub(crate) fn endpoint(&self, path: &str) -> Result<Url> {
-        Url::parse(&format!("{}{path}", self.base_url)).map_err(|why| {
-            Error::new(Reason::InvalidSetting, "the path is no URL").with_source(why)
-        })
+        below(&self.base_url, path)
     }
+}
+
+fn token_url(base: &str) -> Result<Url> {
+    below(base, "/2/oauth2/token")
+}
+
+fn below(base: &str, path: &str) -> Result<Url> {
+    Url::parse(&format!("{base}{path}"))
+        .map_err(|why| Error::new(Reason::InvalidSetting, "the path is no URL").with_source(why))
 }
 
 fn checked_base(text: &str) -> Result<String> {

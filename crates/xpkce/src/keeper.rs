@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use self::breaker::Breaker;
+use self::patient::Patient;
 use self::presence::Presence;
 use self::source::Slot;
 use crate::client::Client;
@@ -41,7 +42,9 @@ mod feedback;
 mod fresh;
 mod land;
 mod pair;
+mod patient;
 mod presence;
+mod recover;
 mod request;
 mod settle;
 mod sign_in;
@@ -98,7 +101,7 @@ impl Keeper {
         let desk = Desk {
             clock: Arc::clone(client.clock()),
             client,
-            store,
+            store: Arc::new(Patient(store)),
             sealer,
             folder,
             boot_id: boot_id(),
@@ -260,6 +263,11 @@ impl Desk {
         for task in tasks {
             let _ = task.await;
         }
+    }
+
+    /// Returns whether the last handle is gone: what is begun now is not waited for.
+    fn is_leaving(&self) -> bool {
+        self.is_closing.load(Ordering::SeqCst)
     }
 
     fn new_pair(&self) -> Result<PairId> {

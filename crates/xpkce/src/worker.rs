@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 
 use crate::{Error, Reason, Result};
 
-/// How long a worker that is let go waits for what it runs: two sends would be longer, but each
-/// send is bounded by a connection's and an answer's deadlines.
-const DRAIN: Duration = Duration::from_secs(40);
+/// How long a worker that is let go waits for what it runs: a send's deadlines for the connection
+/// and the answer, and twice the store's for what is written before and after.
+const DRAIN: Duration = Duration::from_secs(80);
 
 type Task = futures_util::future::BoxFuture<'static, ()>;
 

@@ -2,7 +2,7 @@
 //! of `xpkce::grant::transition`, driven by holders that pause, crash and lose answers.
 //!
 //! Each promise is a property in `model/promises.rs`; each mutation that must break one is a test
-//! that finds the counterexample. `XPKCE_MODEL=long` checks the larger worlds of `docs/proofs.md`.
+//! that finds the counterexample. `XPKCE_PROOFS=long` searches the larger worlds of `docs/proofs.md` too.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 #![allow(clippy::print_stdout, reason = "how large the searched worlds are is the result")]
 #![cfg(feature = "keeper")]

@@ -14,6 +14,8 @@ mod faults;
 mod herds;
 #[path = "proofs/home.rs"]
 mod home;
+#[path = "proofs/kills.rs"]
+mod kills;
 #[path = "proofs/pauses.rs"]
 mod pauses;
 #[path = "postgres/server.rs"]

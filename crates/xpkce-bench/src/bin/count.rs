@@ -1,6 +1,7 @@
 //! Does one operation a number of times, for valgrind to count: `count OPERATION BASE_URL COUNT`.
 #![allow(clippy::unwrap_used, reason = "a program that measures ends where it cannot go on")]
 
+use xpkce_bench::wire::{Grant, Other, Ours};
 use xpkce_bench::{flow, hot};
 
 fn main() {
@@ -13,6 +14,8 @@ fn main() {
         "judge" => flow::judge(count),
         "judge-other" => flow::judge_other(count),
         "hot" => hot::read(&hot::fresh_source(base_url), count),
+        "refresh" => _ = Ours::new(base_url).turn(Grant::Refresh, count, 1),
+        "refresh-other" => _ = Other::new(base_url).turn(Grant::Refresh, count, 1),
         _ => panic!("no operation {operation}"),
     }
 }

@@ -163,7 +163,10 @@ impl Grant {
         if self.refresh.is_none() {
             return Begin::NoRefreshToken;
         }
-        if let Some(not_before) = self.not_before.filter(|until| *until > attempt.at) {
+        // An instant further away than any back-off was written by a clock that is wrong.
+        let longest = attempt.at + Self::LONGEST_BACK_OFF + Self::SECOND_WORD;
+        let is_due = |until: &Timestamp| *until > attempt.at && *until <= longest;
+        if let Some(not_before) = self.not_before.filter(is_due) {
             return Begin::Wait(not_before);
         }
         self.take_lease(attempt);
@@ -182,9 +185,16 @@ impl Grant {
         if !self.is_at(spent) {
             return self.keep_candidate(spent, attempt, new);
         }
+        let failures = self.failures.saturating_add(1);
+        let is_first_without = self.access.is_some();
         self.move_on(spent.generation.next(), new.pair, attempt);
         self.access = new.access;
         self.refresh = Some(new.refresh);
+        if self.access.is_none() && !is_first_without {
+            // The one that came without an access token was spent at once; this one waits.
+            self.failures = failures;
+            self.back_off(attempt, Self::FIRST_DOUBT_BACK_OFF, Self::LONGEST_BACK_OFF);
+        }
         self.scopes = new.scopes.or(self.scopes.take());
         if self.state != State::SigningOut {
             self.state = State::Ready;

@@ -68,8 +68,8 @@ impl Desk {
         slot.serve(None, self.clock.as_ref());
         // Whoever rotates already does it for all who were refused.
         let is_held_back = stored.grant.lease.is_none();
-        let allowed_at = stored.grant.feedback_allowed_at().filter(|from| *from > self.now());
-        if let Some(from) = allowed_at.filter(|_| is_held_back) {
+        let held_until = stored.grant.feedback_held_until(self.now());
+        if let Some(from) = held_until.filter(|_| is_held_back) {
             let message = "the access token is refused again soon after a rotation; it is not \
                            rotated again yet, because X itself may be failing";
             return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(self.now())));

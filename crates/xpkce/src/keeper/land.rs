@@ -1,7 +1,6 @@
 //! From a received pair to its durable save. Nothing here can give the pair up.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Desk;
@@ -11,14 +10,15 @@ use super::source::Slot;
 use crate::grant::transition::Landed;
 use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
-use crate::{Error, Result};
+use crate::{Error, Reason, Result};
 
 impl Desk {
-    const FIRST_PAUSE: Duration = Duration::from_millis(100);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+    pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+    pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-    /// Saves a pair. At the first failure it is written to the spill file, put to use, and saved
-    /// in the background for as long as this process lives.
+    /// Saves a pair. It is in the spill file first, within microseconds, so that a kill during the
+    /// save does not take it along. If the save fails the file is synced, the pair put to use, and
+    /// saved in the background for as long as this process lives.
     ///
     /// # Errors
     /// The store's, when the pair is not in it yet. The slot serves it all the same.
@@ -28,22 +28,46 @@ impl Desk {
         landing: Landing,
         stored: Stored,
     ) -> Result<Stored> {
+        let spilled = self.spill(&landing, &stored.grant);
         let why = match self.save(&landing, stored.clone()).await {
-            Ok(saved) => return Ok(saved),
+            Ok(saved) => {
+                self.unspill(spilled);
+                return Ok(saved);
+            }
             Err(why) => why,
         };
         tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take a rotated pair; it is spilled and tried again");
-        let spilled = self.spill(&landing, &stored.grant);
-        if let Some(issued) = &landing.rotated.access {
-            slot.serve_unsaved(issued, &landing, self.clock.as_ref());
+        let spilled = self.sync_spill(spilled);
+        let landing = Arc::new(landing);
+        slot.serve_unsaved(&landing, self.clock.as_ref());
+        let saving = Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled);
+        if self.is_leaving() {
+            // Nobody waits for what is begun now.
+            saving.await;
+        } else {
+            self.in_background(tokio::spawn(saving));
         }
-        let saving = Arc::clone(self).save_at_last(landing, stored, spilled);
-        self.in_background(tokio::spawn(saving));
-        Err(Error::new(why.reason(), format!("X rotated the tokens and the store did not take them; they are kept beside it: {why}")).with_source(why))
+        let message =
+            "X rotated the tokens and the store did not take them; they are kept beside it";
+        Err(Error::new(why.reason(), format!("{message}: {why}")).with_source(why))
     }
 
     /// Saves by compare-and-set on what was spent, whoever holds the lease now.
+    /// A login that was labelled meanwhile is found under its new name.
     pub(super) async fn save(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
+        let app = stored.grant.account.app.clone();
+        match self.save_at(landing, stored).await {
+            Err(why) if why.reason() == Reason::NotSignedIn => {
+                match self.find(&app, &landing.spent.grant_id).await? {
+                    Some(moved) => self.save_at(landing, moved).await,
+                    None => Err(why),
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn save_at(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
         let Landing { attempt, spent, .. } = landing;
         let new = pair::seal_rotated(&self.sealer, &stored.grant, landing)?;
         let (landed, stored) = self
@@ -75,7 +99,8 @@ impl Desk {
     /// Tries to save for as long as the process lives; when it ends, the spill file must do.
     async fn save_at_last(
         self: Arc<Self>,
-        landing: Landing,
+        slot: Arc<Slot>,
+        landing: Arc<Landing>,
         stored: Stored,
         spilled: Option<super::presence::Slot>,
     ) {
@@ -86,12 +111,13 @@ impl Desk {
             match self.save(&landing, stored.clone()).await {
                 Ok(_) => {
                     tracing::info!(account = %stored.grant.account, "the spilled pair is saved");
+                    slot.is_saved(&landing);
                     self.unspill(spilled);
                     return;
                 }
                 Err(why) => tracing::warn!(error = %why, "the store still takes nothing"),
             }
-            if spilled.is_some() && self.is_closing.load(Ordering::SeqCst) {
+            if spilled.is_some() && self.is_leaving() {
                 return;
             }
         }

@@ -39,6 +39,11 @@ impl Desk {
                 Step::Save(outcome, lease) => (outcome, lease),
                 Step::Leave(outcome) => return Ok((outcome, stored)),
             };
+            // A lease that is still there is somebody else's, and not ours to end.
+            let lease = match lease {
+                LeaseEnd::Now if grant.lease.is_some() => LeaseEnd::Keep,
+                other => other,
+            };
             match self.store.swap(&grant, Some(stored.revision), lease).await? {
                 Swapped::Done(revision) => {
                     let lease_left = match lease {

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::pair::Landing;
 use super::pair::{self, Seat};
 use super::{Desk, Keeper};
-use crate::grant::transition::{NewGrant, Spent};
-use crate::grant::{Account, Generation, Grant, State};
+use crate::grant::transition::{Attempt, NewGrant, Spent};
+use crate::grant::{Account, Generation, Grant, PairId, State};
 use crate::login::{Approval, Login, callback_state};
 use crate::scope::Scopes;
 use crate::seal::{Place, Sealer};
@@ -36,6 +36,14 @@ pub struct SignedIn {
     pub has_replaced: bool,
     /// Why the user is not known yet. The login works all the same.
     pub unlabelled_because: Option<Error>,
+}
+
+/// The names of a sign-in that is about to be exchanged.
+pub(super) struct NewSignIn {
+    account: Account,
+    attempt: Attempt,
+    spent: Spent,
+    pair: PairId,
 }
 
 impl Keeper {
@@ -95,8 +103,8 @@ impl Keeper {
     pub async fn import(&self, token: Token) -> Result<SignedIn> {
         let desk = Arc::clone(self.desk());
         self.run(async move {
-            let number = desk.store.next_sign_in().await?;
-            desk.save_sign_in(number, Rotated::from_token(token, desk.now())).await
+            let seat = desk.new_sign_in().await?;
+            desk.save_sign_in(seat, Rotated::from_token(token, desk.now())).await
         })
         .await
     }
@@ -121,30 +129,44 @@ impl Desk {
     const FIRST_USE_PAUSE: Duration = Duration::from_secs(2);
 
     async fn sign_in(self: &Arc<Self>, approval: Approval) -> Result<SignedIn> {
-        // A durable write: a store that takes nothing is found before the code is spent.
-        let number = self.store.next_sign_in().await?;
-        self.recover_sign_ins().await?;
+        // Whatever can fail or wait does so before the code is spent.
+        let seat = self.new_sign_in().await?;
+        self.sealer.refresh()?;
+        if let Err(why) = self.recover_sign_ins().await {
+            tracing::warn!(error = %why, "an earlier sign-in could not be recovered");
+        }
         let rotated = self.client.redeem(approval).await?;
-        self.save_sign_in(number, rotated).await
+        self.save_sign_in(seat, rotated).await
     }
 
-    async fn save_sign_in(self: &Arc<Self>, number: u64, rotated: Rotated) -> Result<SignedIn> {
-        let account =
-            Account::new(self.client.app().client_id(), format!("{}{number}", Account::UNLABELLED));
+    /// Chooses the names of a sign-in. Its number is a durable write: a store that takes nothing
+    /// is found now.
+    pub(super) async fn new_sign_in(&self) -> Result<NewSignIn> {
+        let number = self.store.next_sign_in().await?;
+        let user = format!("{}{number}", Account::UNLABELLED);
         let spent = Spent {
             grant_id: self.new_grant_id()?,
             generation: Generation::default(),
             pair: self.new_pair()?,
         };
-        let landing = Landing {
+        Ok(NewSignIn {
+            account: Account::new(self.client.app().client_id(), user),
             attempt: self.attempt()?,
             spent,
             pair: self.new_pair()?,
-            rotated,
-            refresh: RefreshToken::new(""),
-            received_at: self.now(),
-        };
-        let stored = self.insert(&account, &landing).await?;
+        })
+    }
+
+    pub(super) async fn save_sign_in(
+        self: &Arc<Self>,
+        seat: NewSignIn,
+        rotated: Rotated,
+    ) -> Result<SignedIn> {
+        let NewSignIn { account, attempt, spent, pair } = seat;
+        let refresh = RefreshToken::new("");
+        let received_at = self.now();
+        let landing = Landing { attempt, spent, pair, rotated, refresh, received_at };
+        let stored = self.insert(account, landing).await?;
         let mut signed_in = describe(&stored.grant);
         match self.label(stored).await {
             Ok(labelled) => Ok(labelled),
@@ -156,26 +178,67 @@ impl Desk {
         }
     }
 
-    /// Saves a sign-in's pair under its provisional name; spills it when the store fails.
-    pub(super) async fn insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
-        let grant = self.provisional(account, landing)?;
-        let why = match self.store.swap(&grant, None, LeaseEnd::Now).await {
-            Ok(Swapped::Done(revision)) => {
-                return Ok(Stored { grant, revision, lease_left: Duration::ZERO });
-            }
-            // Its own write, whose acknowledgement was lost.
-            Ok(Swapped::Moved(Some(now))) if now.grant.grant_id == grant.grant_id => {
-                return Ok(*now);
-            }
-            Ok(Swapped::Moved(_)) => {
-                Error::new(Reason::StoreDamaged, "the store gave the same sign-in number twice")
+    /// Saves a sign-in's pair under its provisional name, from the spill file on as a rotation is:
+    /// in the background, for as long as this process lives, if the store fails.
+    async fn insert(self: &Arc<Self>, account: Account, landing: Landing) -> Result<Stored> {
+        let before = self
+            .provisional(&account, &landing)
+            .map(|grant| Grant { generation: Generation::default(), ..grant });
+        let spilled = before.ok().and_then(|before| self.spill(&landing, &before));
+        let why = match self.try_insert(&account, &landing).await {
+            Ok(stored) => {
+                self.unspill(spilled);
+                return Ok(stored);
             }
             Err(why) => why,
         };
-        let before = Grant { generation: Generation::default(), ..grant };
-        match self.spill(landing, &before) {
-            Some(_) => Err(Error::new(why.reason(), format!("you are signed in, but the store did not take the tokens; they are kept beside it and saved as soon as it works: {why}")).with_source(why)),
-            None => Err(Error::new(why.reason(), format!("you are signed in, but neither the store nor the spill file took the tokens: {why}")).with_source(why)),
+        let spilled = self.sync_spill(spilled);
+        let saving = Arc::clone(self).insert_at_last(account, landing, spilled);
+        if self.is_leaving() {
+            saving.await;
+        } else {
+            self.in_background(tokio::spawn(saving));
+        }
+        let message = "you are signed in, but the store did not take the tokens; they are kept beside it and saved as soon as it does";
+        Err(Error::new(why.reason(), format!("{message}: {why}")).with_source(why))
+    }
+
+    /// Saves a sign-in's pair, once.
+    pub(super) async fn try_insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
+        let grant = self.provisional(account, landing)?;
+        match self.store.swap(&grant, None, LeaseEnd::Now).await? {
+            Swapped::Done(revision) => Ok(Stored { grant, revision, lease_left: Duration::ZERO }),
+            // Its own write, whose acknowledgement was lost.
+            Swapped::Moved(Some(now)) if now.grant.grant_id == grant.grant_id => Ok(*now),
+            Swapped::Moved(_) => Err(Error::new(
+                Reason::StoreDamaged,
+                "the store gave the same sign-in number twice",
+            )),
+        }
+    }
+
+    async fn insert_at_last(
+        self: Arc<Self>,
+        account: Account,
+        landing: Landing,
+        spilled: Option<super::presence::Slot>,
+    ) {
+        let mut pause = Self::FIRST_PAUSE;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Self::LONGEST_PAUSE);
+            // It may have been recovered from the spill file, and labelled, by another process.
+            let saved = match self.find(&account.app, &landing.spent.grant_id).await {
+                Ok(None) => self.try_insert(&account, &landing).await.map(drop),
+                found => found.map(drop),
+            };
+            match saved {
+                Ok(()) => return self.unspill(spilled),
+                Err(why) => tracing::warn!(error = %why, "the store still takes no sign-in"),
+            }
+            if spilled.is_some() && self.is_leaving() {
+                return;
+            }
         }
     }
 
@@ -205,6 +268,12 @@ impl Desk {
     pub(super) async fn label(self: &Arc<Self>, stored: Stored) -> Result<SignedIn> {
         if !stored.grant.account.is_unlabelled() {
             return Ok(describe(&stored.grant));
+        }
+        if self.holder_lives(&stored) {
+            return Err(Error::new(
+                Reason::Busy,
+                "the login is being refreshed; it is labelled after",
+            ));
         }
         let user = self.who(&stored.grant).await?;
         self.relabel(stored, &user).await
@@ -242,6 +311,15 @@ impl Desk {
                     grant.label(&attempt);
                     grant
                 }
+                // The record stays the older one's, and with it the lease of who sends.
+                Some(there)
+                    if stored.grant.sign_in <= there.grant.sign_in && self.holder_lives(there) =>
+                {
+                    return Err(Error::new(
+                        Reason::Busy,
+                        "the user's other login is being refreshed",
+                    ));
+                }
                 Some(there) => self.merge(&stored.grant, &there.grant, &attempt)?,
             };
             grant.username = user.username.clone();
@@ -264,13 +342,12 @@ impl Desk {
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
     }
 
-    fn merge(
-        &self,
-        new: &Grant,
-        there: &Grant,
-        attempt: &crate::grant::transition::Attempt,
-    ) -> Result<Grant> {
+    fn merge(&self, new: &Grant, there: &Grant, attempt: &Attempt) -> Result<Grant> {
         let account = there.account.clone();
+        if new.grant_id == there.grant_id {
+            // One sign-in under two names: what was labelled first has gone on since.
+            return Ok(there.clone());
+        }
         // A tombstone holds nothing that an older sign-in could be kept beside.
         if new.sign_in < there.sign_in && there.state != State::SignedOut {
             let mut kept = there.clone();
@@ -279,7 +356,8 @@ impl Desk {
             }
             return Ok(kept);
         }
-        let lived = !matches!(there.state, State::SignInNeeded | State::SignedOut);
+        let ended = [State::SignInNeeded, State::SigningOut, State::SignedOut];
+        let lived = !ended.contains(&there.state);
         let candidate = match lived {
             true => pair::demote(&self.sealer, there, &account, attempt.at)?,
             false => None,

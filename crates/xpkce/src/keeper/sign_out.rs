@@ -7,7 +7,7 @@ use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, TokenSource, pair};
 use crate::grant::transition::{Attempt, SignOut};
-use crate::grant::{Grant, Lease};
+use crate::grant::{Grant, GrantId, Lease};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
 use crate::{Error, Reason, RefreshToken, Result};
@@ -49,9 +49,13 @@ impl TokenSource {
 impl Desk {
     async fn sign_out(&self, slot: &Slot, revoke: bool) -> Result<SignedOut> {
         let deadline = self.clock.uptime() + Self::DEADLINE;
+        let leaving = self.load(slot.account()).await?.grant.grant_id;
         loop {
             let attempt = self.attempt()?;
-            let (begun, stored) = self.mark(slot, &attempt).await?;
+            let Some((begun, stored)) = self.mark(slot, &leaving, &attempt).await? else {
+                // The user has signed in again meanwhile, which ended the login that was to end.
+                return Ok(SignedOut::Already);
+            };
             match begun {
                 SignOut::Already => return Ok(SignedOut::Already),
                 SignOut::Busy if self.clock.uptime() >= deadline => {
@@ -77,16 +81,25 @@ impl Desk {
         }
     }
 
-    async fn mark(&self, slot: &Slot, attempt: &Attempt) -> Result<(SignOut, Stored)> {
+    async fn mark(
+        &self,
+        slot: &Slot,
+        leaving: &GrantId,
+        attempt: &Attempt,
+    ) -> Result<Option<(SignOut, Stored)>> {
         let stored = self.load(slot.account()).await?;
-        self.settle(stored, |grant, now| {
+        let marked = self.settle(stored, |grant, now| {
+            if grant.grant_id != *leaving {
+                return Ok(Step::Leave(None));
+            }
             let begun = grant.begin_sign_out(attempt, self.holder_lives(now));
             Ok(match begun {
-                SignOut::Revoke => Step::Save(begun, LeaseEnd::In(Lease::SPAN)),
-                SignOut::Busy | SignOut::Already => Step::Leave(begun),
+                SignOut::Revoke => Step::Save(Some(begun), LeaseEnd::In(Lease::SPAN)),
+                SignOut::Busy | SignOut::Already => Step::Leave(Some(begun)),
             })
-        })
-        .await
+        });
+        let (begun, stored) = marked.await?;
+        Ok(begun.map(|begun| (begun, stored)))
     }
 
     async fn revoke_all(&self, grant: &Grant, revoke: bool) -> Result<()> {

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::pair::Landing;
 use super::{Keeper, settle::not_signed_in};
 use crate::grant::{Account, Generation, Grant, PairId};
-use crate::token::Issued;
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.
@@ -128,6 +127,8 @@ pub(super) struct Slot {
     account: Account,
     held: ArcSwapOption<Held>,
     flight: Mutex<Option<Flight>>,
+    /// A pair that the store would not take yet.
+    pending: Mutex<Option<Arc<Landing>>>,
     /// When the store was last asked, by the clock that counts suspension.
     asked_at: Mutex<Option<Duration>>,
 }
@@ -187,6 +188,7 @@ impl Slot {
             account,
             held: ArcSwapOption::empty(),
             flight: Mutex::default(),
+            pending: Mutex::default(),
             asked_at: Mutex::default(),
         }
     }
@@ -228,12 +230,30 @@ impl Slot {
         }));
     }
 
-    /// Puts a token to use that the store would not take.
-    pub(super) fn serve_unsaved(&self, issued: &Issued, landing: &Landing, clock: &dyn Clock) {
+    /// Puts a pair to use that the store would not take.
+    pub(super) fn serve_unsaved(&self, landing: &Arc<Landing>, clock: &dyn Clock) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(landing));
+        let Some(issued) = &landing.rotated.access else { return };
         let generation = landing.spent.generation.next();
         let (token, life) = (issued.access_token.clone(), issued.expires_in);
         let held = Held::new(token, generation, &landing.pair, issued.expires_at, life, clock);
         self.held.store(Some(Arc::new(held)));
+    }
+
+    /// Returns the pair that the store would not take yet: its token must not be sent again.
+    pub(super) fn pending(&self) -> Option<Arc<Landing>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that a pending pair is in the store.
+    pub(super) fn is_saved(&self, landing: &Arc<Landing>) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.take_if(|kept| Arc::ptr_eq(kept, landing));
+    }
+
+    /// Returns the generation that is served.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.held.load().as_ref().map(|held| held.generation)
     }
 
     /// Returns whether the store may be asked again while a token lives, and notes that it is.

@@ -72,6 +72,10 @@ impl Desk {
                 stored = recovered;
                 continue;
             }
+            let held_until = stored.grant.feedback_held_until(self.now());
+            if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
+                return Ok(Err(Outcome::Wait(until, stored)));
+            }
             let attempt = self.attempt()?;
             let mut grant = stored.grant.clone();
             match grant.begin(&attempt, self.holder_lives(&stored)) {
@@ -142,9 +146,18 @@ impl Desk {
                 RefreshAnswer::Rejected(error) => {
                     return self.rejected(taken, doubted, error).await;
                 }
-                RefreshAnswer::Unknown { resend: true, .. } if doubted == 0 => {
+                RefreshAnswer::Unknown { resend: true, .. }
+                    if doubted == 0 && !self.is_leaving() =>
+                {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;
+                    if let Some(now) = self.moved_on(&taken).await {
+                        return if is_leaving(&now.grant) {
+                            Err(signed_out())
+                        } else {
+                            Ok(Outcome::Current(now))
+                        };
+                    }
                 }
                 RefreshAnswer::Unknown { error, .. } => {
                     return Err(self.leave_in_doubt(&taken, doubted + 1, error).await?);
@@ -162,6 +175,13 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Returns the record if its generation has moved: a holder before this one, stopped past its
+    /// lease, may have landed its answer meanwhile, and a spent token is not sent again.
+    async fn moved_on(&self, taken: &Taken) -> Option<Stored> {
+        let now = self.store.load(&taken.stored.grant.account).await.ok()??;
+        (!now.grant.is_at(&taken.spent)).then_some(now)
     }
 
     /// Clears the journal entry of an attempt that spent nothing; a send of the same attempt whose

@@ -87,7 +87,7 @@ impl Desk {
                 }
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
-            if self.lives(slot) || is_long {
+            if self.lives(slot) || is_long || self.is_leaving() {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
@@ -110,7 +110,8 @@ impl Desk {
                     (waiting(&stored.grant, until, self.now()), until.since(self.now()))
                 }
             };
-            if wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline {
+            let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
+            if is_long || self.is_leaving() {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
@@ -132,7 +133,10 @@ impl Desk {
 
     fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
         let grant = &stored.grant;
-        if slot.pair().as_ref() == Some(&grant.pair) && grant.serves(self.now()) {
+        let is_same = slot.pair().as_ref() == Some(&grant.pair) && grant.serves(self.now());
+        // What the store has not taken yet is newer than what is in it.
+        let is_newer = slot.pending().is_some() && slot.generation() > Some(grant.generation);
+        if self.lives(slot) && (is_same || is_newer) {
             return Ok(());
         }
         let token = match grant.serves(self.now()) {

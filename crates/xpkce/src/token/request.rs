@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
+use url::Url;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
@@ -34,7 +35,7 @@ pub fn exchange_request(app: &App, approval: &Approval) -> Result<HttpRequest> {
         .with("code", approval.code.expose())
         .with("redirect_uri", &approval.redirect_uri)
         .with("code_verifier", approval.verifier.expose());
-    post(app, "/2/oauth2/token", form)
+    post(app, app.token_url().clone(), form)
 }
 
 /// Builds a refresh. RFC 6749 section 6.
@@ -43,7 +44,8 @@ pub fn exchange_request(app: &App, approval: &Approval) -> Result<HttpRequest> {
 ///
 /// [`Configure`](crate::ErrorKind::Configure) when the app is one that X refuses.
 pub fn refresh_request(app: &App, token: &RefreshToken) -> Result<HttpRequest> {
-    post(app, "/2/oauth2/token", Form::new("refresh_token").with("refresh_token", token.expose()))
+    let form = Form::new("refresh_token").with("refresh_token", token.expose());
+    post(app, app.token_url().clone(), form)
 }
 
 /// Builds a revocation. RFC 7009 section 2.1.
@@ -57,12 +59,12 @@ pub fn revoke_request(app: &App, token: Revocable<'_>) -> Result<HttpRequest> {
         Revocable::Refresh(token) => (token.expose(), "refresh_token"),
     };
     let form = Form::default().with("token", token).with("token_type_hint", hint);
-    post(app, "/2/oauth2/revoke", form)
+    post(app, app.endpoint("/2/oauth2/revoke")?, form)
 }
 
 /// Adds the client and the headers. `client_id` is always in the body: X once required it even
 /// beside Basic, and takes it gladly.
-fn post(app: &App, path: &str, form: Form) -> Result<HttpRequest> {
+fn post(app: &App, url: Url, form: Form) -> Result<HttpRequest> {
     lint::check_client(app)?;
     let mut headers = HeaderMap::new();
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -72,7 +74,7 @@ fn post(app: &App, path: &str, form: Form) -> Result<HttpRequest> {
         headers.insert(AUTHORIZATION, basic(app.client_id(), secret)?);
     }
     let body = form.with("client_id", app.client_id()).0;
-    Ok(HttpRequest { method: Method::POST, url: app.endpoint(path)?, headers, body })
+    Ok(HttpRequest { method: Method::POST, url, headers, body })
 }
 
 /// RFC 6749 section 2.3.1: each half is form-encoded before the two are joined.

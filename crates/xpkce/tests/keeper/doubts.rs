@@ -174,3 +174,18 @@ async fn odd_answers_cost_nothing() {
         assert_eq!(source.refresh().await.unwrap().generation().0, 3, "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn answers_without_an_access_token_are_not_asked_for_without_end() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::Odd { answer: OddAnswer::NoAccessToken }).always());
+    source.access_token().await.unwrap_err();
+    assert_eq!(world.x.refreshes(), 2, "one more at once, then a back-off");
+    source.access_token().await.unwrap_err();
+    assert_eq!(world.x.refreshes(), 2);
+    world.x.clear_faults();
+    world.advance(Duration::from_secs(6));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 4);
+}

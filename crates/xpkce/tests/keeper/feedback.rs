@@ -73,3 +73,19 @@ async fn a_403_is_not_repeated_and_rotates_nothing() {
     assert_eq!(world.x.whoami_calls(), calls + 1);
     assert_eq!(world.x.refreshes(), 0);
 }
+
+#[tokio::test]
+async fn a_held_back_rotation_is_not_made_by_asking_for_a_token() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    for _ in 0..3 {
+        world.advance(Duration::from_secs(20));
+        if let Ok(token) = source.access_token().await.map(|token| token.clone()) {
+            let _ = source.rejected(&token).await;
+        }
+    }
+    let rotated = world.x.refreshes();
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::Busy);
+    assert_eq!(world.x.refreshes(), rotated);
+    assert_eq!(rotated, 1);
+}

@@ -13,7 +13,7 @@ type Promise = (&'static str, fn(&World) -> bool);
 pub const PROMISES: [Promise; 8] = [
     ("a pair that X sent and somebody received is not dropped", live_token_is_kept),
     ("only a doubted generation is sent by two at once", sends_are_single),
-    ("a spent generation is not sent again", sends_are_current),
+    ("a spent generation is not sent once more", resends_are_current),
     ("nobody is called dead before X's second word", death_is_spoken_twice),
     ("a verdict yields to a later commit of its generation", commits_win),
     ("a send that died with its holder is on record", deaths_are_noted),
@@ -34,16 +34,8 @@ fn sends_are_single(world: &World) -> bool {
     sending <= 1 || is_doubted || is_dead(&world.record)
 }
 
-/// A request on its way is for what the record held when it left, so the record has moved on only
-/// through that request's own sender, a late answer or a sign-in.
-fn sends_are_current(world: &World) -> bool {
-    let lease = world.record.lease.as_ref().map(|lease| grants::attempt_name(&lease.attempt));
-    world.holders.iter().all(|holder| match holder.phase {
-        Phase::Sending { what, since, .. } if since == world.tick && lease == holder.attempt => {
-            world.record.is_at(&what.spent())
-        }
-        _ => true,
-    })
+fn resends_are_current(world: &World) -> bool {
+    !world.ghost.is_resent_spent
 }
 
 fn death_is_spoken_twice(world: &World) -> bool {

@@ -225,6 +225,12 @@ impl World {
             self.holders[index].phase = Phase::Unspent { what, doubted };
             return;
         }
+        let is_resent_spent = doubted > 0 && !self.record.is_at(&what.spent());
+        if is_resent_spent && self.mutation != Mutation::ResendUnread {
+            self.holders[index].phase = Phase::Idle;
+            return;
+        }
+        self.ghost.is_resent_spent |= is_resent_spent;
         self.holders[index].phase = Phase::Sending { what, since, doubted };
         let attempt = self.holders[index].attempt.unwrap();
         self.requests.push(Request { holder: index, attempt, doubted, token: what.token });
@@ -335,7 +341,9 @@ impl World {
         let landed = self.land_pair(what, new, self.holders[index].attempt.unwrap());
         self.spilled.retain(|(_, kept, _)| *kept != new);
         self.holders[index].phase = match landed {
-            Landed::SignedOut => Phase::RevokingLate { new },
+            Landed::SignedOut if self.mutation != Mutation::NoLateRevoke => {
+                Phase::RevokingLate { new }
+            }
             _ => Phase::Idle,
         };
     }

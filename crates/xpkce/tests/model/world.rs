@@ -48,6 +48,10 @@ pub enum Mutation {
     DoubtIsForgotten,
     /// One word is enough.
     OneWordKills,
+    /// A second send does not look whether the generation has moved.
+    ResendUnread,
+    /// A pair that comes after the sign-out is let go.
+    NoLateRevoke,
 }
 
 /// A request on its way to X.
@@ -101,6 +105,8 @@ pub struct Ghost {
     pub words: u8,
     /// A pair bought with the current token was not made current.
     pub is_refused: bool,
+    /// A token was sent once more after its generation had been followed by the next.
+    pub is_resent_spent: bool,
 }
 
 impl World {

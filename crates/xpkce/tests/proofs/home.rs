@@ -102,6 +102,7 @@ impl Place {
             .env("XPKCE_TEST_HOME", &self.folder)
             .env("XPKCE_TEST_BASE", &self.base)
             .env("XPKCE_TEST_CLIENT", &self.client_id)
+            .envs(self.secret.iter().map(|secret| ("XPKCE_TEST_SECRET", secret)))
             .envs(self.postgres.iter().map(|address| ("XPKCE_TEST_POSTGRES", address)))
             .envs(asked.iter().cloned())
             .stdin(Stdio::piped())
@@ -118,7 +119,7 @@ impl Place {
             postgres: std::env::var("XPKCE_TEST_POSTGRES").ok(),
             base: asked("XPKCE_TEST_BASE"),
             client_id: asked("XPKCE_TEST_CLIENT"),
-            secret: None,
+            secret: std::env::var("XPKCE_TEST_SECRET").ok(),
         }
     }
 }

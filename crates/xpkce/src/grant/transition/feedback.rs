@@ -23,8 +23,16 @@ impl Grant {
         true
     }
 
-    /// Returns from when on a 401 may cause another rotation.
-    pub fn feedback_allowed_at(&self) -> Option<Timestamp> {
+    /// Returns until when a refused token causes no rotation, if it is not allowed to at `now`.
+    pub fn feedback_held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let access = self.access.as_ref()?;
+        let is_refused = access.is_rejected && access.expires_at > now;
+        let until = self.feedback_allowed_at().filter(|_| is_refused)?;
+        // An instant further away than the longest pause was written by a clock that is wrong.
+        (until > now && until <= now + Self::LONGEST_BACK_OFF).then_some(until)
+    }
+
+    fn feedback_allowed_at(&self) -> Option<Timestamp> {
         let doublings = self.feedback.count.saturating_sub(1).min(8);
         let pause = Self::FEEDBACK_PAUSE.saturating_mul(1 << doublings);
         self.feedback.last.map(|last| last + pause.min(Self::LONGEST_BACK_OFF))

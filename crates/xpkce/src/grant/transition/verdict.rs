@@ -46,7 +46,10 @@ impl Grant {
         self.release(attempt);
         let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
         if !is_second_word || !may_condemn {
-            self.state = State::Rejected;
+            // Another holder may be sending the same token by now.
+            if self.lease.is_none() {
+                self.state = State::Rejected;
+            }
             self.not_before = Some(attempt.at + Self::SECOND_WORD);
             return Verdict::Heard;
         }

@@ -1,0 +1,148 @@
+//! The way back of pairs that were received and not saved: by this process, by one that died, or in
+//! an answer that could not be read.
+
+use std::sync::Arc;
+
+use super::Desk;
+use super::pair::{self, Landing, Seat};
+use super::presence::Foreign;
+use super::source::Slot;
+use super::spill::Spilled;
+use crate::Result;
+use crate::grant::{Account, Grant, GrantId, State};
+use crate::store::Stored;
+use crate::token::rejudge;
+
+impl Desk {
+    /// Looks for a pair that somebody received for this grant, before its token is sent again.
+    /// Saves it, and returns the record if that has changed it.
+    ///
+    /// # Errors
+    /// The store's, and [`Reason::Key`](crate::Reason::Key) when the very pair that is looked for
+    /// is there and does not open: to send its spent token would end the login.
+    pub(super) async fn recover(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        stored: &Stored,
+    ) -> Result<Option<Stored>> {
+        if let Some(pending) = slot.pending() {
+            let saved = self.save(&pending, stored.clone()).await?;
+            slot.is_saved(&pending);
+            return Ok(changed(saved, stored));
+        }
+        if let Some(landing) = self.reread(&stored.grant)? {
+            return self.land(slot, landing, stored.clone()).await.map(Some);
+        }
+        let mut latest = stored.clone();
+        for foreign in self.foreign() {
+            for (at, record) in foreign.records() {
+                let Some(spilled) = Spilled::parse(&record) else { continue };
+                if !concerns(&spilled, &latest.grant) {
+                    continue;
+                }
+                let is_at = latest.grant.is_at(&spilled.spent());
+                if !is_at && !foreign.is_dead() {
+                    continue;
+                }
+                match self.open_spilled(spilled) {
+                    Ok(landing) => latest = self.save_found(&landing, latest).await?,
+                    Err(why) if is_at => return Err(why),
+                    Err(_) => continue,
+                }
+                let _ = foreign.erase(&at);
+            }
+            foreign.clear(self.now());
+        }
+        Ok(changed(latest, stored))
+    }
+
+    /// Saves sign-ins that an earlier process could not save. They have no record yet to find
+    /// them by.
+    pub(super) async fn recover_sign_ins(&self) -> Result<()> {
+        for foreign in self.foreign() {
+            for (at, record) in foreign.records() {
+                let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
+                    continue;
+                };
+                let account = spilled.account.clone();
+                if self.find(&account.app, &spilled.grant_id).await?.is_none() {
+                    let Ok(landing) = self.open_spilled(spilled) else { continue };
+                    self.try_insert(&account, &landing).await?;
+                }
+                let _ = foreign.erase(&at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the record of a sign-in, under whatever name it is kept now.
+    pub(super) async fn find(&self, app: &str, grant_id: &GrantId) -> Result<Option<Stored>> {
+        const PAGE: usize = 500;
+        let mut after: Option<Account> = None;
+        loop {
+            let page = self.store.list(after.as_ref(), PAGE).await?;
+            let is_it =
+                |it: &&Stored| it.grant.account.app == app && it.grant.grant_id == *grant_id;
+            if let Some(found) = page.iter().find(is_it) {
+                return Ok(Some(found.clone()));
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.grant.account.clone()),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// Saves a pair that was found. One whose grant is well, and has moved on by more than this
+    /// rotation, was saved by its holder, who died before erasing it: its token is spent.
+    async fn save_found(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
+        let (grant, spent) = (&stored.grant, &landing.spent);
+        let is_past = grant.grant_id == spent.grant_id
+            && grant.generation > spent.generation.next()
+            && grant.state == State::Ready
+            && grant.rejection.is_none();
+        if is_past {
+            tracing::warn!(account = %grant.account, generation = %spent.generation, "a spilled pair is older than what is saved");
+            return Ok(stored);
+        }
+        self.save(landing, stored).await
+    }
+
+    fn foreign(&self) -> Vec<Foreign> {
+        let own = self.presence.get().and_then(Option::as_ref);
+        self.folder.as_deref().map(|folder| Foreign::all(folder, own)).unwrap_or_default()
+    }
+
+    /// Judges a kept answer again: a later version may read it.
+    fn reread(&self, grant: &Grant) -> Result<Option<Landing>> {
+        let Some(unread) = &grant.unread else {
+            return Ok(None);
+        };
+        let body = self.sealer.open(Seat::of(grant).unread(), &unread.body)?;
+        let Some(rotated) = rejudge(unread.status, &body, unread.received_at) else {
+            return Ok(None);
+        };
+        let Some(refresh) = pair::open_refresh(&self.sealer, grant)? else {
+            return Ok(None);
+        };
+        Ok(Some(Landing {
+            attempt: self.attempt()?,
+            spent: grant.spent(),
+            pair: self.new_pair()?,
+            rotated,
+            refresh,
+            received_at: unread.received_at,
+        }))
+    }
+}
+
+/// Returns whether a spilled rotation is this grant's, by its name or by its sign-in: a login that
+/// was labelled meanwhile has another name.
+fn concerns(spilled: &Spilled, grant: &Grant) -> bool {
+    let is_its = spilled.account == grant.account || spilled.grant_id == grant.grant_id;
+    is_its && !spilled.is_sign_in()
+}
+
+fn changed(now: Stored, before: &Stored) -> Option<Stored> {
+    (now.revision != before.revision).then_some(now)
+}
