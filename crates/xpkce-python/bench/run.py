@@ -1,5 +1,8 @@
 """Measures xpkce against xdk 0.10.6, and fails when a promised ratio does not hold.
 
+The short form has few turns and runs on machines that do other work too: it shows the same table,
+and fails only when a ratio is missed by half.
+
 python bench/run.py [--short] [--json]
 
 Needs both packages, and the emulator: XPKCE_EMULATOR_PROGRAM names its program.
@@ -45,7 +48,8 @@ def main() -> int:
         print(json.dumps([it._asdict() | {"ratio": it.ratio} for it in contests]))
     else:
         table(contests)
-    return 0 if all(it.holds for it in contests) else 1
+    slack = 0.5 if is_short else 1.0
+    return 0 if all(it.ratio >= it.at_least * slack for it in contests) else 1
 
 
 def table(contests: list[contest.Contest]) -> None:
