@@ -10,7 +10,12 @@ pub(crate) struct Stop {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// A file that may not grow any more: a failed write, which says so, and not the end.
+    _file_size: Signal,
 }
+
+/// `SIGXFSZ`, which has no name in tokio; the same number on Linux and macOS.
+const FILE_SIZE: i32 = 25;
 
 impl Stop {
     /// Catches the signals.
@@ -20,6 +25,7 @@ impl Stop {
             interrupt: catch(SignalKind::interrupt())?,
             terminate: catch(SignalKind::terminate())?,
             hangup: catch(SignalKind::hangup())?,
+            _file_size: catch(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 

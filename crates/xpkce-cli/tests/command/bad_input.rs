@@ -48,7 +48,7 @@ fn a_damaged_apps_file_is_refused_and_left_alone() {
 fn a_disk_that_takes_no_more_is_found_before_anything_is_spent() {
     let world = World::signed_in();
     let before = world.x.token_requests();
-    let full = "trap '' XFSZ; ulimit -f 8; exec $XPKCE";
+    let full = "ulimit -f 8; exec $XPKCE";
     let refused = world.shell(&format!("{full} refresh")).exited(6);
     assert!(
         refused.stderr.contains("hint:") || refused.stderr.contains("why:"),
