@@ -22,6 +22,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
     "./test": "this is it",
     "cargo install": "the section `release` builds the same binary",
+    "pip install ./crates/xpkce-python": "the section `python` builds and installs it",
     "cargo run --release -- demo": "the section `demo`",
 }
 

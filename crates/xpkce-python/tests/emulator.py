@@ -11,7 +11,7 @@ import urllib.request
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAM = os.environ.get("XPKCE_EMULATOR_PROGRAM", str(ROOT / "target/debug/xpkce-emulator"))
+PROGRAM = os.environ.get("XPKCE_EMULATOR_PROGRAM", str(ROOT / "target/release/xpkce-emulator"))
 SCOPES = ["tweet.read", "users.read", "offline.access"]
 
 

@@ -16,8 +16,9 @@ impl Desk {
     pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
     pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-    /// Saves a pair. At the first failure it is written to the spill file, put to use, and saved
-    /// in the background for as long as this process lives.
+    /// Saves a pair. It is in the spill file first, within microseconds, so that a kill during the
+    /// save does not take it along. If the save fails the file is synced, the pair put to use, and
+    /// saved in the background for as long as this process lives.
     ///
     /// # Errors
     /// The store's, when the pair is not in it yet. The slot serves it all the same.
@@ -27,12 +28,16 @@ impl Desk {
         landing: Landing,
         stored: Stored,
     ) -> Result<Stored> {
+        let spilled = self.spill(&landing, &stored.grant);
         let why = match self.save(&landing, stored.clone()).await {
-            Ok(saved) => return Ok(saved),
+            Ok(saved) => {
+                self.unspill(spilled);
+                return Ok(saved);
+            }
             Err(why) => why,
         };
         tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take a rotated pair; it is spilled and tried again");
-        let spilled = self.spill(&landing, &stored.grant);
+        let spilled = self.sync_spill(spilled);
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, self.clock.as_ref());
         let saving = Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled);

@@ -64,24 +64,30 @@ impl Presence {
         &self.liveness
     }
 
-    /// Writes a record into a free slot, durably.
+    /// Writes a record into a free slot. It outlives this process; the machine, only once
+    /// [`sync`](Self::sync) is done.
     pub(super) fn spill(&self, record: &[u8]) -> io::Result<Slot> {
         let length = u32::try_from(record.len()).ok().filter(|_| record.len() <= SLOT - 4);
         let length = length.ok_or_else(|| io::Error::other("the record does not fit a slot"))?;
         let slot = self.take_slot();
         let at = (slot.0 * SLOT) as u64;
         self.file.write_all_at(record, at + 4)?;
-        self.file.sync_data()?;
         // The length makes the record valid, so it comes last.
         self.file.write_all_at(&length.to_le_bytes(), at)?;
+        Ok(slot)
+    }
+
+    /// Makes what was spilled durable. A record that a failing machine tore does not open.
+    pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()?;
         if self.file.metadata()?.nlink() == 0 {
             return Err(io::Error::other("somebody has removed the file"));
         }
-        Ok(slot)
+        Ok(())
     }
 
-    /// Erases a record that is durable elsewhere.
+    /// Erases a record that is durable elsewhere. One that comes back with the machine is known
+    /// for what it is by its generation.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
         erase(&self.file, slot)?;
         self.slots()[slot.0] = false;
@@ -150,7 +156,11 @@ impl Foreign {
 
     /// Erases a record that is durable elsewhere. Only a dead holder's: a living one does it.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
-        if self.is_dead { erase(&self.file, slot) } else { Ok(()) }
+        if self.is_dead {
+            erase(&self.file, slot)?;
+            self.file.sync_data()?;
+        }
+        Ok(())
     }
 
     /// Removes the file of a dead holder that has nothing left in it: not before its last lease
@@ -202,8 +212,7 @@ pub(super) fn is_dead(folder: &Path, holder: &Liveness) -> bool {
 
 fn erase(file: &File, slot: &Slot) -> io::Result<()> {
     file.write_all_at(&[0; 4], (slot.0 * SLOT) as u64)?;
-    file.write_all_at(&[0; SLOT - 4], (slot.0 * SLOT) as u64 + 4)?;
-    file.sync_data()
+    file.write_all_at(&[0; SLOT - 4], (slot.0 * SLOT) as u64 + 4)
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

@@ -178,17 +178,21 @@ impl Desk {
         }
     }
 
-    /// Saves a sign-in's pair under its provisional name. At the first failure it is spilled, and
-    /// saved in the background for as long as this process lives.
+    /// Saves a sign-in's pair under its provisional name, from the spill file on as a rotation is:
+    /// in the background, for as long as this process lives, if the store fails.
     async fn insert(self: &Arc<Self>, account: Account, landing: Landing) -> Result<Stored> {
-        let why = match self.try_insert(&account, &landing).await {
-            Ok(stored) => return Ok(stored),
-            Err(why) => why,
-        };
         let before = self
             .provisional(&account, &landing)
             .map(|grant| Grant { generation: Generation::default(), ..grant });
         let spilled = before.ok().and_then(|before| self.spill(&landing, &before));
+        let why = match self.try_insert(&account, &landing).await {
+            Ok(stored) => {
+                self.unspill(spilled);
+                return Ok(stored);
+            }
+            Err(why) => why,
+        };
+        let spilled = self.sync_spill(spilled);
         let saving = Arc::clone(self).insert_at_last(account, landing, spilled);
         if self.is_leaving() {
             saving.await;

@@ -34,8 +34,8 @@ struct Secrets {
 }
 
 impl Desk {
-    /// Writes a pair to this process's file. None, with an event, if that fails too: then the pair
-    /// lives in memory alone.
+    /// Writes a pair to this process's file, where the end of the process leaves it. None, with an
+    /// event, if that fails: then the pair lives in memory alone until it is saved.
     pub(super) fn spill(&self, landing: &Landing, before: &Grant) -> Option<presence::Slot> {
         let write = |presence: &Presence| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let record = self.spill_record(landing, before)?;
@@ -49,6 +49,19 @@ impl Desk {
                 None
             }
             None => None,
+        }
+    }
+
+    /// Makes a spilled pair outlive the machine. None, with an event, if that fails: then nobody
+    /// may rely on it.
+    pub(super) fn sync_spill(&self, slot: Option<presence::Slot>) -> Option<presence::Slot> {
+        let slot = slot?;
+        match self.presence()?.sync() {
+            Ok(()) => Some(slot),
+            Err(why) => {
+                tracing::error!(error = %why, "a spilled pair may not outlive the machine");
+                None
+            }
         }
     }
 

@@ -47,15 +47,24 @@ pub(super) fn refused(why: Refused) -> String {
     page(status, "Not the callback", text)
 }
 
+/// A card in the middle, in the colours that the user's browser prefers.
+const STYLE: &str = "\
+:root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--line:#dfe3e8;--soft:#57606a}\
+@media(prefers-color-scheme:dark){:root{--page:#0d1117;--card:#161b22;--line:#30363d;--soft:#9da7b3}}\
+body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--page);\
+font:1.05rem/1.55 system-ui,sans-serif}\
+main{box-sizing:border-box;width:min(30rem,calc(100vw - 2rem));padding:2rem 2.25rem;\
+background:var(--card);border:1px solid var(--line);border-radius:1rem}\
+h1{margin:0 0 .5rem;font-size:1.4rem}p{margin:0;color:var(--soft);overflow-wrap:anywhere}";
+
 fn page(status: &str, title: &str, text: &str) -> String {
     let allow = if status.starts_with("405") { "Allow: GET\r\n" } else { "" };
     let (title, text) = (escaped(title), escaped(text));
     let body = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;\
-         max-width:34rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}}</style>\
-         <h1>{title}</h1><p>{text}</p></html>\n"
+         <title>{title}</title><style>{STYLE}</style>\
+         <main><h1>{title}</h1><p>{text}</p></main></html>\n"
     );
     format!(
         "HTTP/1.1 {status}\r\n{allow}\

@@ -5,9 +5,7 @@
 //! has them can lose one when it fails over; that is the server's setting, not ours.
 
 use std::fmt;
-use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::Type;
@@ -16,15 +14,18 @@ use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
-use crate::{Error, Reason, Result, Timestamp};
+use crate::{Error, Result, Timestamp};
 
 mod dsn;
-use dsn::{CONNECT_DEADLINE, Dsn};
+use dsn::Dsn;
 
 mod failure;
 use failure::{failure, is_conflict};
 
 mod meta;
+
+mod pools;
+use pools::Pools;
 
 mod rows;
 use rows::{Draft, LeaseColumn, stored};
@@ -36,17 +37,11 @@ use session::{SETTINGS, Statement, TRIES, Value, bounded, connection, pause, tra
 
 mod tls;
 
-/// How many connections are open at most.
-const CONNECTIONS: usize = 16;
-
-/// How long a call waits for one of them to become free.
-const WAIT: Duration = Duration::from_secs(10);
-
 /// Keeps grants in PostgreSQL.
 ///
-/// Its connections live on the runtime that calls it; they are made anew when another one does.
+/// Each runtime that calls has connections of its own, so that none waits for another to drive them.
 pub struct PostgresStore {
-    pool: Pool,
+    pools: Pools,
 }
 
 impl PostgresStore {
@@ -56,8 +51,8 @@ impl PostgresStore {
     /// roots or by `sslrootcert`; `sslmode=disable` turns that off. The server must take writes.
     ///
     /// # Errors
-    /// [`Reason::InvalidSetting`] for the address, the user or the password,
-    /// [`Reason::StoreNewer`] when a newer version made the tables, and [`Reason::Store`] when the
+    /// [`Reason::InvalidSetting`](crate::Reason::InvalidSetting) for the address, the user or the password,
+    /// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when a newer version made the tables, and [`Reason::Store`](crate::Reason::Store) when the
     /// server is out of reach or takes no writes.
     pub async fn open(address: &SecretString) -> Result<Self> {
         let Dsn { config, roots } = Dsn::parse(address.expose_secret())?;
@@ -65,24 +60,14 @@ impl PostgresStore {
             SslMode::Disable => tls::unused()?,
             _ => tls::connector(roots.as_deref())?,
         };
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(config, tls, recycling))
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(WAIT))
-            .create_timeout(Some(CONNECT_DEADLINE))
-            .build()
-            .map_err(|why| {
-                Error::new(Reason::Internal, "the store's connections cannot be set up")
-                    .with_source(why)
-            })?;
-        schema::migrate(&pool).await?;
-        Ok(Self { pool })
+        let pools = Pools::new(config, tls);
+        schema::migrate(&pools).await?;
+        Ok(Self { pools })
     }
 
     /// Runs one statement in a transaction of its own and returns its first row.
     async fn one(&self, statement: Statement<'_>) -> Result<Option<tokio_postgres::Row>> {
-        Ok(transact(&self.pool, &[statement]).await?.pop().and_then(|mut rows| rows.pop()))
+        Ok(transact(&self.pools, &[statement]).await?.pop().and_then(|mut rows| rows.pop()))
     }
 
     async fn swap_now(
@@ -128,7 +113,7 @@ impl PostgresStore {
         expected: Option<Revision>,
     ) -> Result<bool, Failed> {
         let read = rows::signed(read.0)?;
-        let mut client = connection(&self.pool).await?;
+        let mut client = connection(&self.pools).await?;
         let tx = client.transaction().await?;
         tx.batch_execute(SETTINGS).await?;
         let from: [Value<'_>; 3] =
@@ -218,17 +203,17 @@ impl Store for PostgresStore {
                     rows::LIST_AFTER
                 }
             };
-            let rows = transact(&self.pool, &[Statement { sql, values }]).await?;
+            let rows = transact(&self.pools, &[Statement { sql, values }]).await?;
             rows.iter().flatten().map(stored).collect()
         })
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
-        Box::pin(meta::next_sign_in(&self.pool))
+        Box::pin(meta::next_sign_in(&self.pools))
     }
 
     fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
-        Box::pin(meta::put_login(&self.pool, login, now))
+        Box::pin(meta::put_login(&self.pools, login, now))
     }
 
     fn take_login<'a>(
@@ -236,14 +221,14 @@ impl Store for PostgresStore {
         key: &'a str,
         now: Timestamp,
     ) -> Pending<'a, Result<Option<Sealed>>> {
-        Box::pin(meta::take_login(&self.pool, key, now))
+        Box::pin(meta::take_login(&self.pools, key, now))
     }
 
     fn key_check<'a>(
         &'a self,
         proposed: Option<&'a Sealed>,
     ) -> Pending<'a, Result<Option<Sealed>>> {
-        Box::pin(meta::key_check(&self.pool, proposed))
+        Box::pin(meta::key_check(&self.pools, proposed))
     }
 
     fn replace_key_check<'a>(
@@ -251,10 +236,10 @@ impl Store for PostgresStore {
         expected: &'a Sealed,
         check: &'a Sealed,
     ) -> Pending<'a, Result<bool>> {
-        Box::pin(meta::replace_key_check(&self.pool, expected, check))
+        Box::pin(meta::replace_key_check(&self.pools, expected, check))
     }
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
-        Box::pin(meta::login_keys(&self.pool))
+        Box::pin(meta::login_keys(&self.pools))
     }
 }

@@ -15,8 +15,7 @@ def load():
         return OAuth2PKCEAuth(token=json.load(file), **settings)
 
 
-auth = load()
-print("ready", flush=True)
+auth, is_ready = load(), False
 while True:
     try:
         token = auth.refresh_token()
@@ -25,3 +24,6 @@ while True:
     except Exception:
         time.sleep(0.005)
         auth = load()
+    if not is_ready:
+        print("ready", flush=True)
+        is_ready = True

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xpkce::{App, OAuth2PkceAuth, Reason, Token};
+use xpkce::{App, OAuth2PkceAuth, Reason, Scopes, Token};
 
 use crate::support::{CLIENT_ID, PAIR, Script, answer};
 
@@ -23,11 +23,11 @@ async fn an_app_described_anew_has_the_same_sign_ins_and_token() {
     let http = Script::new([Ok(answer(200, PAIR))]);
     let before = auth(&http);
     let url = before.authorization_url(None).unwrap();
-    let after = before.with_app(App::public("another-id"));
+    let after = before.with_app(App::public(CLIENT_ID).with_scopes(Scopes::parse("like.read")));
     after.fetch_token(&callback(&url)).await.unwrap();
     assert!(before.access_token().unwrap().matches("new-access"));
-    assert_eq!(http.field(0, "client_id").unwrap(), "another-id");
-    assert_eq!(before.app().client_id(), CLIENT_ID);
+    assert_eq!(http.field(0, "client_id").unwrap(), CLIENT_ID);
+    assert!(before.app().scopes().is_none() && after.app().scopes().is_some());
 }
 
 #[tokio::test]

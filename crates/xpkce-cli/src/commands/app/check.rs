@@ -42,6 +42,10 @@ impl Check {
             output.warn(&message, Some(finding.hint));
             warnings.push(message);
         }
+        let right = match app.secret() {
+            Some(_) => "client id, secret and app type are right",
+            None => "the client id is right, and it is a public client",
+        };
         let (client, shown) = (Client::with_reqwest(app), chosen.shown().to_owned());
         let probe = output.waiting("asking X", client.probe()).await?;
         refuse(probe, &shown)?;
@@ -49,7 +53,7 @@ impl Check {
             let client_id = chosen.client_id;
             return output.json(&Checked { app: shown, client_id, result: "good", warnings });
         }
-        output.say(&format!("X knows the app {shown}: client id, secret and app type are right."));
+        output.say(&format!("X knows the app {shown}: {right}."));
         output.say("Whether the redirect URI is registered shows when you sign in.");
         Ok(())
     }

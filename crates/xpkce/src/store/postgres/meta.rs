@@ -1,23 +1,23 @@
 //! What the store keeps beside the grants: the sign-ins' counter, those that wait for their
 //! callback, and the key check.
 
-use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Type};
 
 use super::failure::failure;
+use super::pools::Pools;
 use super::session::{Statement, Value, transact};
 use crate::seal::{KeyId, Sealed};
 use crate::store::PendingLogin;
 use crate::{Error, Reason, Result, Timestamp};
 
-pub(super) async fn next_sign_in(pool: &Pool) -> Result<u64> {
+pub(super) async fn next_sign_in(pools: &Pools) -> Result<u64> {
     let sql = "UPDATE xpkce_store SET sign_ins = sign_ins + 1 RETURNING sign_ins";
-    let row = one(pool, sql, vec![]).await?.ok_or_else(damaged)?;
+    let row = one(pools, sql, vec![]).await?.ok_or_else(damaged)?;
     u64::try_from(first::<i64>(&row)?).map_err(|_| damaged())
 }
 
-pub(super) async fn put_login(pool: &Pool, login: &PendingLogin, now: Timestamp) -> Result<()> {
+pub(super) async fn put_login(pools: &Pools, login: &PendingLogin, now: Timestamp) -> Result<()> {
     let sealed = String::from(login.login.clone());
     let (now, expires_at) = (now.as_millis(), login.expires_at.as_millis());
     let drop_ended = Statement {
@@ -29,13 +29,13 @@ pub(super) async fn put_login(pool: &Pool, login: &PendingLogin, now: Timestamp)
             ON CONFLICT (key) DO UPDATE SET login = $2, expires_at = $3",
         values: vec![(&login.key, Type::TEXT), (&sealed, Type::TEXT), (&expires_at, Type::INT8)],
     };
-    transact(pool, &[drop_ended, put]).await?;
+    transact(pools, &[drop_ended, put]).await?;
     Ok(())
 }
 
-pub(super) async fn take_login(pool: &Pool, key: &str, now: Timestamp) -> Result<Option<Sealed>> {
+pub(super) async fn take_login(pools: &Pools, key: &str, now: Timestamp) -> Result<Option<Sealed>> {
     let sql = "DELETE FROM xpkce_logins WHERE key = $1 RETURNING login, expires_at";
-    let Some(row) = one(pool, sql, vec![(&key, Type::TEXT)]).await? else {
+    let Some(row) = one(pools, sql, vec![(&key, Type::TEXT)]).await? else {
         return Ok(None);
     };
     let expires_at = Timestamp::from_millis(row.try_get(1).map_err(failure)?);
@@ -45,14 +45,14 @@ pub(super) async fn take_login(pool: &Pool, key: &str, now: Timestamp) -> Result
     first::<String>(&row)?.try_into().map(Some)
 }
 
-pub(super) async fn login_keys(pool: &Pool) -> Result<Vec<KeyId>> {
+pub(super) async fn login_keys(pools: &Pools) -> Result<Vec<KeyId>> {
     let statement = Statement { sql: "SELECT login FROM xpkce_logins", values: vec![] };
-    let rows = transact(pool, &[statement]).await?;
+    let rows = transact(pools, &[statement]).await?;
     let key = |row| Ok(Sealed::try_from(first::<String>(row)?)?.key().clone());
     rows.iter().flatten().map(key).collect()
 }
 
-pub(super) async fn key_check(pool: &Pool, proposed: Option<&Sealed>) -> Result<Option<Sealed>> {
+pub(super) async fn key_check(pools: &Pools, proposed: Option<&Sealed>) -> Result<Option<Sealed>> {
     let proposed = proposed.cloned().map(String::from);
     let mut statements = Vec::new();
     if let Some(proposed) = &proposed {
@@ -62,24 +62,24 @@ pub(super) async fn key_check(pool: &Pool, proposed: Option<&Sealed>) -> Result<
         });
     }
     statements.push(Statement { sql: "SELECT key_check FROM xpkce_store", values: vec![] });
-    let mut rows = transact(pool, &statements).await?;
+    let mut rows = transact(pools, &statements).await?;
     let row = rows.pop().and_then(|mut rows| rows.pop()).ok_or_else(damaged)?;
     first::<Option<String>>(&row)?.map(Sealed::try_from).transpose()
 }
 
 pub(super) async fn replace_key_check(
-    pool: &Pool,
+    pools: &Pools,
     expected: &Sealed,
     check: &Sealed,
 ) -> Result<bool> {
     let (expected, check) = (String::from(expected.clone()), String::from(check.clone()));
     let sql = "UPDATE xpkce_store SET key_check = $2 WHERE key_check = $1 RETURNING id";
     let values: Vec<Value<'_>> = vec![(&expected, Type::TEXT), (&check, Type::TEXT)];
-    Ok(one(pool, sql, values).await?.is_some())
+    Ok(one(pools, sql, values).await?.is_some())
 }
 
-async fn one(pool: &Pool, sql: &str, values: Vec<Value<'_>>) -> Result<Option<Row>> {
-    let rows = transact(pool, &[Statement { sql, values }]).await?;
+async fn one(pools: &Pools, sql: &str, values: Vec<Value<'_>>) -> Result<Option<Row>> {
+    let rows = transact(pools, &[Statement { sql, values }]).await?;
     Ok(rows.into_iter().flatten().next())
 }
 

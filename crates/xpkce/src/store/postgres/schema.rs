@@ -1,9 +1,9 @@
 //! The tables, and how they become those of this version.
 
-use deadpool_postgres::Pool;
 use tokio_postgres::error::SqlState;
 
 use super::failure::failure;
+use super::pools::Pools;
 use super::session::{TRIES, bounded, connection, pause};
 use crate::{Error, Reason, Result};
 
@@ -40,16 +40,16 @@ INSERT INTO xpkce_store (id, sign_ins) VALUES (1, 0);
 "];
 
 /// Makes the tables those of this version, and refuses those of a newer one.
-pub(super) async fn migrate(pool: &Pool) -> Result<()> {
+pub(super) async fn migrate(pools: &Pools) -> Result<()> {
     bounded(async {
         let mut tries = 0;
         loop {
-            let version = version(pool).await?;
+            let version = version(pools).await?;
             let Some(next) = MIGRATIONS.get(version) else {
                 return refuse_newer(version);
             };
             // Another program may be at the same step: then it fails here, and is there next time.
-            if let Err(why) = step(pool, version + 1, next).await {
+            if let Err(why) = step(pools, version + 1, next).await {
                 tries += 1;
                 if tries == TRIES {
                     return Err(why);
@@ -73,9 +73,9 @@ fn refuse_newer(version: usize) -> Result<()> {
     .with_hint("install the newer xpkce"))
 }
 
-async fn version(pool: &Pool) -> Result<usize> {
+async fn version(pools: &Pools) -> Result<usize> {
     const HIGHEST: &str = "SELECT max(version) FROM xpkce_migrations";
-    match connection(pool).await?.query_typed_one(HIGHEST, &[]).await {
+    match connection(pools).await?.query_typed_one(HIGHEST, &[]).await {
         Ok(row) => {
             let version: Option<i32> = row.try_get(0).map_err(failure)?;
             Ok(version.and_then(|version| usize::try_from(version).ok()).unwrap_or(0))
@@ -85,8 +85,8 @@ async fn version(pool: &Pool) -> Result<usize> {
     }
 }
 
-async fn step(pool: &Pool, version: usize, migration: &str) -> Result<()> {
-    let client = connection(pool).await?;
+async fn step(pools: &Pools, version: usize, migration: &str) -> Result<()> {
+    let client = connection(pools).await?;
     let mark = format!("INSERT INTO xpkce_migrations (version) VALUES ({version})");
     let done = client.batch_execute(&format!("BEGIN;{migration}{mark};COMMIT")).await;
     if done.is_err() {

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use futures_util::future::{join_all, join3};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::failure::{failure, is_conflict, no_connection};
+use super::pools::Pools;
 use crate::{Error, Reason, Result};
 
 /// How often a transaction is tried that others are in the way of.
@@ -41,11 +42,11 @@ pub(super) struct Statement<'a> {
 }
 
 /// Runs `statements` in one transaction and returns the rows of each.
-pub(super) async fn transact(pool: &Pool, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
+pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
     bounded(async {
         let mut tries = 1;
         loop {
-            let client = connection(pool).await?;
+            let client = connection(pools).await?;
             match transact_once(&client, statements).await {
                 Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
                 outcome => return outcome.map_err(failure),
@@ -67,8 +68,8 @@ pub(super) async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<
     })
 }
 
-pub(super) async fn connection(pool: &Pool) -> Result<Object> {
-    pool.get().await.map_err(no_connection)
+pub(super) async fn connection(pools: &Pools) -> Result<Object> {
+    pools.here()?.get().await.map_err(no_connection)
 }
 
 /// Waits a random while that grows with the tries.
