@@ -83,6 +83,7 @@ section_examples() {
 }
 
 section_readme() {
+    cargo build --release --locked -p xpkce-cli
     python3 scripts/readme.py README.md
 }
 
