@@ -1,6 +1,6 @@
 # The sections of ./test: one function each. Sourced by ./test.
 
-SECTIONS=(install format lint core docs deny tests examples readme release demo interop python bench)
+SECTIONS=(install format lint core docs deny tests examples release readme demo interop python bench)
 
 declare -A ABOUT=(
     [install]="what the tests need, from the system's packages, PyPI, npm and crates.io"
