@@ -12,6 +12,9 @@ use crate::Timestamp;
 use crate::scope::Scopes;
 use crate::seal::Sealed;
 
+mod due;
+pub(crate) use due::window;
+
 pub mod transition;
 
 /// Names a login: the app's client id and X's user id. Never the handle, which changes.
@@ -364,7 +367,7 @@ pub struct Grant {
     /// The last success that could not be read.
     #[serde(default)]
     pub unread: Option<Unread>,
-    /// When it was last asked for.
+    /// When it was last asked for, to the hour.
     #[serde(default)]
     pub used_at: Option<Timestamp>,
     /// What happened lately, the newest last; at most [`Grant::MAX_HISTORY`].

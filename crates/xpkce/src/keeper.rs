@@ -40,6 +40,7 @@ use crate::{Clock, Error, Reason, Result, Timestamp};
 mod breaker;
 mod feedback;
 mod fresh;
+mod in_use;
 mod land;
 mod pair;
 mod patient;
@@ -56,6 +57,7 @@ mod status;
 mod tend;
 
 pub use self::fresh::fresh_token;
+pub use self::in_use::note_use;
 pub use self::sign_in::{SignedIn, take_login};
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};

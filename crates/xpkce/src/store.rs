@@ -89,6 +89,20 @@ pub struct PendingLogin {
     pub expires_at: Timestamp,
 }
 
+/// A record that needs the keeper though nobody asks for its token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// Since when: [`Grant::due_minute`].
+    pub minute: i64,
+    /// The user; the app is the one that was asked for.
+    pub user: String,
+}
+
+/// Returns the last minute that has come whole by `now`.
+fn minute_of(now: Timestamp) -> i64 {
+    now.as_millis().div_euclid(60_000)
+}
+
 /// A place for grants that survives the process.
 ///
 /// Every write is durable when its future is ready with success. One that fails may have been
@@ -136,6 +150,17 @@ pub trait Store: fmt::Debug + Send + Sync {
         after: Option<&'a Account>,
         limit: usize,
     ) -> Pending<'a, Result<Vec<Stored>>>;
+
+    /// Reads up to `limit` names of an app's records that are due by `now`, by their minutes and
+    /// then their users, from the one after `after`. A minute counts once all of it has passed, so
+    /// none of them comes too early.
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>>;
 
     /// Returns a number higher than every one returned before, by any process.
     fn next_sign_in(&self) -> Pending<'_, Result<u64>>;

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::NoTls;
-use xpkce::Reason;
-use xpkce::grant::{Account, Lease};
+use xpkce::grant::{Account, Grant, Lease, State};
 use xpkce::http::Pending;
 use xpkce::store::contract::{Subject, grant};
-use xpkce::store::{LeaseEnd, PostgresStore, Store, Swapped};
+use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
+use xpkce::{Reason, Timestamp};
 
 use self::server::server;
 
@@ -178,4 +178,91 @@ async fn a_caller_that_goes_away_leaves_no_transaction_open() {
     };
     let swapped = store.swap(&grant, Some(revision), LeaseEnd::Now).await.unwrap();
     assert!(matches!(swapped, Swapped::Done(_)));
+}
+
+/// The tables of version 1, as they were released.
+const VERSION_1: &str = "
+CREATE TABLE xpkce_migrations (version integer PRIMARY KEY);
+CREATE TABLE xpkce_grants (
+    app         text COLLATE \"C\" NOT NULL,
+    user_id     text COLLATE \"C\" NOT NULL,
+    revision    bigint NOT NULL,
+    grant_id    text NOT NULL,
+    sign_in     bigint NOT NULL,
+    generation  bigint NOT NULL,
+    state       text NOT NULL,
+    expires_at  bigint,
+    lease_ends  bigint,
+    record      text NOT NULL,
+    PRIMARY KEY (app, user_id)
+);
+CREATE TABLE xpkce_logins (
+    key         text PRIMARY KEY,
+    login       text NOT NULL,
+    expires_at  bigint NOT NULL
+);
+CREATE INDEX xpkce_logins_by_end ON xpkce_logins (expires_at);
+CREATE TABLE xpkce_store (
+    id          integer PRIMARY KEY CHECK (id = 1),
+    sign_ins    bigint NOT NULL,
+    key_check   text
+);
+INSERT INTO xpkce_store (id, sign_ins) VALUES (1, 41);
+INSERT INTO xpkce_migrations (version) VALUES (1);
+";
+
+/// Writes a row as version 1 did.
+fn row_of_version_1(grant: &Grant) -> String {
+    let Account { app, user } = &grant.account;
+    let (state, record) = (grant.state.name(), serde_json::to_string(grant).unwrap());
+    format!(
+        "INSERT INTO xpkce_grants (app, user_id, revision, grant_id, sign_in, generation, state,
+        record) VALUES ('{app}', '{user}', 7, 'id', 1, 1, '{state}', '{record}');"
+    )
+}
+
+fn in_state(user: &str, state: State) -> Grant {
+    Grant { state, ..grant(Account::new("app", user)) }
+}
+
+const EVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
+#[tokio::test]
+async fn every_record_of_version_1_is_kept_and_stands_in_the_queue() {
+    let subject = postgres().await;
+    let spending: Vec<_> =
+        (0..1201).map(|n| in_state(&format!("{n:04}"), State::Spending)).collect();
+    let dead = in_state("dead", State::SignInNeeded);
+    let rows: String = spending.iter().chain([&dead]).map(row_of_version_1).collect();
+    subject.execute(&(VERSION_1.to_owned() + &rows)).await;
+    let store = subject.store().await;
+    let due = store.due("app", EVER, None, 9999).await.unwrap();
+    assert_eq!(due.len(), spending.len());
+    assert!(due.iter().all(|due| Some(due.minute) == spending[0].due_minute()));
+    let there = store.load(&spending[0].account).await.unwrap().unwrap();
+    assert_eq!(there.revision, Revision(7));
+    assert!(store.load(&dead.account).await.unwrap().is_some());
+    assert_eq!(store.next_sign_in().await.unwrap(), 42);
+}
+
+#[tokio::test]
+async fn a_row_that_an_earlier_program_writes_is_due_at_once() {
+    let subject = postgres().await;
+    let store = subject.store().await;
+    subject.execute(&row_of_version_1(&in_state("user", State::Ready))).await;
+    let due = store.due("app", Timestamp::from_secs(60), None, 9).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.minute).collect::<Vec<_>>(), [0]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_kept_and_told_of() {
+    let subject = postgres().await;
+    let torn = row_of_version_1(&in_state("torn", State::Ready));
+    let sound = row_of_version_1(&in_state("sound", State::SignedOut));
+    let tear = "UPDATE xpkce_grants SET record = '{' WHERE user_id = 'torn';";
+    subject.execute(&format!("{VERSION_1}{torn}{sound}{tear}")).await;
+    let store = subject.store().await;
+    let due = store.due("app", EVER, None, 9).await.unwrap();
+    assert_eq!(due.iter().map(|due| &*due.user).collect::<Vec<_>>(), ["torn"]);
+    assert!(store.load(&Account::new("app", "torn")).await.is_err());
 }

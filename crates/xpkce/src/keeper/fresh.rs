@@ -1,6 +1,6 @@
 //! A token straight from its record: for programs that live for a moment and ask for one token.
 
-use super::{pair, source::window};
+use super::pair;
 use crate::grant::Grant;
 use crate::seal::Sealer;
 use crate::{AccessToken, Result, Timestamp};
@@ -11,9 +11,7 @@ use crate::{AccessToken, Result, Timestamp};
 /// # Errors
 /// [`Reason::Key`](crate::Reason::Key) when the key is not the one that sealed it.
 pub fn fresh_token(sealer: &Sealer, grant: &Grant, now: Timestamp) -> Result<Option<AccessToken>> {
-    let early = |access: &&crate::grant::Access| {
-        now < access.expires_at - window(access.expires_at.since(access.issued_at))
-    };
+    let early = |access: &&crate::grant::Access| now < access.refresh_at();
     if !grant.serves(now) || grant.access.as_ref().filter(early).is_none() {
         return Ok(None);
     }

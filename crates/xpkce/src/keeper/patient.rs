@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
-use crate::store::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use crate::store::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use crate::{Error, Reason, Result, Timestamp};
 
 /// Longer than a store's own deadlines, which say more about what is wrong.
@@ -55,6 +55,16 @@ impl Store for Patient {
         limit: usize,
     ) -> Pending<'a, Result<Vec<Stored>>> {
         bounded(self.0.list(after, limit))
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        bounded(self.0.due(app, now, after, limit))
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {

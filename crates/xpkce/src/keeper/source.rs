@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use super::pair::Landing;
 use super::{Keeper, settle::not_signed_in};
-use crate::grant::{Account, Generation, Grant, PairId};
+use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.
@@ -131,6 +132,10 @@ pub(super) struct Slot {
     pending: Mutex<Option<Arc<Landing>>>,
     /// When the store was last asked, by the clock that counts suspension.
     asked_at: Mutex<Option<Duration>>,
+    /// When a caller last asked for more than the token in hand, in milliseconds; zero for never.
+    used_at: AtomicI64,
+    /// When that was last noted in the record, by the clock that counts suspension.
+    noted_at: Mutex<Option<Duration>>,
 }
 
 /// A token in memory, with its ends by the clock that never goes back: setting the wall clock
@@ -180,9 +185,6 @@ impl fmt::Debug for TokenGuard {
 }
 
 impl Slot {
-    /// The longest early window.
-    const LONGEST_WINDOW: Duration = Duration::from_secs(300);
-
     pub(super) fn new(account: Account) -> Self {
         Self {
             account,
@@ -190,6 +192,8 @@ impl Slot {
             flight: Mutex::default(),
             pending: Mutex::default(),
             asked_at: Mutex::default(),
+            used_at: AtomicI64::default(),
+            noted_at: Mutex::default(),
         }
     }
 
@@ -256,16 +260,38 @@ impl Slot {
         self.held.load().as_ref().map(|held| held.generation)
     }
 
+    /// Notes that a caller asks.
+    pub(super) fn is_used(&self, now: Timestamp) {
+        self.used_at.fetch_max(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Returns when a caller last asked for more than the token in hand, the record's own note
+    /// included.
+    pub(super) fn last_use(&self, noted: Option<Timestamp>) -> Option<Timestamp> {
+        let used = Some(self.used_at.load(Ordering::Relaxed)).filter(|millis| *millis != 0);
+        noted.max(used.map(Timestamp::from_millis))
+    }
+
+    /// Returns whether a use may be noted in the record again, and notes that it is.
+    pub(super) fn may_note_use(&self, uptime: Duration, pause: Duration) -> bool {
+        may_again(&self.noted_at, uptime, pause)
+    }
+
     /// Returns whether the store may be asked again while a token lives, and notes that it is.
     pub(super) fn may_ask(&self, uptime: Duration) -> bool {
         const PAUSE: Duration = Duration::from_secs(1);
-        let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = asked_at.is_none_or(|at| uptime.saturating_sub(at) >= PAUSE);
-        if may {
-            *asked_at = Some(uptime);
-        }
-        may
+        may_again(&self.asked_at, uptime, PAUSE)
     }
+}
+
+/// Returns whether `pause` has passed since the last time, and notes that this is the last time.
+fn may_again(last: &Mutex<Option<Duration>>, uptime: Duration, pause: Duration) -> bool {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let may = last.is_none_or(|at| uptime.saturating_sub(at) >= pause);
+    if may {
+        *last = Some(uptime);
+    }
+    may
 }
 
 impl Held {
@@ -282,10 +308,4 @@ impl Held {
         let early = end.saturating_sub(window(life));
         Self { token, generation, pair: pair.clone(), expires_at, early, end }
     }
-}
-
-/// Returns how long before its end a token is refreshed: a quarter of its life, at most five
-/// minutes. It follows from the token alone, so every holder finds the same instant.
-pub(super) fn window(life: Duration) -> Duration {
-    (life / 4).min(Slot::LONGEST_WINDOW)
 }

@@ -87,6 +87,7 @@ impl Desk {
                 Begin::SignedOut => return Err(signed_out()),
             }
             grant.count_feedback(attempt.at);
+            grant.used_at = slot.last_use(grant.used_at);
             self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
                 return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));

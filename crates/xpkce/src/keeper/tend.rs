@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::source::{Slot, window};
+use super::source::Slot;
 use super::spend::{self, Outcome};
 use super::{Desk, pair};
-use crate::grant::{Grant, State};
+use crate::grant::{Grant, State, window};
 use crate::store::Stored;
 use crate::{Error, Reason, Result, Timestamp};
 
@@ -28,6 +28,7 @@ impl Desk {
         slot: &Arc<Slot>,
         landed: watch::Sender<Option<Result<(), Arc<Error>>>>,
     ) {
+        slot.is_used(self.now());
         let mut work = std::pin::pin!(self.bring_up_to_date(slot));
         let patience = tokio::time::sleep(Self::PATIENCE);
         let outcome = tokio::select! {
@@ -47,6 +48,7 @@ impl Desk {
             }
             is_new
         });
+        self.note_use(slot).await;
     }
 
     async fn bring_up_to_date(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
@@ -96,6 +98,7 @@ impl Desk {
 
     /// Rotates whatever generation is current now.
     pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+        slot.is_used(self.now());
         let deadline = self.clock.uptime() + Self::DEADLINE;
         let seen = self.load(slot.account()).await?.grant.spent();
         loop {
@@ -152,8 +155,7 @@ impl Desk {
         let Some(access) = &grant.access else {
             return true;
         };
-        let life = access.expires_at.since(access.issued_at);
-        access.is_rejected || self.now() >= access.expires_at - window(life)
+        access.is_rejected || self.now() >= access.refresh_at()
     }
 
     /// Returns when this keeper begins to refresh: a little later than others may, so that many

@@ -18,6 +18,9 @@ pub use leases::*;
 mod logins;
 pub use logins::*;
 
+mod queue;
+pub use queue::*;
+
 mod records;
 pub use records::*;
 
@@ -77,6 +80,12 @@ macro_rules! store_contract {
             a_relabelling_of_no_record_changes_nothing
             of_many_relabellings_one_wins
             a_lease_moves_with_its_record
+            a_record_is_due_when_its_minute_has_passed
+            due_records_come_by_their_minutes
+            the_queue_goes_on_after_the_last_one
+            a_queue_holds_its_own_apps_records_alone
+            a_record_that_needs_nobody_is_never_due
+            a_record_moves_in_the_queue_as_it_is_written
             sign_ins_are_numbered_upwards
             no_two_sign_ins_have_one_number
             a_login_is_taken_once

@@ -1,14 +1,14 @@
 //! The store of tests and of programs that keep their logins themselves: a map, gone with the
 //! process. The reference for what the others do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::ready;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use super::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped, minute_of};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
@@ -24,6 +24,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Kept {
     rows: BTreeMap<Account, Row>,
+    /// The records that are due some day, by their apps.
+    queue: BTreeSet<(String, Due)>,
     sign_ins: u64,
     logins: BTreeMap<String, PendingLogin>,
     key_check: Option<Sealed>,
@@ -94,7 +96,7 @@ impl MemoryStore {
             LeaseEnd::In(span) => Some(self.clock.uptime() + span),
             LeaseEnd::Now => None,
         };
-        kept.rows.insert(grant.account.clone(), Row { grant: grant.clone(), revision, lease_ends });
+        kept.put(Row { grant: grant.clone(), revision, lease_ends });
         Ok(Swapped::Done(revision))
     }
 
@@ -116,8 +118,8 @@ impl MemoryStore {
             lease_ends: source.lease_ends,
         };
         let revision = row.revision;
-        kept.rows.remove(from);
-        kept.rows.insert(grant.account.clone(), row);
+        kept.take(from);
+        kept.put(row);
         Ok(Swapped::Done(revision))
     }
 
@@ -125,6 +127,29 @@ impl MemoryStore {
         let login = self.kept_for_writing()?.logins.remove(key);
         Ok(login.filter(|login| login.expires_at > now).map(|login| login.login))
     }
+}
+
+impl Kept {
+    fn put(&mut self, row: Row) {
+        let account = row.grant.account.clone();
+        self.take(&account);
+        self.queue.extend(place(&row.grant));
+        self.rows.insert(account, row);
+    }
+
+    fn take(&mut self, account: &Account) {
+        if let Some(row) = self.rows.remove(account)
+            && let Some(place) = place(&row.grant)
+        {
+            self.queue.remove(&place);
+        }
+    }
+}
+
+/// Where a grant stands in the queue.
+fn place(grant: &Grant) -> Option<(String, Due)> {
+    let Account { app, user } = grant.account.clone();
+    Some((app, Due { minute: grant.due_minute()?, user }))
 }
 
 impl Default for MemoryStore {
@@ -173,6 +198,26 @@ impl Store for MemoryStore {
             let kept = self.kept();
             let rows = kept.rows.range((start, Bound::Unbounded)).take(limit);
             Ok(rows.map(|(_, row)| self.stored(row)).collect())
+        })
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        let first = Due { minute: i64::MIN, user: String::new() };
+        let start = (app.to_owned(), after.cloned().unwrap_or(first));
+        let end = (app.to_owned(), Due { minute: minute_of(now) + 1, user: String::new() });
+        Box::pin(async move {
+            if start >= end {
+                return Ok(Vec::new());
+            }
+            let kept = self.kept();
+            let due = kept.queue.range((Bound::Excluded(start), Bound::Excluded(end)));
+            Ok(due.take(limit).map(|(_, due)| due.clone()).collect())
         })
     }
 

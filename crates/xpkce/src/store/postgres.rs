@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::Type;
 
-use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use super::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped, minute_of};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
@@ -21,6 +21,8 @@ use dsn::Dsn;
 
 mod failure;
 use failure::{failure, is_conflict};
+
+mod fill;
 
 mod meta;
 
@@ -205,6 +207,29 @@ impl Store for PostgresStore {
             };
             let rows = transact(&self.pools, &[Statement { sql, values }]).await?;
             rows.iter().flatten().map(stored).collect()
+        })
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        Box::pin(async move {
+            let (now, limit) = (minute_of(now), i64::try_from(limit).unwrap_or(i64::MAX));
+            let (minute, user) =
+                after.map_or((i64::MIN, ""), |after| (after.minute, after.user.as_str()));
+            let values: Vec<Value<'_>> = vec![
+                (&app, Type::TEXT),
+                (&now, Type::INT8),
+                (&minute, Type::INT8),
+                (&user, Type::TEXT),
+                (&limit, Type::INT8),
+            ];
+            let rows = transact(&self.pools, &[Statement { sql: rows::DUE, values }]).await?;
+            rows.iter().flatten().map(rows::due).collect()
         })
     }
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::boot::boot_id;
-use super::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use super::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
@@ -30,6 +30,8 @@ use lane::{Lane, ended};
 mod live;
 
 mod meta;
+
+mod migrate;
 
 mod reader;
 use reader::{Read, Reader};
@@ -231,6 +233,17 @@ impl Store for SqliteStore {
             let rows = self.read(move |db| rows::list(db, after.as_ref(), limit)).await?;
             rows.into_iter().map(|row| row.stored(self.boot())).collect()
         })
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        let (app, after) = (app.to_owned(), after.cloned());
+        Box::pin(self.read(move |db| rows::due(db, &app, now, after.as_ref(), limit)))
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {

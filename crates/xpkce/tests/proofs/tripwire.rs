@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use xpkce::grant::{Account, Grant, State};
 use xpkce::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
 use xpkce::seal::{KeyId, Sealed};
-use xpkce::store::{LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
+use xpkce::store::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use xpkce::{Error, Reason, Result, Timestamp};
 
 /// How many refusals mean a store that never works again.
@@ -117,6 +117,16 @@ impl Store for WiredStore {
         limit: usize,
     ) -> Pending<'a, Result<Vec<Stored>>> {
         self.0.list(after, limit)
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        self.0.due(app, now, after, limit)
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {

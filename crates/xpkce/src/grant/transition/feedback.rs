@@ -32,7 +32,7 @@ impl Grant {
         (until > now && until <= now + Self::LONGEST_BACK_OFF).then_some(until)
     }
 
-    fn feedback_allowed_at(&self) -> Option<Timestamp> {
+    pub(in crate::grant) fn feedback_allowed_at(&self) -> Option<Timestamp> {
         let doublings = self.feedback.count.saturating_sub(1).min(8);
         let pause = Self::FEEDBACK_PAUSE.saturating_mul(1 << doublings);
         self.feedback.last.map(|last| last + pause.min(Self::LONGEST_BACK_OFF))

@@ -48,9 +48,15 @@ impl Grant {
         true
     }
 
-    /// Ends the lease of a sign-out that is not over; the grant stays marked.
+    /// Ends the lease of a sign-out that is not over; the grant stays marked, and is left alone for
+    /// a while by those who were not asked to sign it out.
     pub fn pause_sign_out(&mut self, attempt: &Attempt) -> bool {
-        self.release(attempt)
+        let is_own = self.release(attempt);
+        if is_own {
+            self.failures = self.failures.saturating_add(1);
+            self.back_off(attempt, Self::FIRST_DOUBT_BACK_OFF, Self::LONGEST_BACK_OFF);
+        }
+        is_own
     }
 
     fn has_candidates_of(&self, other: &Self) -> bool {

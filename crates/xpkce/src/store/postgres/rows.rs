@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::failure::failure;
 use super::session::Statement;
 use crate::grant::{Account, Grant};
-use crate::store::{LeaseEnd, Revision, Stored};
+use crate::store::{Due, LeaseEnd, Revision, Stored};
 use crate::{Error, Reason, Result};
 
 macro_rules! now {
@@ -31,6 +31,9 @@ const LOAD: &str = concat!(select!(), " WHERE app = $1 AND user_id = $2");
 pub(super) const LIST: &str = concat!(select!(), " ORDER BY app, user_id LIMIT $1");
 pub(super) const LIST_AFTER: &str =
     concat!(select!(), " WHERE (app, user_id) > ($2, $3) ORDER BY app, user_id LIMIT $1");
+pub(super) const DUE: &str = "
+SELECT due, user_id FROM xpkce_grants WHERE app = $1 AND due <= $2 AND (due, user_id) > ($3, $4)
+ORDER BY due, user_id LIMIT $5";
 pub(super) const DELETE: &str = "
 DELETE FROM xpkce_grants WHERE app = $1 AND user_id = $2 AND revision = $3 RETURNING lease_ends";
 
@@ -38,7 +41,7 @@ DELETE FROM xpkce_grants WHERE app = $1 AND user_id = $2 AND revision = $3 RETUR
 /// stays, and what it is otherwise, from now or, where `$12` says so, as it stands.
 const UPDATE: &str = concat!(
     "UPDATE xpkce_grants SET revision = $3, grant_id = $4, sign_in = $5, generation = $6,
-    state = $7, expires_at = $8, record = $13, lease_ends =
+    state = $7, expires_at = $8, record = $13, due = $14, lease_ends =
     CASE WHEN $9 THEN lease_ends WHEN $12 THEN $10 ELSE ",
     now!(),
     " + $10 END
@@ -47,8 +50,8 @@ WHERE app = $1 AND user_id = $2 AND revision = $11 RETURNING revision"
 
 const INSERT: &str = concat!(
     "INSERT INTO xpkce_grants (app, user_id, revision, grant_id, sign_in, generation, state,
-    expires_at, record, lease_ends)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $13, CASE WHEN $12 THEN $10 ELSE ",
+    expires_at, record, due, lease_ends)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $13, $14, CASE WHEN $12 THEN $10 ELSE ",
     now!(),
     " + $10 END WHERE $11 IS NULL AND $9 IS NOT NULL
 ON CONFLICT (app, user_id) DO NOTHING RETURNING revision"
@@ -90,6 +93,7 @@ pub(super) struct Draft<'a> {
     lease_end: Option<i64>,
     is_lease_absolute: bool,
     record: String,
+    due: Option<i64>,
 }
 
 impl<'a> Draft<'a> {
@@ -118,6 +122,7 @@ impl<'a> Draft<'a> {
             record: serde_json::to_string(grant).map_err(|why| {
                 Error::new(Reason::Internal, "a grant cannot be written as JSON").with_source(why)
             })?,
+            due: grant.due_minute(),
         })
     }
 
@@ -139,6 +144,7 @@ impl<'a> Draft<'a> {
                 (&self.expected, Type::INT8),
                 (&self.is_lease_absolute, Type::BOOL),
                 (&self.record, Type::TEXT),
+                (&self.due, Type::INT8),
             ],
         }
     }
@@ -166,6 +172,11 @@ pub(super) fn stored(row: &Row) -> Result<Stored> {
         revision: Revision(unsigned(number("revision")?)),
         lease_left: Duration::from_millis(unsigned(number("lease_left")?)),
     })
+}
+
+/// Reads a row of [`DUE`].
+pub(super) fn due(row: &Row) -> Result<Due> {
+    Ok(Due { minute: row.try_get(0).map_err(failure)?, user: row.try_get(1).map_err(failure)? })
 }
 
 pub(super) fn signed(number: u64) -> Result<i64> {

@@ -3,12 +3,14 @@
 use tokio_postgres::error::SqlState;
 
 use super::failure::failure;
+use super::fill;
 use super::pools::Pools;
 use super::session::{TRIES, bounded, connection, pause};
 use crate::{Error, Reason, Result};
 
 /// One for each version, in order. Never change one that was released.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE xpkce_migrations (
     version     integer PRIMARY KEY
 );
@@ -37,28 +39,42 @@ CREATE TABLE xpkce_store (
     key_check   text
 );
 INSERT INTO xpkce_store (id, sign_ins) VALUES (1, 0);
-"];
+",
+    // What was there is due at once, until it is filled in: see `fill.rs`.
+    "
+ALTER TABLE xpkce_grants ADD COLUMN due bigint DEFAULT 0;   -- minutes since 1970
+CREATE INDEX xpkce_grants_by_due ON xpkce_grants (app, due, user_id) WHERE due IS NOT NULL;
+",
+];
+
+/// The version whose column must be filled in.
+const WITH_DUE: usize = 2;
 
 /// Makes the tables those of this version, and refuses those of a newer one.
 pub(super) async fn migrate(pools: &Pools) -> Result<()> {
-    bounded(async {
-        let mut tries = 0;
-        loop {
-            let version = version(pools).await?;
-            let Some(next) = MIGRATIONS.get(version) else {
-                return refuse_newer(version);
-            };
-            // Another program may be at the same step: then it fails here, and is there next time.
-            if let Err(why) = step(pools, version + 1, next).await {
-                tries += 1;
-                if tries == TRIES {
-                    return Err(why);
-                }
-                pause(tries).await;
+    let found = bounded(step_by_step(pools)).await?;
+    if found > 0 && found < WITH_DUE {
+        fill::fill_due(pools).await?;
+    }
+    Ok(())
+}
+
+/// Returns the version that was found.
+async fn step_by_step(pools: &Pools) -> Result<usize> {
+    let found = version(pools).await?;
+    let (mut there, mut tries) = (found, 0);
+    while let Some(next) = MIGRATIONS.get(there) {
+        // Another program may be at the same step: then it fails here, and is there next time.
+        if let Err(why) = step(pools, there + 1, next).await {
+            tries += 1;
+            if tries == TRIES {
+                return Err(why);
             }
+            pause(tries).await;
         }
-    })
-    .await
+        there = version(pools).await?;
+    }
+    refuse_newer(there).map(|()| found)
 }
 
 fn refuse_newer(version: usize) -> Result<()> {

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use super::writer::Wrote;
 use super::{Boot, damaged};
 use crate::grant::{Account, Grant};
-use crate::store::{LeaseEnd, Revision, Stored, Swapped};
-use crate::{Error, Reason, Result};
+use crate::store::{Due, LeaseEnd, Revision, Stored, Swapped, minute_of};
+use crate::{Error, Reason, Result, Timestamp};
 
 /// A row as it was read, not parsed yet.
 pub(super) struct Raw {
@@ -67,6 +67,7 @@ pub(super) struct Draft {
     generation: u64,
     state: &'static str,
     expires_at: Option<i64>,
+    due: Option<i64>,
     record: String,
 }
 
@@ -80,6 +81,7 @@ impl Draft {
             generation: grant.generation.0,
             state: grant.state.name(),
             expires_at: grant.access.as_ref().map(|access| access.expires_at.as_millis()),
+            due: grant.due_minute(),
             record: serde_json::to_string(grant).map_err(|why| {
                 Error::new(Reason::Internal, "a grant cannot be written as JSON").with_source(why)
             })?,
@@ -154,6 +156,7 @@ impl Draft {
             ":generation": self.generation,
             ":state": self.state,
             ":expires_at": self.expires_at,
+            ":due": self.due,
             ":keeps": keeps,
             ":lease_boot_id": lease_boot_id,
             ":lease_deadline": lease_deadline,
@@ -166,16 +169,16 @@ impl Draft {
 const UPDATE: &str = "
 UPDATE grants SET
     revision = :revision, grant_id = :grant_id, sign_in = :sign_in, generation = :generation,
-    state = :state, expires_at = :expires_at, record = :record,
+    state = :state, expires_at = :expires_at, due = :due, record = :record,
     lease_boot_id = CASE WHEN :keeps THEN lease_boot_id ELSE :lease_boot_id END,
     lease_deadline = CASE WHEN :keeps THEN lease_deadline ELSE :lease_deadline END
 WHERE app = :app AND user = :user AND revision = :expected";
 
 /// Names `:expected` and `:keeps` too, so that one call binds either statement.
 const INSERT: &str = "
-INSERT INTO grants (app, user, revision, grant_id, sign_in, generation, state, expires_at,
+INSERT INTO grants (app, user, revision, grant_id, sign_in, generation, state, expires_at, due,
     lease_boot_id, lease_deadline, record)
-SELECT :app, :user, :revision, :grant_id, :sign_in, :generation, :state, :expires_at,
+SELECT :app, :user, :revision, :grant_id, :sign_in, :generation, :state, :expires_at, :due,
     :lease_boot_id, :lease_deadline, :record
 WHERE :expected IS NULL AND :keeps IS NOT NULL
 ON CONFLICT (app, user) DO NOTHING";
@@ -242,4 +245,24 @@ pub(super) fn list(
             db.prepare_cached(AFTER)?.query_map((limit, app, user), Raw::from_row)?.collect()
         }
     }
+}
+
+/// Reads up to `limit` of an app's records that are due, from the index alone.
+pub(super) fn due(
+    db: &Connection,
+    app: &str,
+    now: Timestamp,
+    after: Option<&Due>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Due>> {
+    const DUE: &str = "
+        SELECT due, user FROM grants WHERE app = ?1 AND due <= ?2 AND (due, user) > (?3, ?4)
+        ORDER BY due, user LIMIT ?5";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (minute, user) = after.map_or((i64::MIN, ""), |after| (after.minute, &after.user));
+    db.prepare_cached(DUE)?
+        .query_map((app, minute_of(now), minute, user, limit), |row| {
+            Ok(Due { minute: row.get(0)?, user: row.get(1)? })
+        })?
+        .collect()
 }

@@ -6,13 +6,14 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::backoff::Backoff;
 use super::failure::{failure, is_busy};
+use super::migrate;
 use crate::{Error, Reason, Result};
 
 /// Tells our files from those of other programs: "xpkc".
 const APPLICATION: i32 = i32::from_be_bytes(*b"xpkc");
 
 /// The version of the tables below.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 const TABLES: &str = "
 CREATE TABLE grants (
@@ -24,11 +25,13 @@ CREATE TABLE grants (
     generation      INTEGER NOT NULL,
     state           TEXT NOT NULL,
     expires_at      INTEGER,            -- of the access token, Unix milliseconds
+    due             INTEGER DEFAULT 0,  -- when it needs the keeper by itself, minutes since 1970
     lease_boot_id   TEXT,
     lease_deadline  INTEGER,            -- milliseconds of that boot's uptime
     record          TEXT NOT NULL,      -- the whole grant; the columns above repeat parts of it
     PRIMARY KEY (app, user)
 ) STRICT;
+CREATE INDEX grants_by_due ON grants (app, due, user) WHERE due IS NOT NULL;
 CREATE TABLE logins (
     key             TEXT PRIMARY KEY,
     login           TEXT NOT NULL,
@@ -49,6 +52,7 @@ pub(super) fn check(db: &mut Connection, path: &Path) -> Result<()> {
     match marks(db).map_err(fail)? {
         (APPLICATION, VERSION, _) => Ok(()),
         (APPLICATION, newer, _) if newer > VERSION => Err(newer_than_ours(path, newer)),
+        (APPLICATION, 1.., _) => migrate::migrate(db, path),
         (0, 0, Content::None) => fill(db).map_err(fail),
         (APPLICATION, ..) => Err(Error::new(
             Reason::StoreDamaged,
@@ -94,7 +98,7 @@ fn marks(db: &mut Connection) -> rusqlite::Result<(i32, i32, Content)> {
     Ok(marks)
 }
 
-fn version(db: &Connection) -> rusqlite::Result<i32> {
+pub(super) fn version(db: &Connection) -> rusqlite::Result<i32> {
     db.prepare_cached("PRAGMA user_version")?.query_row((), |row| row.get(0))
 }
 
