@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use self::brake::Brake;
 use self::breaker::Breaker;
 use self::patient::Patient;
 use self::presence::Presence;
@@ -37,10 +38,13 @@ use crate::store::{Store, Stored};
 use crate::worker::Worker;
 use crate::{Clock, Error, Reason, Result, Timestamp};
 
+mod brake;
 mod breaker;
+mod errand;
 mod feedback;
 mod fresh;
 mod in_use;
+mod keep;
 mod land;
 mod pair;
 mod patient;
@@ -56,8 +60,10 @@ mod spill;
 mod status;
 mod tend;
 
+pub use self::errand::Tended;
 pub use self::fresh::fresh_token;
 pub use self::in_use::note_use;
+pub use self::keep::{Report, Round, Tending};
 pub use self::sign_in::{SignedIn, take_login};
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
@@ -110,6 +116,7 @@ impl Keeper {
             presence: OnceLock::new(),
             slots: Mutex::default(),
             breaker: Breaker::default(),
+            brake: Mutex::default(),
             app_back_off: Mutex::default(),
             is_closing: AtomicBool::new(false),
             background: Mutex::default(),
@@ -164,6 +171,7 @@ struct Desk {
     presence: OnceLock<Option<Presence>>,
     slots: Mutex<HashMap<Account, Arc<Slot>>>,
     breaker: Breaker,
+    brake: Mutex<Brake>,
     app_back_off: Mutex<AppBackOff>,
     is_closing: AtomicBool,
     /// Saves that outlive the call that began them.

@@ -11,6 +11,8 @@ mod doubts;
 mod feedback;
 #[path = "keeper/herds.rs"]
 mod herds;
+#[path = "keeper/queue.rs"]
+mod queue;
 #[path = "keeper/saves.rs"]
 mod saves;
 #[path = "keeper/sign_ins.rs"]

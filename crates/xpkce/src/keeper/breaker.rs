@@ -15,12 +15,16 @@ const MOST: usize = 4096;
 
 /// The outcomes of the last minute's spends of one process.
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<VecDeque<(Duration, bool)>>);
+pub(super) struct Breaker {
+    spends: Mutex<VecDeque<(Duration, bool)>>,
+    /// Until when it is open whatever came.
+    held: Mutex<Duration>,
+}
 
 impl Breaker {
     /// Notes whether a spend that ended at `now` was rejected.
     pub(super) fn note(&self, now: Duration, is_rejected: bool) {
-        let mut spends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spends = self.spends.lock().unwrap_or_else(PoisonError::into_inner);
         while spends.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW)
             || spends.len() >= MOST
         {
@@ -29,9 +33,18 @@ impl Breaker {
         spends.push_back((now, is_rejected));
     }
 
+    /// Keeps it open until then: the queue has met an outage, and asks so seldom that the share of
+    /// a minute's spends tells nothing.
+    pub(super) fn hold_until(&self, until: Duration) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
     /// Returns whether verdicts of death wait.
     pub(super) fn is_open(&self, now: Duration) -> bool {
-        let spends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now < *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
+            return true;
+        }
+        let spends = self.spends.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = spends.iter().filter(|(at, _)| now.saturating_sub(*at) <= WINDOW);
         let (all, rejected) = recent
             .fold((0, 0), |(all, rejected), (_, bad)| (all + 1, rejected + usize::from(*bad)));
@@ -62,6 +75,14 @@ mod tests {
         for at in 0..30 {
             breaker.note(NOW, at % 6 == 0);
         }
+        assert!(!breaker.is_open(NOW));
+    }
+
+    #[test]
+    fn it_stays_open_while_it_is_held() {
+        let breaker = Breaker::default();
+        breaker.hold_until(NOW);
+        assert!(breaker.is_open(NOW - Duration::from_secs(1)));
         assert!(!breaker.is_open(NOW));
     }
 

@@ -1,6 +1,7 @@
 //! The way back of pairs that were received and not saved: by this process, by one that died, or in
 //! an answer that could not be read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Desk;
@@ -8,10 +9,10 @@ use super::pair::{self, Landing, Seat};
 use super::presence::Foreign;
 use super::source::Slot;
 use super::spill::Spilled;
-use crate::Result;
 use crate::grant::{Account, Grant, GrantId, State};
 use crate::store::Stored;
 use crate::token::rejudge;
+use crate::{ErrorKind, Result};
 
 impl Desk {
     /// Looks for a pair that somebody received for this grant, before its token is sent again.
@@ -58,7 +59,8 @@ impl Desk {
 
     /// Saves sign-ins that an earlier process could not save. They have no record yet to find
     /// them by, so only a dead holder's are taken: a living one may be saving them under two names.
-    pub(super) async fn recover_sign_ins(&self) -> Result<()> {
+    pub(super) async fn recover_sign_ins(&self) -> Result<u64> {
+        let mut saved = 0;
         for foreign in self.foreign().into_iter().filter(Foreign::is_dead) {
             for (at, record) in foreign.records() {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
@@ -68,11 +70,47 @@ impl Desk {
                 if self.find(&account.app, &spilled.grant_id).await?.is_none() {
                     let Ok(landing) = self.open_spilled(spilled) else { continue };
                     self.try_insert(&account, &landing).await?;
+                    saved += 1;
                 }
                 let _ = foreign.erase(&at);
             }
         }
-        Ok(())
+        Ok(saved)
+    }
+
+    /// Saves everything of this app that dead holders received and could not save, and returns how
+    /// many pairs that were.
+    pub(super) async fn recover_all(self: &Arc<Self>) -> Result<u64> {
+        let mut saved = self.recover_sign_ins().await?;
+        for (account, grant_id) in self.left_behind() {
+            let stored = match self.store.load(&account).await? {
+                None => self.find(&account.app, &grant_id).await?,
+                found => found,
+            };
+            let Some(stored) = stored else { continue };
+            let slot = self.slot(&stored.grant.account);
+            match self.recover(&slot, &stored).await {
+                Ok(recovered) => saved += u64::from(recovered.is_some()),
+                Err(why) if why.kind() == ErrorKind::Store => return Err(why),
+                Err(why) => {
+                    tracing::warn!(%account, error = %why, "a spilled pair could not be recovered");
+                }
+            }
+            self.let_go(&slot);
+        }
+        self.foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
+        Ok(saved)
+    }
+
+    /// Names the logins of this app whose rotations lie in dead holders' files.
+    fn left_behind(&self) -> BTreeSet<(Account, GrantId)> {
+        let dead = self.foreign().into_iter().filter(Foreign::is_dead);
+        let records = dead.flat_map(|foreign| foreign.records());
+        let spilled = records.filter_map(|(_, record)| Spilled::parse(&record));
+        let is_ours = |spilled: &Spilled| {
+            !spilled.is_sign_in() && spilled.account.app == self.client.app().client_id()
+        };
+        spilled.filter(is_ours).map(|spilled| (spilled.account, spilled.grant_id)).collect()
     }
 
     /// Finds the record of a sign-in, under whatever name it is kept now.

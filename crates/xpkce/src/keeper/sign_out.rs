@@ -47,7 +47,7 @@ impl TokenSource {
 }
 
 impl Desk {
-    async fn sign_out(&self, slot: &Slot, revoke: bool) -> Result<SignedOut> {
+    pub(super) async fn sign_out(&self, slot: &Slot, revoke: bool) -> Result<SignedOut> {
         let deadline = self.clock.uptime() + Self::DEADLINE;
         let leaving = self.load(slot.account()).await?.grant.grant_id;
         loop {

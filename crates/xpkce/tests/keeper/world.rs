@@ -10,7 +10,7 @@ use xpkce::store::{MemoryStore, Store};
 use xpkce::{
     App, Client, ClientSecret, Keeper, ManualClock, RefreshToken, Scopes, Timestamp, TokenSource,
 };
-use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule};
+use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule, UserSeed};
 
 pub const SCOPES: &str = "tweet.read users.read offline.access";
 /// A little more than an access token's life.
@@ -27,8 +27,15 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
+        Self::with_users(0).await
+    }
+
+    /// Starts with so many users more than the emulator has by itself.
+    pub async fn with_users(more: usize) -> Self {
         let logs = Logs::listen();
-        let x = Emulator::builder().auto_approve_first().frozen_clock().start().await.unwrap();
+        let x = Emulator::builder().auto_approve_first().frozen_clock();
+        let user = |nth| UserSeed::new(&format!("7{nth:06}"), "Some One", &format!("user_{nth}"));
+        let x = (0..more).fold(x, |x, nth| x.user(user(nth))).start().await.unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(x.now() as i64)));
         Self {
             store: Arc::new(MemoryStore::new(clock.clone())),
@@ -80,6 +87,11 @@ impl World {
     pub fn advance(&self, span: Duration) {
         self.x.advance(span);
         self.clock.advance(span);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        use xpkce::Clock as _;
+        self.clock.now()
     }
 
     pub async fn grant(&self, source: &TokenSource) -> Grant {

@@ -1,0 +1,113 @@
+//! What the keeper does by itself for one login that is due.
+
+use std::sync::{Arc, PoisonError};
+
+use super::Desk;
+use super::settle::Step;
+use super::source::Slot;
+use super::spend::Outcome;
+use crate::grant::{Account, Generation, State};
+use crate::store::{Due, LeaseEnd, Stored};
+use crate::{Error, ErrorKind, Reason, Result};
+
+/// What became of a login that was due.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Tended {
+    /// Its pair was rotated; this generation is current.
+    Rotated(Generation),
+    /// X confirmed the sign-out that had begun.
+    SignedOut,
+    /// It needed nothing any more, or another holder is at it, or it backs off.
+    Left,
+    /// It failed; when it is due again is in the record.
+    Failed(Error),
+}
+
+/// What a failure says about the logins that come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Omen {
+    /// X did what it was asked for.
+    Well,
+    /// Nothing.
+    None,
+    /// X fails, perhaps for all.
+    Failing,
+    /// None of them can be worked on: the store, the key or the app's credentials fail.
+    Stop,
+}
+
+impl Tended {
+    pub(super) fn omen(&self) -> Omen {
+        match self {
+            Self::Rotated(_) | Self::SignedOut => Omen::Well,
+            Self::Left => Omen::None,
+            Self::Failed(why) => match (why.kind(), why.reason()) {
+                (ErrorKind::Store, reason) if reason != Reason::StoreDamaged => Omen::Stop,
+                (_, Reason::WrongSecretOrAppType | Reason::WrongClientId) => Omen::Stop,
+                // X's first word that a token is invalid is busy for X's sake.
+                (_, Reason::Busy) if std::error::Error::source(why).is_none() => Omen::None,
+                (ErrorKind::Store | ErrorKind::Configure, _) => Omen::None,
+                _ => Omen::Failing,
+            },
+        }
+    }
+}
+
+impl Desk {
+    /// Does what is due for one login.
+    pub(super) async fn run_errand(self: &Arc<Self>, due: &Due) -> Tended {
+        let slot = self.slot(&Account::new(self.client.app().client_id(), &due.user));
+        let tended = self.tend_by_itself(&slot, due).await;
+        self.let_go(&slot);
+        tended.unwrap_or_else(Tended::Failed)
+    }
+
+    async fn tend_by_itself(self: &Arc<Self>, slot: &Arc<Slot>, due: &Due) -> Result<Tended> {
+        let now = self.now();
+        let Some(stored) = self.store.load(slot.account()).await? else {
+            // It has another name by now.
+            return Ok(Tended::Left);
+        };
+        if stored.grant.due_at().is_none_or(|at| at > now) {
+            self.put_in_its_place(stored, due).await?;
+            return Ok(Tended::Left);
+        }
+        if stored.grant.state == State::SigningOut {
+            return self.sign_out_by_itself(slot, &stored).await;
+        }
+        let before = stored.grant.generation;
+        let is_due = |grant: &crate::grant::Grant| grant.due_at().is_some_and(|at| at <= now);
+        Ok(match self.spend(slot, is_due).await? {
+            Outcome::Current(stored) if stored.grant.generation != before => {
+                Tended::Rotated(stored.grant.generation)
+            }
+            Outcome::Current(_) | Outcome::Busy(_) | Outcome::Wait(..) => Tended::Left,
+        })
+    }
+
+    async fn sign_out_by_itself(&self, slot: &Slot, stored: &Stored) -> Result<Tended> {
+        if self.holder_lives(stored) {
+            return Ok(Tended::Left);
+        }
+        self.sign_out(slot, true).await.map(|_| Tended::SignedOut)
+    }
+
+    /// Writes a record again that an earlier program, which knows no queue, has written: it stands
+    /// at the head of the queue until then.
+    async fn put_in_its_place(&self, stored: Stored, due: &Due) -> Result<()> {
+        if due.minute != 0 || stored.grant.due_minute() == Some(0) {
+            return Ok(());
+        }
+        self.settle(stored, |_, _| Ok(Step::Save((), LeaseEnd::Keep))).await.map(drop)
+    }
+
+    /// Forgets a slot that nobody else has: a queue of a million logins must not fill the memory.
+    pub(super) fn let_go(&self, slot: &Arc<Slot>) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's own, and the caller's.
+        if Arc::strong_count(slot) == 2 && slot.pending().is_none() {
+            slots.remove(slot.account());
+        }
+    }
+}

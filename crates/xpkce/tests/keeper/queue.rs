@@ -1,0 +1,377 @@
+//! What the keeper does by itself, for many logins, with nobody asking.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use xpkce::grant::{Account, Grant, State};
+use xpkce::keeper::{Report, Round, Tending};
+use xpkce::store::{SqliteStore, Store};
+use xpkce::{Keeper, Reason};
+use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+
+use crate::world::{A_LIFE, SCOPES, World};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MINUTE: Duration = Duration::from_secs(60);
+/// From a sign-in into its token's early window, past the minute in which that begins.
+const INTO_THE_WINDOW: Duration = Duration::from_secs(7000);
+
+/// Signs this many users in; nobody asks for their tokens.
+async fn idle(world: &World, many: usize) {
+    let keeper = world.keeper();
+    for nth in 0..many {
+        world.sign_in_as(&keeper, nth).await;
+    }
+}
+
+/// Signs this many users in, and asks for the token of each.
+async fn in_use(world: &World, many: usize) {
+    let keeper = world.keeper();
+    for nth in 0..many {
+        world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
+    }
+    // Its end waits for what is noted after a token was served.
+    drop(keeper);
+}
+
+async fn all(world: &World) -> Vec<Grant> {
+    let stored = world.store.list(None, 10_000).await.unwrap();
+    stored.into_iter().map(|stored| stored.grant).collect()
+}
+
+async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {
+    let mut states = BTreeMap::new();
+    for grant in all(world).await {
+        *states.entry((grant.state.name(), grant.generation.0)).or_default() += 1;
+    }
+    states
+}
+
+async fn once(keeper: &Keeper) -> Round {
+    keeper.keep_once(&Tending::new().with_concurrency(8)).await.unwrap()
+}
+
+/// Works the queue off every half minute for that long.
+async fn keep_for(world: &World, keeper: &Keeper, span: Duration) {
+    let mut passed = Duration::ZERO;
+    while passed < span {
+        once(keeper).await;
+        world.advance(MINUTE / 2);
+        passed += MINUTE / 2;
+    }
+}
+
+fn down() -> FaultRule {
+    let status = Fault::Status { status: 503, body: BodyForm::Html };
+    FaultRule::new(Endpoint::Refresh, status).always()
+}
+
+fn refused() -> FaultRule {
+    let invalid = Fault::OauthError {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Value passed for the token was invalid.".into(),
+    };
+    FaultRule::new(Endpoint::Refresh, invalid).always()
+}
+
+#[tokio::test]
+async fn two_keepers_refresh_two_hundred_logins_that_are_due_once_each() {
+    let world = World::with_users(200).await;
+    in_use(&world, 200).await;
+    let (one, other) = (world.keeper(), world.keeper());
+    world.advance(INTO_THE_WINDOW);
+    let tending = Tending::new();
+    let (first, second) =
+        futures_util::future::join(one.keep_once(&tending), other.keep_once(&tending)).await;
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((first.failed, second.failed), (0, 0));
+    assert_eq!((world.x.refreshes(), world.x.replays()), (200, 0));
+    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 200)]));
+    let again = once(&one).await;
+    assert_eq!(again, Round::default(), "the queue is not empty");
+}
+
+#[tokio::test]
+async fn a_queue_longer_than_a_page_is_worked_off_in_one_round() {
+    let world = World::with_users(300).await;
+    in_use(&world, 300).await;
+    world.advance(INTO_THE_WINDOW);
+    assert_eq!(once(&world.keeper()).await.rotated, 300);
+}
+
+#[tokio::test]
+async fn nothing_is_rotated_before_its_early_window() {
+    let world = World::start().await;
+    in_use(&world, 2).await;
+    world.advance(A_LIFE - Duration::from_secs(320));
+    assert_eq!(once(&world.keeper()).await, Round::default());
+    assert_eq!(world.x.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_asks_for_is_rotated_after_ninety_days_and_not_before() {
+    let world = World::start().await;
+    idle(&world, 2).await;
+    let keeper = world.keeper();
+    world.advance(DAY * 90 - MINUTE);
+    assert_eq!(once(&keeper).await, Round::default());
+    assert_eq!(world.x.refreshes(), 0);
+    world.advance(DAY * 9 + MINUTE * 2);
+    assert_eq!(once(&keeper).await.rotated, 2);
+    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 2)]));
+}
+
+#[tokio::test]
+async fn a_login_that_is_not_asked_for_any_more_is_left_alone_after_a_day() {
+    let world = World::start().await;
+    in_use(&world, 1).await;
+    let keeper = world.keeper();
+    for _ in 0..48 {
+        world.advance(MINUTE * 60);
+        once(&keeper).await;
+    }
+    let rotated = world.x.refreshes();
+    assert!((10..=13).contains(&rotated), "{rotated} rotations in two days for one use");
+}
+
+#[tokio::test]
+async fn a_use_is_noted_once_an_hour() {
+    let world = World::start().await;
+    in_use(&world, 1).await;
+    let account = all(&world).await[0].account.clone();
+    let revision = async || world.store.load(&account).await.unwrap().unwrap().revision;
+    let (noted, first) = (all(&world).await[0].used_at, revision().await);
+    assert_eq!(noted, Some(world.now()));
+    world.advance(MINUTE * 59);
+    ask_anew(&world, &account).await;
+    assert_eq!((all(&world).await[0].used_at, revision().await), (noted, first));
+    world.advance(MINUTE);
+    ask_anew(&world, &account).await;
+    assert_eq!(all(&world).await[0].used_at, Some(world.now()));
+}
+
+/// Asks as a process does that has just begun, and ends.
+async fn ask_anew(world: &World, account: &Account) {
+    let keeper = world.keeper();
+    keeper.token_source(&account.user).access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_is_served_all_the_same() {
+    let world = World::start().await;
+    idle(&world, 1).await;
+    world.store.fail_writes(true);
+    let account = all(&world).await[0].account.clone();
+    ask_anew(&world, &account).await;
+    assert_eq!(all(&world).await[0].used_at, None);
+}
+
+#[tokio::test]
+async fn a_rotation_that_a_caller_caused_is_a_use_and_one_of_the_queue_is_none() {
+    let world = World::start().await;
+    idle(&world, 2).await;
+    let user = world.x.users()[0].id.clone();
+    world.advance(A_LIFE);
+    let keeper = world.keeper();
+    keeper.token_source(&user).access_token().await.unwrap();
+    drop(keeper);
+    let called = world.now();
+    world.advance(DAY * 99 + MINUTE);
+    once(&world.keeper()).await;
+    let used: Vec<_> = all(&world).await.iter().map(|grant| grant.used_at).collect();
+    assert_eq!(used, [Some(called), None]);
+    assert_eq!(world.x.refreshes(), 3);
+}
+
+#[tokio::test]
+async fn an_outage_leads_to_few_requests_and_to_no_dead_login() {
+    let world = World::with_users(60).await;
+    in_use(&world, 60).await;
+    world.advance(INTO_THE_WINDOW);
+    let keeper = world.keeper();
+    world.x.fault(down());
+    let before = world.x.token_requests();
+    let held = once(&keeper).await;
+    assert!(held.held_for.is_some() && held.rotated == 0, "{held:?}");
+    keep_for(&world, &keeper, MINUTE * 60).await;
+    let asked = world.x.token_requests() - before;
+    // Every send that is not answered is tried twice: what was under way when the queue stopped,
+    // and then two logins after each of some twenty pauses.
+    assert!(asked <= 2 * (8 + 5) + 4 * 25, "{asked} requests in an hour of outage");
+    world.x.clear_faults();
+    keep_for(&world, &keeper, MINUTE * 30).await;
+    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 60)]));
+}
+
+#[tokio::test]
+async fn an_outage_that_calls_every_token_invalid_ends_no_login() {
+    let world = World::with_users(60).await;
+    in_use(&world, 60).await;
+    world.advance(INTO_THE_WINDOW);
+    let keeper = world.keeper();
+    world.x.fault(refused());
+    let before = world.x.token_requests();
+    keep_for(&world, &keeper, MINUTE * 120).await;
+    let asked = world.x.token_requests() - before;
+    assert!(asked <= 8 + 5 + 2 * 60, "{asked} requests in two hours of outage");
+    let dead = all(&world).await.iter().filter(|it| it.state == State::SignInNeeded).count();
+    assert_eq!(dead, 0);
+    world.x.clear_faults();
+    keep_for(&world, &keeper, MINUTE * 30).await;
+    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 60)]));
+}
+
+#[tokio::test]
+async fn logins_that_are_all_dead_are_called_so_in_the_end_and_cost_no_more_requests() {
+    let world = World::with_users(8).await;
+    in_use(&world, 8).await;
+    for user in &world.x.users()[..8] {
+        world.x.disconnect_app(&user.username);
+    }
+    world.advance(INTO_THE_WINDOW);
+    let keeper = world.keeper();
+    keep_for(&world, &keeper, MINUTE * 60 * 9).await;
+    assert_eq!(states(&world).await, BTreeMap::from([(("sign_in_needed", 1), 8)]));
+    let asked = world.x.token_requests();
+    keep_for(&world, &keeper, MINUTE * 30).await;
+    assert_eq!(world.x.token_requests(), asked);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_stops_the_queue_at_once() {
+    let world = World::start().await;
+    let app = world.x.confidential_app();
+    let keeper = world.keeper_of(&app, world.store.clone(), SCOPES);
+    for nth in 0..2 {
+        world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
+    }
+    drop(keeper);
+    world.advance(INTO_THE_WINDOW);
+    world.x.rotate_secret(&app.client_id);
+    let keeper = world.keeper_of(&app, world.store.clone(), SCOPES);
+    let before = world.x.token_requests();
+    let round = keeper.keep_once(&Tending::new().with_concurrency(1)).await.unwrap();
+    assert_eq!((round.failed, world.x.token_requests() - before), (1, 1));
+    let ready = all(&world).await.iter().all(|grant| grant.state == State::Ready);
+    assert!(ready, "a wrong secret has moved a login");
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_stops_the_queue_before_anything_is_spent() {
+    let world = World::with_users(20).await;
+    in_use(&world, 20).await;
+    world.advance(INTO_THE_WINDOW);
+    let keeper = world.keeper();
+    world.store.fail_writes(true);
+    let before = world.x.token_requests();
+    let round = keeper.keep_once(&Tending::new().with_concurrency(4)).await.unwrap();
+    assert!(round.failed <= 4, "{round:?}");
+    assert_eq!(world.x.token_requests(), before);
+}
+
+#[tokio::test]
+async fn a_sign_out_that_x_did_not_confirm_is_tried_again() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    let unreachable = Fault::Status { status: 503, body: BodyForm::Empty };
+    world.x.fault(FaultRule::new(Endpoint::Revoke, unreachable).always());
+    source.sign_out().await.unwrap_err();
+    world.advance(MINUTE * 2);
+    assert_eq!(once(&keeper).await.failed, 1);
+    assert_eq!(world.state(&source).await, State::SigningOut);
+    world.x.clear_faults();
+    assert_eq!(once(&keeper).await, Round::default(), "it backs off");
+    world.advance(MINUTE * 2);
+    assert_eq!(once(&keeper).await.signed_out, 1);
+    assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_pair_that_a_dead_holder_left_behind_is_saved_with_nobody_asking() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    let mut call = Box::pin(source.access_token());
+    world.hold(&mut call).await;
+    world.store.fail_writes(true);
+    world.release(&world.keeper()).await;
+    call.await.unwrap();
+    let account = source.account().clone();
+    drop(source);
+    world.store.fail_writes(false);
+    assert_eq!(world.grant_of(&account).await.unwrap().generation.0, 1);
+    assert_eq!(once(&world.keeper()).await.recovered, 1);
+    let grant = world.grant_of(&account).await.unwrap();
+    assert_eq!((grant.generation.0, grant.state), (2, State::Ready));
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+    assert_eq!(once(&world.keeper()).await.recovered, 0);
+}
+
+#[tokio::test]
+async fn what_is_done_is_told() {
+    let world = World::start().await;
+    in_use(&world, 2).await;
+    world.x.disconnect_app(&world.x.users()[1].username);
+    world.advance(INTO_THE_WINDOW);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let tending = Tending::new().reporting(move |report| {
+        let line = match report {
+            Report::Login(account, tended) => format!("{} {tended:?}", account.user),
+            other => format!("{other:?}"),
+        };
+        heard.lock().unwrap().push(line);
+    });
+    world.keeper().keep_once(&tending).await.unwrap();
+    let told = told.lock().unwrap().join("\n");
+    let users = world.x.users();
+    assert!(told.contains(&format!("{} Rotated(Generation(2))", users[0].id)), "{told}");
+    assert!(told.contains(&format!("{} Failed(Error", users[1].id)), "{told}");
+    assert!(told.contains("Round(Round { rotated: 1, "), "{told}");
+}
+
+#[tokio::test]
+async fn a_row_that_an_earlier_program_wrote_is_put_in_its_place() {
+    let world = World::start().await;
+    let path = world.folder.path().join("xpkce.db");
+    let store = Arc::new(SqliteStore::open(&path).await.unwrap());
+    let keeper = world.keeper_of(&world.x.public_app(), store.clone(), SCOPES);
+    let source = world.sign_in(&keeper).await;
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute("UPDATE grants SET due = 0", ()).unwrap();
+    assert_eq!(once(&keeper).await.left, 1);
+    let due: Option<i64> = db.query_row("SELECT due FROM grants", (), |row| row.get(0)).unwrap();
+    let grant = store.load(source.account()).await.unwrap().unwrap().grant;
+    assert_eq!(due, grant.due_minute());
+    assert_eq!(once(&keeper).await, Round::default());
+}
+
+#[tokio::test]
+async fn one_damaged_record_holds_up_no_other() {
+    let world = World::start().await;
+    let path = world.folder.path().join("xpkce.db");
+    let store = Arc::new(SqliteStore::open(&path).await.unwrap());
+    let keeper = world.keeper_of(&world.x.public_app(), store.clone(), SCOPES);
+    for nth in 0..2 {
+        world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
+    }
+    drop(keeper);
+    world.advance(INTO_THE_WINDOW);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let torn = world.x.users()[0].id.clone();
+    db.execute("UPDATE grants SET record = '{' WHERE user = ?1", (torn,)).unwrap();
+    let keeper = world.keeper_of(&world.x.public_app(), store, SCOPES);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let tending = Tending::new().with_concurrency(1).reporting(move |report| {
+        if let Report::Login(_, xpkce::keeper::Tended::Failed(why)) = report {
+            heard.lock().unwrap().push(why.reason());
+        }
+    });
+    let round = keeper.keep_once(&tending).await.unwrap();
+    assert_eq!((round.rotated, round.failed), (1, 1));
+    assert_eq!(*told.lock().unwrap(), [Reason::StoreDamaged]);
+}
