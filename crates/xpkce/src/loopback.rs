@@ -13,21 +13,19 @@ use std::time::Duration;
 
 use futures_util::future::select_all;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::{Host, Url};
 
 use crate::{Error, Login, Reason, Result, State};
 
+mod crowd;
 mod page;
 mod request;
 mod visit;
 
+use crowd::Crowd;
 use request::Expected;
 pub use visit::Visit;
-
-/// How many connections are read at once; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 16;
 
 /// A bound callback address.
 #[derive(Debug)]
@@ -101,19 +99,13 @@ impl Listener {
     }
 
     async fn serve(&self, expected: Expected) -> Visit {
-        let expected = std::sync::Arc::new(expected);
-        let mut connections = JoinSet::new();
+        let mut crowd = Crowd::default();
         loop {
             tokio::select! {
-                stream = self.accept(), if connections.len() < MAX_CONNECTIONS => {
-                    let expected = expected.clone();
-                    connections.spawn(async move { visit::receive(stream, &expected).await });
-                }
-                Some(ended) = connections.join_next() => {
-                    if let Ok(Some(visit)) = ended {
-                        return visit;
-                    }
-                }
+                // Whoever is here is heard before the next is let in.
+                biased;
+                visit = crowd.callback() => return visit,
+                stream = self.accept() => crowd.join(visit::receive(stream, &expected)),
             }
         }
     }

@@ -159,6 +159,31 @@ async fn silent_connections_do_not_keep_the_browser_out() {
 }
 
 #[tokio::test]
+async fn three_hundred_silent_connections_do_not_keep_the_browser_out() {
+    let waiting = waiting().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(&waiting.host).await.unwrap());
+    }
+    // Longer than the sign-in waits: they would have to be waited for in turn.
+    let (login, visit, _) = waiting.visited().await;
+    assert!(login.approve(visit.callback_url()).is_ok());
+    assert_eq!(silent.len(), 300);
+}
+
+#[tokio::test]
+async fn a_browser_that_connected_first_keeps_its_place_among_those_that_went() {
+    let waiting = waiting().await;
+    let mut browser = TcpStream::connect(&waiting.host).await.unwrap();
+    for _ in 0..200 {
+        assert!(waiting.get("/").await.starts_with("HTTP/1.1 404"));
+    }
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", waiting.good(), waiting.host);
+    browser.write_all(request.as_bytes()).await.unwrap();
+    waiting.visit.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_request_may_come_in_pieces() {
     let waiting = waiting().await;
     let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", waiting.good(), waiting.host);
