@@ -16,8 +16,9 @@ from server import running
 SERVERS = ["oidc-provider", "authlib"]
 REDIRECT_URI = "http://127.0.0.1:8080/callback"
 
-# A colon splits Basic, the others mean something in a form or a URL.
-SPECIAL = ":/?#[]@!$&'()*+,;=%25~-._|<>^`{}\\\""
+# All that RFC 6749 appendix A lets an id and a secret have beside letters and digits. A colon splits
+# Basic, a plus stands for a space in a form, the others mean something in a form or a URL.
+SPECIAL = " :/?#[]@!$&'()*+,;=%25~-._|<>^`{}\\\""
 
 CLIENTS = {
     "public": ("VGhpcyBpcyBhIHB1YmxpYyBjbGllbnQ6MTpjaQ", None),
@@ -67,7 +68,7 @@ def check_authentication(seen, client):
     assert len(seen) >= 4, seen
     for request in seen:
         found = request["authorization"]
-        # What RFC 3986 leaves alone may come encoded or not.
+        # What RFC 3986 leaves alone may come encoded or not, and a space in either way.
         assert decoded(found) == decoded(expected), f"{found} is not {expected}"
 
 
@@ -75,7 +76,7 @@ def decoded(header):
     if header is None:
         return None
     scheme, pair = header.split(" ", 1)
-    return scheme, base64.b64decode(pair).replace(b"%7E", b"~")
+    return scheme, base64.b64decode(pair).replace(b"%7E", b"~").replace(b"+", b"%20")
 
 
 def main():

@@ -134,13 +134,13 @@ fn look_at_client(app: &App, found: &mut Vec<Lint>) {
     const WHERE: &str = "Copy the OAuth 2.0 Client ID from the app's page in X's console";
     if app.client_id().is_empty() {
         error(found, "the client id is empty", WHERE);
-    } else if !is_visible_ascii(app.client_id()) {
-        error(found, "the client id has a space, a control or a non-ASCII character", WHERE);
+    } else if !is_vschars(app.client_id()) {
+        error(found, "the client id has a control or a non-ASCII character", WHERE);
     }
-    if app.secret().is_some_and(|secret| !is_visible_ascii(secret.expose())) {
+    if app.secret().is_some_and(|secret| !is_vschars(secret.expose())) {
         error(
             found,
-            "the client secret is empty, or has a space, a control or a non-ASCII character",
+            "the client secret is empty, or has a control or a non-ASCII character",
             "Copy the OAuth 2.0 Client Secret from X's console, or leave it out for a public app",
         );
     }
@@ -168,6 +168,13 @@ fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
 
 fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
     warn_of_client_id(app.client_id(), found);
+    if app.secret().is_some_and(|secret| secret.expose().contains(' ')) {
+        warning(
+            found,
+            "the client secret has a space in it",
+            "Copy the OAuth 2.0 Client Secret again: those of X have none",
+        );
+    }
     if let Some(url) = app.redirect_url() {
         warn_of_redirect_uri(url, found);
     }
@@ -184,8 +191,10 @@ fn warn_of_client_id(id: &str, found: &mut Vec<Lint>) {
     let is_number = id.bytes().all(|b| b.is_ascii_digit());
     let is_alphanumeric = id.bytes().all(|b| b.is_ascii_alphanumeric());
     let message = match id.len() {
-        0 | 34 => return,
+        0 => return,
+        34 if !id.contains(' ') => return,
         _ if is_number => "the client id looks like X's numeric app id",
+        _ if id.contains(' ') => "the client id has a space in it",
         25 if is_alphanumeric => "the client id looks like an API key of OAuth 1.0a",
         _ => "the client id does not have the 34 characters of X's",
     };
@@ -245,6 +254,11 @@ fn warning(found: &mut Vec<Lint>, message: impl Into<String>, hint: &'static str
 
 fn is_visible_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// RFC 6749 appendices A.1 and A.2: a client id and a secret are of visible characters and spaces.
+fn is_vschars(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| (0x20..=0x7e).contains(&b))
 }
 
 /// RFC 6749 section 3.3.

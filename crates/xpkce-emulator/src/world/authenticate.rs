@@ -30,9 +30,11 @@ impl Basic {
         Some(Self { id: id.to_owned(), secret: secret.to_owned() })
     }
 
-    /// Returns whether a half equals `expected`, raw or percent-encoded (RFC 6749 section 2.3.1).
+    /// Returns whether a half equals `expected`, raw or encoded: as a form (RFC 6749 section
+    /// 2.3.1), where a plus is a space, or as a URL.
     fn is(sent: &str, expected: &str) -> bool {
-        sent == expected || percent_decode_str(sent).decode_utf8_lossy() == expected
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy() == expected;
+        sent == expected || decoded(sent) || decoded(&sent.replace('+', " "))
     }
 
     pub(crate) fn matches(&self, id: &str, secret: &str) -> bool {

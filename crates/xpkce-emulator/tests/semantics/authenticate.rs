@@ -78,14 +78,19 @@ async fn a_public_app_sends_its_id_in_the_body_and_may_send_basic() {
 #[tokio::test]
 async fn basic_may_be_raw_or_percent_encoded() {
     let seed = AppSeed::confidential("Encoded")
-        .client_secret("secret+with=odd/characters%25")
+        .client_secret("secret+with=odd/characters%25 and spaces")
         .redirect_uri(REDIRECT);
     let x = Emulator::builder().app(seed.clone()).start().await.unwrap();
     let app = Client::of(&x, seed);
     let id = app.app.client_id.as_str();
-    assert_accepted(&probe(&app, Some((id, "secret+with=odd/characters%25")), &[]).await);
-    let encoded = "secret%2Bwith%3Dodd%2Fcharacters%2525";
-    assert_accepted(&probe(&app, Some((id, encoded)), &[]).await);
+    for secret in [
+        "secret+with=odd/characters%25 and spaces",
+        "secret%2Bwith%3Dodd%2Fcharacters%2525%20and%20spaces",
+        "secret%2Bwith%3Dodd%2Fcharacters%2525+and+spaces",
+    ] {
+        assert_accepted(&probe(&app, Some((id, secret)), &[]).await);
+    }
+    assert_unauthorized(&probe(&app, Some((id, "secret with=odd/characters%")), &[]).await);
 }
 
 #[tokio::test]

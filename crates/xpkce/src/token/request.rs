@@ -121,6 +121,8 @@ impl Form {
         // Three bytes for one, and what stands between two fields.
         self.make_room(3 * text.len() + 2);
         for part in byte_serialize(text.as_bytes()) {
+            // Who decodes forms takes both, who decodes URLs this one alone.
+            let part = if part == "+" { "%20" } else { part };
             self.0.extend_from_slice(part.as_bytes());
         }
     }

@@ -23,10 +23,18 @@ fn a_good_app_has_no_findings() {
 #[test]
 fn a_client_that_x_refuses_does_not_begin() {
     assert!(is_refused(&App::public("  ")));
-    assert!(is_refused(&App::public("two words")));
+    assert!(is_refused(&App::public("caf\u{e9}")));
     assert!(is_refused(&App::public("a\u{7}b")));
     assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new(" \n"))));
-    assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new("a b"))));
+    assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new("a\tb"))));
+    assert!(is_refused(&App::confidential(CLIENT_ID, ClientSecret::new("caf\u{e9}"))));
+}
+
+#[test]
+fn every_character_that_the_rfc_allows_in_an_id_and_a_secret_may_begin() {
+    let all: String = (' '..='~').collect();
+    let (id, secret) = (format!("i{all}d"), ClientSecret::new(format!("s{all}t")));
+    assert!(!is_refused(&App::confidential(id, secret)));
 }
 
 #[test]
@@ -84,6 +92,10 @@ fn what_is_unusual_is_a_warning() {
     warned(&scoped("27283493"), "numeric");
     warned(&scoped("xvz1evFS4wEEPTGEFPHBog123"), "API key");
     warned(&scoped("short"), "34");
+    warned(&scoped("two words"), "space");
+    warned(&scoped("thirty four characters with spaces"), "space");
+    let spaced = App::confidential(CLIENT_ID, ClientSecret::new("a b"));
+    warned(&spaced.with_scopes(Scopes::parse(Scopes::DEFAULT)), "secret has a space");
     warned(&app().with_redirect_uri("http://app.example/cb"), "plain HTTP");
     warned(&app().with_redirect_uri("http://localhost:8080/callback"), "localhost");
     warned(&App::public(CLIENT_ID), "no scope");
