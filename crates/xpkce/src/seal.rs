@@ -30,6 +30,9 @@ use ring::Ring;
 mod place;
 pub use place::Place;
 
+mod private;
+pub(crate) use private::closing;
+
 mod unlock;
 pub use unlock::{KeySource, keys_in_use, unlock};
 

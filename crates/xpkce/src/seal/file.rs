@@ -176,12 +176,11 @@ fn read(path: &Path) -> Result<Ring> {
     let file = File::open(path).map_err(|why| failed("open", path, why))?;
     let about = file.metadata().map_err(|why| failed("read", path, why))?;
     if about.mode() & 0o077 != 0 {
-        let shown = path.display();
         return Err(Error::new(
             Reason::Key,
-            format!("the key file {shown} can be read by others than its owner"),
+            format!("the key file {} can be read by others than its owner", path.display()),
         )
-        .with_hint(format!("chmod 600 {shown}")));
+        .with_hint(super::closing(path)));
     }
     let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE));
     file.take(MAX_SIZE as u64)

@@ -85,7 +85,7 @@ fn prepare(path: &Path) -> Result<()> {
             Reason::Store,
             format!("the store {} can be read by others than its owner", path.display()),
         )
-        .with_hint(format!("chmod 600 {}", path.display()))),
+        .with_hint(crate::seal::closing(path))),
         // SQLite takes a file that is shorter than any database for an empty one.
         Ok(about) if (1..SHORTEST).contains(&about.len()) => Err(Error::new(
             Reason::StoreDamaged,
