@@ -5,7 +5,8 @@ use xpkce::grant::{Account, Grant, State};
 use xpkce::store::Stored;
 
 use crate::config::Settings;
-use crate::failure::{Failure, Kind, Result, SIGN_IN};
+use crate::failure::{Failure, Kind, Result};
+use crate::hint::{Flag, Hint, quoted};
 use crate::text::clean;
 use crate::vault::Vault;
 
@@ -37,7 +38,14 @@ impl LoginFlags {
     /// Finds every login that the flags name. One that is named whole is not searched for among the
     /// others, of which there may be many.
     pub(crate) async fn find(&self, settings: &Settings<'_>, vault: &Vault) -> Result<Vec<Stored>> {
-        let client_id = settings.client_id(self.app.as_deref())?;
+        let client_id = match settings.client_id(self.app.as_deref()) {
+            Ok(client_id) => client_id,
+            // An app that was removed may have left logins behind.
+            Err(why) => match self.app.clone() {
+                Some(id) if !vault.logins(Some(&id)).await?.is_empty() => Some(id),
+                _ => return Err(why),
+            },
+        };
         if let (Some(client_id), Some(user)) = (&client_id, &self.account)
             && let Some(named) = vault.store.load(&Account::new(client_id, user)).await?
         {
@@ -52,24 +60,26 @@ impl LoginFlags {
 
     /// Says that there is no such login.
     pub(crate) fn nobody(&self, settings: &Settings<'_>) -> Failure {
-        let who = self.account.as_deref().map(clean);
-        let app = self.app.as_deref().map(|app| format!(" to the app {}", clean(app)));
-        let message = format!(
-            "{} is not signed in{}",
-            who.as_deref().unwrap_or("anybody"),
-            app.unwrap_or_default()
-        );
-        let message = match who {
-            Some(_) => message,
-            None => message.replacen("anybody is not", "nobody is", 1),
+        let to_app = self.app.as_deref().map(|app| format!(" to the app {}", clean(app)));
+        let to_app = to_app.unwrap_or_default();
+        let message = match self.account.as_deref().map(clean) {
+            Some(who) => format!("{who} is not signed in{to_app}"),
+            None => format!("nobody is signed in{to_app}"),
         };
         let failure = Failure::new(Kind::SignIn, message);
-        let has_no_app = settings.apps().is_empty() && settings.app(None).is_err();
-        match has_no_app {
-            true => failure.why(&"no app is set up either").hint("xpkce app add NAME"),
-            false => failure.hint(SIGN_IN).for_app(self.app.as_deref()),
+        if settings.has_no_app() {
+            return failure.why(&"no app is set up either").hint(ADD_APP);
         }
+        failure.hint(Hint::sign_in()).for_app(self.app.as_deref().or(settings.any_flag()))
     }
+}
+
+/// What to do where there is no app.
+pub(crate) const ADD_APP: &str = "xpkce app add my-app";
+
+/// Returns the flags that name one login among all, as they are typed.
+pub(crate) fn login_flags(account: &str, app: &str) -> String {
+    format!("--account {} --app {}", quoted(account), quoted(app))
 }
 
 /// Returns how a login is called: by its handle, or else its user id or provisional name.
@@ -86,14 +96,19 @@ pub(crate) fn is_called(grant: &Grant, name: &str) -> bool {
 
 fn several(settings: &Settings<'_>, found: &[Stored]) -> Failure {
     const SHOWN: usize = 5;
-    let shown = found.iter().take(SHOWN).map(|stored| {
-        let app = settings.name_of(&stored.grant.account.app);
-        format!("--account {} --app {app}", name(&stored.grant))
-    });
+    let app_of = |stored: &Stored| clean(settings.name_of(&stored.grant.account.app));
+    let shown = found.iter().take(SHOWN);
+    let shown = shown.map(|stored| login_flags(&name(&stored.grant), &app_of(stored)));
     let mut list = shown.collect::<Vec<_>>().join(", or ");
     if found.len() > SHOWN {
         list.push_str(&format!(", or {} more in xpkce status", found.len() - SHOWN));
     }
-    Failure::new(Kind::Configure, format!("{} logins match", found.len()))
-        .hint(format!("add {list}"))
+    let failure = Failure::new(Kind::Configure, format!("{} logins match: {list}", found.len()));
+    match found.first() {
+        Some(first) => failure.again([
+            Flag::with("--account", &name(&first.grant)),
+            Flag::with("--app", &app_of(first)),
+        ]),
+        None => failure,
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use xpkce::{ErrorKind, Reason};
 
+use crate::hint::{CHECK, Flag, Hint, SIGN_IN};
 use crate::text::{clean, span};
 
 /// The result of every fallible call of the command.
@@ -66,7 +67,7 @@ pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,
     pub(crate) why: Option<String>,
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: Option<Hint>,
 }
 
 impl Failure {
@@ -77,9 +78,15 @@ impl Failure {
 
     /// Adds the one command or setting that mends it.
     #[must_use]
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Advises the command line of this process once more, with these flags.
+    #[must_use]
+    pub(crate) fn again(self, flags: impl Into<Vec<Flag>>) -> Self {
+        self.hint(Hint::Again(flags.into()))
     }
 
     /// Adds why it happened.
@@ -89,25 +96,30 @@ impl Failure {
         self
     }
 
-    /// Names the app in a hint to sign in, for who has several.
+    /// Names the app in a hint that is about one, where it has to be named.
     #[must_use]
-    pub(crate) fn for_app(mut self, app: Option<&str>) -> Self {
-        if let (Some(SIGN_IN), Some(app)) = (self.hint.as_deref(), app) {
-            self.hint = Some(format!("{SIGN_IN} --app {app}"));
-        }
+    pub(crate) fn for_app(mut self, flag: Option<&str>) -> Self {
+        self.hint = self.hint.map(|hint| hint.for_app(flag));
         self
     }
 
     /// Says that a sign-in has to begin again, whatever the hint was: its callback is used up. What
     /// is wrong with the settings is still told.
     #[must_use]
-    pub(crate) fn ends_sign_in(mut self, app: Option<&str>) -> Self {
-        let hint = self
-            .hint
-            .take()
-            .filter(|hint| self.kind == Kind::Configure || hint.starts_with("wait"));
-        self.hint = Some(hint.unwrap_or_else(|| SIGN_IN.to_owned()));
-        self.for_app(app)
+    pub(crate) fn ends_sign_in(mut self) -> Self {
+        let is_wait = |hint: &Hint| matches!(hint, Hint::Said(words) if words.starts_with("wait"));
+        let told = self.hint.take().filter(|it| self.kind == Kind::Configure || is_wait(it));
+        self.hint = Some(told.unwrap_or_else(Hint::sign_in));
+        self
+    }
+
+    /// In a sign-in, advises the same sign-in again where the advice is to sign in.
+    #[must_use]
+    pub(crate) fn or_again(self) -> Self {
+        match &self.hint {
+            Some(hint) if hint.is_sign_in() => self.again([]),
+            _ => self,
+        }
     }
 
     /// The end that Ctrl-C and SIGTERM bring.
@@ -116,9 +128,6 @@ impl Failure {
     }
 }
 
-/// The hint that most sign-in failures have.
-pub(crate) const SIGN_IN: &str = "xpkce login";
-
 impl From<xpkce::Error> for Failure {
     fn from(error: xpkce::Error) -> Self {
         let mut message = clean(&error.to_string());
@@ -126,11 +135,14 @@ impl From<xpkce::Error> for Failure {
             message.push_str(&format!(" (HTTP {status})"));
         }
         let hint = match (advice(error.reason()), error.retry_after()) {
-            (_, Some(wait)) => Some(format!("wait {}, then run it again", span(wait))),
-            (Some(advice), None) => Some(advice.to_owned()),
-            (None, None) => Some(error.hint().map_or_else(|| last_resort(error.reason()), clean)),
+            (_, Some(wait)) => format!("wait {}, then run it again", span(wait)).into(),
+            (Some(advice), None) => advice,
+            (None, None) => match error.hint() {
+                Some(hint) => clean(hint).into(),
+                None => last_resort(error.reason()),
+            },
         };
-        Self { kind: kind(error.kind()), message, why: why(&error), hint }
+        Self { kind: kind(error.kind()), message, why: why(&error), hint: Some(hint) }
     }
 }
 
@@ -146,10 +158,9 @@ fn kind(kind: ErrorKind) -> Kind {
 }
 
 /// What to type or set, by what happened; none where the library itself knows better.
-fn advice(reason: Reason) -> Option<&'static str> {
+fn advice(reason: Reason) -> Option<Hint> {
     Some(match reason {
-        Reason::WrongClientId | Reason::WrongSecretOrAppType => "xpkce app check",
-        Reason::PortBusy => "xpkce login --headless",
+        Reason::WrongClientId | Reason::WrongSecretOrAppType => Hint::about(CHECK),
         Reason::Denied
         | Reason::StateMismatch
         | Reason::IssuerMismatch
@@ -159,32 +170,33 @@ fn advice(reason: Reason) -> Option<&'static str> {
         | Reason::LoginExpired
         | Reason::NoRefreshToken
         | Reason::TokenRejected
-        | Reason::SignedOut => SIGN_IN,
-        Reason::NotSent => "check the network and the base URL, then run it again",
-        Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment",
-        Reason::OutcomeUnknown => "xpkce status",
-        Reason::StoreDamaged => {
-            "restore the store from a backup, or move it away and run: xpkce login"
-        }
+        | Reason::SignedOut => Hint::sign_in(),
+        Reason::NotSent => "check the network and the base URL, then run it again".into(),
+        Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment".into(),
+        Reason::OutcomeUnknown => "xpkce status".into(),
+        Reason::StoreDamaged => Hint::About {
+            words: "restore the store from a backup, or move it away and run: ",
+            command: SIGN_IN,
+            app: None,
+        },
         Reason::UnexpectedAnswer | Reason::Internal => {
-            "run it again with XPKCE_LOG=debug, and report what it says"
+            "run it again with XPKCE_LOG=debug, and report what it says".into()
         }
         _ => return None,
     })
 }
 
 /// Where neither we nor the library knows the very thing.
-fn last_resort(reason: Reason) -> String {
-    let hint = match reason.kind() {
+fn last_resort(reason: Reason) -> Hint {
+    match reason.kind() {
         _ if reason == Reason::Key => {
-            "set XPKCE_KEY_FILE or XPKCE_KEY to the key that this store was made with"
+            "set XPKCE_KEY_FILE or XPKCE_KEY to the key that this store was made with".into()
         }
-        ErrorKind::Configure => "look at the app's settings: xpkce app list",
-        ErrorKind::Store => STORE,
-        ErrorKind::SignIn => SIGN_IN,
-        _ => "xpkce status",
-    };
-    hint.to_owned()
+        ErrorKind::Configure => "look at the app's settings: xpkce app list".into(),
+        ErrorKind::Store => STORE.into(),
+        ErrorKind::SignIn => Hint::sign_in(),
+        _ => "xpkce status".into(),
+    }
 }
 
 /// The hint of a store that cannot be written.
@@ -242,7 +254,7 @@ mod tests {
     fn a_wait_that_x_asked_for_is_the_hint() {
         let error = xpkce::Error::new(Reason::RateLimited, "X asks to wait");
         let failure = Failure::from(error.with_retry_after(Duration::from_secs(90)));
-        assert_eq!(failure.hint.as_deref(), Some("wait 1 min 30 s, then run it again"));
+        assert_eq!(failure.hint, Some("wait 1 min 30 s, then run it again".into()));
     }
 
     #[test]

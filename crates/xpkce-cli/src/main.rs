@@ -6,9 +6,11 @@ mod cli;
 mod commands;
 mod config;
 mod failure;
+mod hint;
 mod interrupt;
 mod log;
 mod output;
+mod table;
 mod terminal;
 mod text;
 mod vault;
@@ -37,8 +39,13 @@ fn main() -> ExitCode {
     let output = Output::new(cli.json);
     match run(cli, output) {
         Ok(code) => code,
-        Err(failure) => output.fail(&failure),
+        Err(failure) => output.fail(&failure, &typed(&arguments)),
     }
+}
+
+/// The command line without the program, for a hint that repeats it.
+fn typed(arguments: &[OsString]) -> Vec<String> {
+    arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn run(cli: Cli, output: Output) -> Result<ExitCode> {
@@ -88,5 +95,5 @@ fn not_understood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
     let failure = Failure::new(Kind::Usage, message.replace('\n', " "));
-    Output::new(true).fail(&failure.hint("xpkce --help"))
+    Output::new(true).fail(&failure.hint("xpkce --help"), &[])
 }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use crate::failure::{Failure, Kind, Result};
+use crate::table::Table;
+use crate::terminal;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -50,9 +51,8 @@ impl Output {
     }
 
     /// Writes a table to stdout.
-    pub(crate) fn table(&self, table: &Table) -> Result<()> {
-        let lines: Vec<_> = table.lines().map(|line| line.trim().to_owned()).collect();
-        self.line(&lines.join("\n"))
+    pub(crate) fn table<const N: usize>(&self, table: &Table<N>) -> Result<()> {
+        self.line(&table.text(terminal::columns()))
     }
 
     /// Says something to the person at the terminal. Nobody there is no failure.
@@ -66,20 +66,22 @@ impl Output {
         self.advise(hint);
     }
 
-    /// Tells how it ended, and returns what the process exits with.
-    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+    /// Tells how it ended, and returns what the process exits with. `typed` is the command line,
+    /// for a hint that repeats it.
+    pub(crate) fn fail(&self, failure: &Failure, typed: &[String]) -> ExitCode {
+        let hint = failure.hint.as_ref().map(|hint| hint.text(typed));
         match failure.kind {
             Kind::Closed => {}
             _ if self.is_json => {
                 // A reader that has gone cannot be told.
-                let _ = self.json(&Told { error: Wrong::of(failure) });
+                let _ = self.json(&Told { error: Wrong::of(failure, hint.as_deref()) });
             }
-            _ => self.complain(failure),
+            _ => self.complain(failure, hint.as_deref()),
         }
         ExitCode::from(failure.kind.exit_code())
     }
 
-    fn complain(&self, failure: &Failure) {
+    fn complain(&self, failure: &Failure, hint: Option<&str>) {
         if failure.kind == Kind::Interrupted && self.is_watched {
             // The prompt and its ^C are on this line.
             self.say("");
@@ -88,7 +90,7 @@ impl Output {
         if let Some(why) = &failure.why {
             self.say(&format!("  why:  {why}"));
         }
-        self.advise(failure.hint.as_deref());
+        self.advise(hint);
     }
 
     fn advise(&self, hint: Option<&str>) {
@@ -112,14 +114,6 @@ impl Output {
     }
 }
 
-/// Makes a table without lines, readable by people and by `awk`.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(header);
-    table
-}
-
 #[derive(Serialize)]
 struct Told<'a> {
     error: Wrong<'a>,
@@ -134,12 +128,12 @@ struct Wrong<'a> {
 }
 
 impl<'a> Wrong<'a> {
-    fn of(failure: &'a Failure) -> Self {
+    fn of(failure: &'a Failure, hint: Option<&'a str>) -> Self {
         Self {
             kind: failure.kind.name(),
             message: &failure.message,
             why: failure.why.as_deref(),
-            hint: failure.hint.as_deref(),
+            hint,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -70,6 +70,13 @@ impl Terminal {
             let _ = stderr.write_all(prompt.as_bytes()).and_then(|()| stderr.flush());
         }
     }
+}
+
+/// Returns how wide the terminal on standard output is; none where there is none, or it does not
+/// say.
+pub(crate) fn columns() -> Option<usize> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Reads on a thread of its own: the caller may be interrupted, and nothing waits for the thread

@@ -5,7 +5,9 @@ use xpkce::grant::{Death, Event};
 use xpkce::keeper::Action;
 use xpkce::{LoginStatus, SignedIn, Timestamp};
 
+use crate::choose::login_flags;
 use crate::config::Settings;
+use crate::hint::quoted;
 use crate::text::clean;
 
 /// Who a login is. Part of every shape.
@@ -34,6 +36,11 @@ impl Who {
             username,
             app: clean(settings.name_of(&account.app)),
         }
+    }
+
+    /// Returns the flags that name this login among all, as they are typed.
+    pub(crate) fn flags(&self) -> String {
+        login_flags(&self.account, &self.app)
     }
 
     /// Returns how the account is told to a person.
@@ -147,14 +154,15 @@ fn action(action: Action) -> &'static str {
 
 /// Says what a login needs, in words, and the command for it.
 pub(crate) fn advice(login: &LoginStatus, who: &Who) -> String {
-    let Who { account, app, .. } = who;
-    let sign_in = format!("xpkce login --app {app}");
+    let sign_in = format!("xpkce login --app {}", quoted(&who.app));
     match (login.action, login.death) {
         (Action::SignIn, Some(Death::AnswerLost)) => {
-            format!("{sign_in} (an answer of X was lost; end the old one at {CONNECTED_APPS})")
+            format!(
+                "an answer of X was lost; end the old login at {CONNECTED_APPS}, then: {sign_in}"
+            )
         }
         (Action::SignIn, ..) => sign_in,
-        (Action::SignOutAgain, ..) => format!("xpkce logout --account {account} --app {app}"),
+        (Action::SignOutAgain, ..) => format!("xpkce logout {}", who.flags()),
         (Action::Wait, ..) => "wait: X is asked again with the next use".to_owned(),
         _ => "nothing".to_owned(),
     }

@@ -5,8 +5,10 @@ use serde::Serialize;
 use xpkce::{DEFAULT_AUTHORIZATION_BASE_URL, DEFAULT_BASE_URL};
 
 use super::Context;
+use crate::choose::ADD_APP;
 use crate::config::StoredApp;
 use crate::failure::Result;
+use crate::table::Table;
 use crate::text::clean;
 
 mod add;
@@ -81,11 +83,10 @@ impl List {
             return context.output.json(&AppList { apps });
         }
         if apps.is_empty() {
-            context.output.say("No app is set up. Next: xpkce app add NAME");
+            context.output.say(&format!("No app is set up. Next: {ADD_APP}"));
             return Ok(());
         }
-        let mut table =
-            crate::output::table(["NAME", "CLIENT ID", "TYPE", "REDIRECT URI", "SCOPES", "API"]);
+        let mut table = Table::new(["NAME", "CLIENT ID", "TYPE", "REDIRECT URI", "SCOPES", "API"]);
         for app in &apps {
             table.add_row([
                 clean(app.name),

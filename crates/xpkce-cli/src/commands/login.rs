@@ -7,12 +7,12 @@ use xpkce::grant::State;
 use xpkce::{Clock as _, Keeper, Login, Scopes, Severity, SignedIn, SystemClock, lint};
 
 use super::Context;
-use crate::choose::{is_called, name};
+use crate::choose::{LoginFlags, is_called, name};
 use crate::config::{AppFlags, ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::text::{clean, until};
 use crate::vault::Vault;
-use crate::view::SignedInView;
+use crate::view::{SignedInView, Who};
 
 mod browser;
 mod later;
@@ -70,17 +70,19 @@ impl LoginCommand {
         let settings = context.settings()?;
         let begun = self.begin.begin(context, &settings, self.expect.as_deref()).await?;
         let signed_in = match self.headless {
-            true => paste::sign_in(context, &begun).await?,
-            false => browser::sign_in(context, &begun, !self.no_browser).await?,
+            true => paste::sign_in(context, &begun).await,
+            false => browser::sign_in(context, &begun, !self.no_browser).await,
         };
+        let signed_in = signed_in.map_err(Failure::or_again)?;
         begun.tell_what_was_not_granted(context, &signed_in);
-        report(context, &settings, &signed_in, self.expect.as_deref())
+        report(context, &settings, &begun.vault, &signed_in, self.expect.as_deref()).await
     }
 }
 
 /// A sign-in that was begun, and waits in the store.
 struct Begun {
     chosen: ChosenApp,
+    vault: Vault,
     keeper: Keeper,
     login: Login,
 }
@@ -104,7 +106,7 @@ impl Begin {
         let keeper = vault.keeper(app)?;
         let login = keeper.begin_login()?;
         keeper.park_login(&login).await?;
-        Ok(Begun { chosen, keeper, login })
+        Ok(Begun { chosen, vault, keeper, login })
     }
 
     /// X keeps one live grant per app and user: the next one ends the last one.
@@ -153,7 +155,7 @@ impl Begun {
 
     /// Says how the sign-in failed, and that it begins again.
     fn ended(&self, why: xpkce::Error) -> Failure {
-        Failure::from(why).ends_sign_in(self.chosen.name.as_deref())
+        Failure::from(why).ends_sign_in().for_app(self.chosen.flag())
     }
 
     fn tell_what_was_not_granted(&self, context: &Context, signed_in: &SignedIn) {
@@ -169,9 +171,10 @@ impl Begun {
 }
 
 /// Says who signed in, for how long, and what to do next.
-pub(super) fn report(
+pub(super) async fn report(
     context: &Context,
     settings: &Settings<'_>,
+    vault: &Vault,
     signed_in: &SignedIn,
     expected: Option<&str>,
 ) -> Result<()> {
@@ -187,22 +190,36 @@ pub(super) fn report(
                 "X did not say who signed in ({}); the login is saved and works as {shown}",
                 clean(&why.to_string())
             ),
-            Some(&format!("to name it later: xpkce refresh --account {shown}")),
+            Some(&format!("to name it later: xpkce refresh {}", view.who.flags())),
         );
     }
     if let Some(expected) = expected {
-        check(signed_in, expected, &shown, &view.who.app)?;
+        check(signed_in, expected, &view.who)?;
     }
     if output.is_json() {
         return output.json(&view);
     }
     output.say(&format!("Signed in as {shown} to the app {}.", view.who.app));
     output.say(&lifetime(signed_in));
-    output.say("Next: xpkce token, xpkce status, or xpkce request GET /2/users/me");
+    output.say(&next(settings, vault, signed_in, &view.who).await);
     Ok(())
 }
 
-fn lifetime(signed_in: &SignedIn) -> String {
+/// Names the login in what to do next, unless it is found without.
+pub(super) async fn next(
+    settings: &Settings<'_>,
+    vault: &Vault,
+    signed_in: &SignedIn,
+    who: &Who,
+) -> String {
+    let flags = match LoginFlags::default().choose(settings, vault).await {
+        Ok(found) if found.grant.account == signed_in.account => String::new(),
+        _ => format!(" {}", who.flags()),
+    };
+    format!("Next: xpkce token{flags}, xpkce status, or xpkce request GET /2/users/me{flags}")
+}
+
+pub(super) fn lifetime(signed_in: &SignedIn) -> String {
     let end = signed_in.expires_at.map(|end| until(end, SystemClock.now()));
     match (end, signed_in.has_refresh_token) {
         (Some(end), true) => {
@@ -218,14 +235,14 @@ fn lifetime(signed_in: &SignedIn) -> String {
 
 /// Compares who signed in with who was expected. The login stays: what X has ended with it does
 /// not come back.
-fn check(signed_in: &SignedIn, expected: &str, shown: &str, app: &str) -> Result<()> {
+fn check(signed_in: &SignedIn, expected: &str, who: &Who) -> Result<()> {
     let handle = expected.strip_prefix('@').unwrap_or(expected);
     let is_expected = signed_in.account.user == expected
         || signed_in.username.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(handle));
     if is_expected {
         return Ok(());
     }
-    let account = shown.trim_start_matches('@');
+    let (shown, handle) = (who.shown(), clean(handle));
     let message = match signed_in.unlabelled_because {
         Some(_) => {
             format!("it is not known whether @{handle} signed in; the login is saved as {shown}")
@@ -234,5 +251,8 @@ fn check(signed_in: &SignedIn, expected: &str, shown: &str, app: &str) -> Result
     };
     Err(Failure::new(Kind::SignIn, message)
         .why(&"X's consent page is for whichever account the browser is signed in to")
-        .hint(format!("switch accounts on x.com and sign in again; to end this login: xpkce logout --account {account} --app {app}")))
+        .hint(format!(
+            "switch accounts on x.com and sign in again; to end this login: xpkce logout {}",
+            who.flags()
+        )))
 }

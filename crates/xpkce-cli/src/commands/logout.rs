@@ -83,18 +83,19 @@ impl Logout {
 }
 
 fn unrevoked(why: xpkce::Error, who: &Who) -> Failure {
-    let Who { account, app, .. } = who;
     if !matches!(why.kind(), ErrorKind::Retry | ErrorKind::InDoubt) {
         return why.into();
     }
-    let again = format!("xpkce logout --account {account} --app {app}");
     let mut failure = Failure::from(why);
     failure.message = format!(
         "{}: the refresh token and the access token were not revoked, and still live at X ({})",
         who.shown(),
         failure.message
     );
-    failure.hint(format!("{again} (or with --forget, and end it at {CONNECTED_APPS})"))
+    failure.hint(format!(
+        "run this when X answers again, or with --forget and end it at {CONNECTED_APPS}: xpkce logout {}",
+        who.flags()
+    ))
 }
 
 fn told(context: &Context, who: Who, outcome: SignedOut) -> Result<()> {

@@ -5,7 +5,6 @@ use serde::Serialize;
 use xpkce::{Clock as _, Keeper, SystemClock};
 
 use super::Context;
-use super::token::for_app;
 use crate::choose::LoginFlags;
 use crate::failure::Result;
 use crate::text::until;
@@ -37,12 +36,12 @@ impl Refresh {
             return Err(self.login.nobody(&settings));
         };
         let grant = self.login.choose(&settings, &vault).await?.grant;
-        let app = settings.app_of(&grant.account.app)?.app(&vault.sealer)?;
-        let keeper = vault.keeper(app)?;
+        let chosen = settings.app_of(&grant.account.app)?;
+        let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let source = keeper.token_source(&grant.account.user);
         let asking = context.output.waiting("asking X for a new token", source.refresh());
         let (generation, expires_at) = {
-            let guard = asking.await.map_err(|why| for_app(why, &settings, &grant.account.app))?;
+            let guard = asking.await.map_err(|why| chosen.failed(why))?;
             (guard.generation().0, guard.expires_at())
         };
         let mut who = Who::new(&settings, &grant.account, grant.username.as_deref());

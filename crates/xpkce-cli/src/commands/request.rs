@@ -10,7 +10,6 @@ use std::io::IsTerminal as _;
 use xpkce::http::HttpResponse;
 
 use super::Context;
-use super::token::for_app;
 use crate::choose::LoginFlags;
 use crate::failure::{Failure, Kind, Result};
 use crate::text::clean_lines;
@@ -52,7 +51,8 @@ impl Request {
             return Err(self.login.nobody(&settings));
         };
         let account = self.login.choose(&settings, &vault).await?.grant.account;
-        let keeper = vault.keeper(settings.app_of(&account.app)?.app(&vault.sealer)?)?;
+        let chosen = settings.app_of(&account.app)?;
+        let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let body = self.body(context, &method).await?;
         if body.is_some() {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
@@ -61,7 +61,7 @@ impl Request {
         let target = target(&self.path);
         let sending = source.request(method, &target, headers, body);
         let answer = context.output.waiting("waiting for X", sending).await;
-        show(context, &answer.map_err(|why| for_app(why, &settings, &account.app))?)
+        show(context, &answer.map_err(|why| chosen.failed(why))?)
     }
 
     async fn body(&self, context: &Context, method: &Method) -> Result<Option<Vec<u8>>> {
@@ -100,7 +100,7 @@ fn headers(given: &[String]) -> Result<HeaderMap> {
         });
         let Some((name, value)) = parsed else {
             return Err(Failure::new(Kind::Usage, "a header is not of the form NAME: VALUE")
-                .hint("-H 'Accept: application/json'"));
+                .hint("xpkce request GET /2/users/me -H 'Accept: application/json'"));
         };
         if name == http::header::AUTHORIZATION {
             return Err(Failure::new(Kind::Usage, "xpkce itself sends the Authorization header")
@@ -132,7 +132,9 @@ fn show(context: &Context, answer: &HttpResponse) -> Result<ExitCode> {
 fn advice(status: u16) -> Option<&'static str> {
     match status {
         401 => Some("xpkce status"),
-        403 => Some("if a scope is missing: xpkce login --scope \"… offline.access\""),
+        403 => Some(
+            "if a scope is missing, which X does not say, sign in again with it; how: xpkce login --help",
+        ),
         429 => Some("wait until the limit's reset: see x-rate-limit-reset with --json"),
         500.. => Some("run it again in a while"),
         _ => None,

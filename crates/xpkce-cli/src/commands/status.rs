@@ -1,7 +1,6 @@
 //! `xpkce status`: every login, its state, and what to do. Asks nobody but the store.
 
 use clap::Args;
-use comfy_table::Table;
 use serde::Serialize;
 use xpkce::{Clock as _, LoginStatus, SystemClock, Timestamp};
 
@@ -9,6 +8,7 @@ use super::Context;
 use crate::choose::LoginFlags;
 use crate::config::Settings;
 use crate::failure::{Failure, Result};
+use crate::table::Table;
 use crate::text::until;
 use crate::vault::Vault;
 use crate::view::{LoginView, advice};
@@ -32,6 +32,9 @@ impl Status {
             Some(vault) => self.login.find(&settings, &vault).await?,
             None => Vec::new(),
         };
+        if found.is_empty() && self.login.account.is_some() {
+            return Err(self.login.nobody(&settings));
+        }
         let now = SystemClock.now();
         let logins: Vec<_> = found.iter().map(|stored| LoginStatus::of(stored, now)).collect();
         let output = &context.output;
@@ -41,16 +44,17 @@ impl Status {
         }
         if logins.is_empty() {
             let Failure { message, hint, .. } = self.login.nobody(&settings);
-            output.say(&format!("{message}\nNext: {}", hint.unwrap_or_default()));
+            let next = hint.map(|hint| hint.text(&[])).unwrap_or_default();
+            output.say(&format!("{message}\nNext: {next}"));
             return Ok(());
         }
         output.table(&table(&settings, &logins, now))
     }
 }
 
-fn table(settings: &Settings<'_>, logins: &[LoginStatus], now: Timestamp) -> Table {
+fn table(settings: &Settings<'_>, logins: &[LoginStatus], now: Timestamp) -> Table<7> {
     let header = ["ACCOUNT", "APP", "STATE", "TOKEN ENDS", "GENERATION", "SCOPES", "TO DO"];
-    let mut table = crate::output::table(header);
+    let mut table = Table::new(header);
     for login in logins {
         let view = LoginView::new(settings, login);
         table.add_row([

@@ -10,7 +10,7 @@ use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
 use super::Context;
 use crate::choose::LoginFlags;
 use crate::config::Settings;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::vault::Vault;
 use crate::view::{Who, names};
 
@@ -66,17 +66,11 @@ async fn refreshed(
     let source = keeper.token_source(&account.user);
     let asking = context.output.waiting("asking X for a new token", source.access_token());
     let (token, generation, ends) = {
-        let guard = asking.await.map_err(|why| for_app(why, settings, &account.app))?;
+        let guard = asking.await.map_err(|why| chosen.failed(why))?;
         (AccessToken::clone(&guard), guard.generation(), guard.expires_at())
     };
     stored.grant.generation = generation;
     Ok((stored, token, ends))
-}
-
-/// Names the app in the hint where there are several.
-pub(super) fn for_app(why: xpkce::Error, settings: &Settings<'_>, client_id: &str) -> Failure {
-    let app = (settings.apps().len() > 1).then(|| settings.name_of(client_id));
-    Failure::from(why).for_app(app)
 }
 
 fn ends(stored: &Stored) -> Timestamp {

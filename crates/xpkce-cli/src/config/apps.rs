@@ -108,10 +108,6 @@ impl Apps {
         self.0.iter().map(|(name, app)| (name.as_str(), app))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

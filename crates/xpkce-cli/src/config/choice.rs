@@ -5,7 +5,10 @@ use xpkce::seal::{Place, Sealed, Sealer};
 use xpkce::{App, ClientSecret, DEFAULT_REDIRECT_URI, Scopes};
 
 use super::{Environment, Settings, StoredApp};
+use crate::choose::ADD_APP;
 use crate::failure::{Failure, Kind, Result};
+use crate::hint::{Flag, quoted};
+use crate::text::clean;
 
 /// The settings of an app that a flag can give.
 #[derive(Args, Clone, Debug, Default)]
@@ -31,6 +34,8 @@ pub(crate) struct ChosenApp {
     scope: Scopes,
     base_url: Option<String>,
     authorization_base_url: Option<String>,
+    /// What `--app` has to say for this app to be chosen again; none where it needs to say nothing.
+    flag: Option<String>,
 }
 
 #[derive(Debug)]
@@ -44,6 +49,21 @@ impl ChosenApp {
     /// Returns how `--app` and the lists call it.
     pub(crate) fn shown(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.client_id)
+    }
+
+    /// Returns what `--app` has to say for this app to be chosen again, if anything.
+    pub(crate) fn flag(&self) -> Option<&str> {
+        self.flag.as_deref()
+    }
+
+    /// Returns whether its secret, or its having none, is said by the environment.
+    pub(crate) fn has_secret_of_environment(&self) -> bool {
+        self.name.is_none() || matches!(self.secret, Secret::Given(_))
+    }
+
+    /// Makes a failure of what went wrong with this app or its logins.
+    pub(crate) fn failed(&self, why: xpkce::Error) -> Failure {
+        Failure::from(why).for_app(self.flag())
     }
 
     /// Returns the app with flags in the place of its settings.
@@ -121,11 +141,24 @@ impl Settings<'_> {
         match (apps.next(), apps.next()) {
             (None, _) => Err(no_app()),
             (Some((name, app)), None) => Ok(self.chosen(Some((name, app)), &app.client_id)),
-            _ => Err(Failure::new(
+            (Some((first, _)), _) => Err(Failure::new(
                 Kind::Configure,
                 format!("there are several apps: {}", self.apps.names()),
             )
-            .hint("name one with --app NAME")),
+            .again([Flag::with("--app", first)])),
+        }
+    }
+
+    /// Returns whether there is no app, neither stored nor in the environment.
+    pub(crate) fn has_no_app(&self) -> bool {
+        self.apps.is_empty() && self.environment.client_id.is_none()
+    }
+
+    /// Returns an app that `--app` can name, where it has to name one.
+    pub(crate) fn any_flag(&self) -> Option<&str> {
+        match self.unnamed() {
+            Some(_) => None,
+            None => self.apps.iter().next().map(|(name, _)| name),
         }
     }
 
@@ -137,7 +170,7 @@ impl Settings<'_> {
             let message =
                 format!("this login belongs to client id {client_id}, which is no app here");
             return Err(Failure::new(Kind::Configure, message)
-                .hint(format!("xpkce app add NAME --client-id {client_id}")));
+                .hint(format!("{ADD_APP} --client-id {}", quoted(client_id))));
         }
         Ok(self.chosen(stored, client_id))
     }
@@ -156,6 +189,16 @@ impl Settings<'_> {
         self.apps.with_client_id(client_id).map_or(client_id, |(name, _)| name)
     }
 
+    /// Returns the client id of the app that is chosen where `--app` says nothing.
+    fn unnamed(&self) -> Option<&str> {
+        let mut apps = self.apps.iter();
+        match (self.environment.client_id.as_deref(), apps.next(), apps.next()) {
+            (Some(client_id), ..) => Some(client_id),
+            (None, Some((_, app)), None) => Some(&app.client_id),
+            _ => None,
+        }
+    }
+
     /// Finds an app by its name, or by its client id.
     fn named(&self, name: &str) -> Result<ChosenApp> {
         if let Some(app) = self.apps.get(name) {
@@ -166,9 +209,10 @@ impl Settings<'_> {
         {
             return self.app_of(name);
         }
-        let failure = Failure::new(Kind::Configure, format!("there is no app named {name}"));
+        let failure =
+            Failure::new(Kind::Configure, format!("there is no app named {}", clean(name)));
         Err(match self.apps.is_empty() {
-            true => failure.hint(format!("xpkce app add {name}")),
+            true => failure.hint(ADD_APP),
             false => {
                 failure.why(&format!("there are: {}", self.apps.names())).hint("xpkce app list")
             }
@@ -184,17 +228,16 @@ impl Settings<'_> {
         let given = environment.client_secret.clone().filter(|_| is_ours);
         let sealed = app.and_then(|app| app.client_secret.clone());
         let secret = given.map(Secret::Given).or(sealed.map(Secret::Sealed));
+        let is_found = self.unnamed() == Some(client_id);
         ChosenApp {
+            flag: (!is_found).then(|| name.unwrap_or(client_id).to_owned()),
             name: name.map(str::to_owned),
             client_id: client_id.to_owned(),
             secret: secret.unwrap_or(Secret::None),
             redirect_uri: environment.redirect_uri_or(app),
             scope: environment.scope_or(app),
-            base_url: environment.base_url.clone().or(app.and_then(|app| app.base_url.clone())),
-            authorization_base_url: environment
-                .authorization_base_url
-                .clone()
-                .or(app.and_then(|app| app.authorization_base_url.clone())),
+            base_url: environment.base_url_or(app),
+            authorization_base_url: environment.authorization_base_url_or(app),
         }
     }
 }
@@ -212,15 +255,24 @@ impl Environment {
             .unwrap_or_else(|| Scopes::parse(Scopes::DEFAULT))
     }
 
-    /// Returns what a new app is made of where no flag says it.
-    pub(crate) fn app_defaults(&self) -> NewApp {
+    fn base_url_or(&self, stored: Option<&StoredApp>) -> Option<String> {
+        self.base_url.clone().or_else(|| stored.and_then(|app| app.base_url.clone()))
+    }
+
+    fn authorization_base_url_or(&self, stored: Option<&StoredApp>) -> Option<String> {
+        let stored = || stored.and_then(|app| app.authorization_base_url.clone());
+        self.authorization_base_url.clone().or_else(stored)
+    }
+
+    /// Returns what a new app is made of where no flag says it. One that it replaces is asked last.
+    pub(crate) fn app_defaults(&self, replaced: Option<&StoredApp>) -> NewApp {
         NewApp {
             client_id: self.client_id.clone(),
             client_secret: self.client_secret.clone(),
-            redirect_uri: self.redirect_uri_or(None),
-            scope: self.scope_or(None),
-            base_url: self.base_url.clone(),
-            authorization_base_url: self.authorization_base_url.clone(),
+            redirect_uri: self.redirect_uri_or(replaced),
+            scope: self.scope_or(replaced),
+            base_url: self.base_url_or(replaced),
+            authorization_base_url: self.authorization_base_url_or(replaced),
         }
     }
 }
@@ -238,7 +290,7 @@ pub(crate) struct NewApp {
 fn no_app() -> Failure {
     Failure::new(Kind::Configure, "no app is set up")
         .why(&"xpkce needs the OAuth 2.0 Client ID from your app's page in X's console")
-        .hint("xpkce app add NAME")
+        .hint(ADD_APP)
 }
 
 #[cfg(test)]

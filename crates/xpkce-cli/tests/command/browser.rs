@@ -6,15 +6,19 @@ use std::process::Child;
 
 use crate::world::World;
 
+/// Returns a port that is free just now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Registers a callback on a port that is free just now.
 fn free_callback(world: &World) -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let uri = format!("http://127.0.0.1:{port}/callback");
+    let uri = format!("http://127.0.0.1:{}/callback", free_port());
     world.x.register_redirect(&world.x.public_app().client_id, &uri);
     uri
 }
 
-fn get(url: &str) -> String {
+pub(crate) fn get(url: &str) -> String {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, target) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -30,7 +34,8 @@ fn url_of(child: &mut Child) -> String {
     url.trim().to_owned()
 }
 
-fn ended(mut child: Child) -> (i32, String) {
+/// Waits for the end; returns the exit code and what was said.
+pub(crate) fn ended(mut child: Child) -> (i32, String) {
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
     (child.wait().unwrap().code().unwrap(), talk)
@@ -97,6 +102,7 @@ fn a_busy_port_is_named_before_anything_is_opened() {
         "{}",
         done.stderr
     );
-    assert!(done.stderr.contains("xpkce login --headless --app lantern"), "{}", done.stderr);
+    let hint = format!("hint: xpkce login --redirect-uri {uri} --headless\n");
+    assert!(done.stderr.contains(&hint), "{}", done.stderr);
     assert_eq!(done.stdout, "");
 }

@@ -122,6 +122,67 @@ fn a_token_of_xs_python_class_is_taken_over() {
     world.run_with(&["import"], "").exited(2);
 }
 
+/// A token record whose access token X does not take, with this refresh token.
+fn record(refresh_token: &str) -> String {
+    serde_json::json!({
+        "access_token": "long-gone", "token_type": "bearer", "refresh_token": refresh_token,
+        "scope": ["tweet.read", "users.read", "offline.access"], "expires_at": 1_700_000_000,
+    })
+    .to_string()
+}
+
+#[test]
+fn an_imported_token_that_x_refuses_is_told_so_and_kept() {
+    let world = World::with_app();
+    let refused = world.run_with(&["import"], &record("never-issued")).exited(3);
+    assert!(!refused.stderr.contains("Signed in") && refused.stdout.is_empty());
+    assert!(
+        refused.stderr.contains("saved as unlabelled-1, but X does not take it"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("hint: xpkce login\n"), "{}", refused.stderr);
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    assert_eq!(status["logins"][0]["account"], "unlabelled-1");
+    assert_eq!(status["logins"][0]["can_refresh"], true);
+    let told = world.run_with(&["import", "--json"], &record("never-issued")).exited(3).json();
+    assert_eq!(told["error"]["kind"], "sign_in");
+}
+
+#[test]
+fn an_imported_access_token_that_has_ended_is_renewed_with_its_refresh_token() {
+    let world = World::with_app();
+    let pair = world.pair_of_another_program();
+    let taken = world.run_with(&["import"], &record(&pair)).succeeded();
+    assert!(taken.stderr.contains("The login of @ada_example"), "{}", taken.stderr);
+    assert_eq!(world.x.refreshes(), 1);
+    world.run(&["request", "GET", "/2/users/me"]).succeeded();
+}
+
+#[test]
+fn an_imported_token_whose_secret_is_wrong_is_a_setting_to_mend() {
+    let world = World::new();
+    world.add_confidential("harbour");
+    world.x.rotate_secret(&world.x.confidential_app().client_id);
+    let refused = world.run_with(&["import"], &record("unknown")).exited(2);
+    assert!(refused.stderr.contains("but X does not take it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: xpkce app check\n"), "{}", refused.stderr);
+}
+
+#[test]
+fn an_imported_token_is_saved_though_x_cannot_be_asked() {
+    let mut world = World::with_app();
+    let pair = world.pair_of_another_program();
+    let base = world.x.base_url().to_owned();
+    world.set("XPKCE_BASE_URL", "http://127.0.0.1:1");
+    let saved = world.run_with(&["import"], &record(&pair)).succeeded();
+    assert!(saved.stderr.contains("whether X takes it, is not known"), "{}", saved.stderr);
+    assert!(!saved.stderr.contains("Signed in"), "{}", saved.stderr);
+    world.set("XPKCE_BASE_URL", &base);
+    world.run(&["refresh", "--account", "unlabelled-1"]).succeeded();
+    world.run(&["token", "--account", "ada_example"]).succeeded();
+}
+
 #[test]
 fn a_logout_that_cannot_reach_x_says_what_still_lives_and_can_be_tried_again() {
     let mut world = World::signed_in();
@@ -160,4 +221,18 @@ fn forget_needs_no_app() {
     world.run(&["token"]).succeeded();
     world.run(&["refresh"]).exited(2);
     world.run(&["logout", "--forget"]).succeeded();
+}
+
+#[test]
+fn the_status_of_somebody_who_is_not_signed_in_fails_as_the_token_does() {
+    let world = World::signed_in();
+    for world in [&world, &World::with_app()] {
+        let token = world.run(&["token", "--account", "bo_sample"]).exited(3);
+        let status = world.run(&["status", "--account", "bo_sample"]).exited(3);
+        assert_eq!(status.stderr, token.stderr);
+        assert_eq!(status.stdout, "");
+        let told = world.run(&["status", "--account", "bo_sample", "--json"]).exited(3).json();
+        assert_eq!(told["error"]["kind"], "sign_in");
+    }
+    assert!(world.run(&["status", "--account", "ada_example"]).succeeded().stdout.contains("@ada"));
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::world::{PROGRAM, World};
 
 /// Runs a line of shell at a pseudo terminal of its own.
-fn at_terminal(world: &World, line: &str) -> Child {
+pub(crate) fn at_terminal(world: &World, line: &str) -> Child {
     let mut command: Command = world.command("/usr/bin/script");
     command
         .args(["-qec", line, "/dev/null"])
@@ -147,4 +147,49 @@ fn colour_is_for_terminals_that_want_it() {
     let (_, plain) = rest(at_terminal(&world, "NO_COLOR=1 exec $XPKCE token"));
     assert!(!plain.contains("\u{1b}["), "{plain}");
     assert!(!world.run(&["token"]).stderr.contains('\u{1b}'));
+}
+
+/// Shows a command at a terminal of so many columns.
+fn shown_at(world: &World, columns: usize, line: &str) -> String {
+    let line = format!("stty cols {columns}; NO_COLOR=1 exec $XPKCE {line}");
+    let (code, shown) = rest(at_terminal(world, &line));
+    assert_eq!(code, Some(0), "{shown}");
+    shown.replace('\r', "")
+}
+
+#[test]
+fn lists_are_readable_on_a_narrow_terminal_and_without_colour() {
+    let world = World::signed_in();
+    world.add_confidential("harbour");
+    let client_id = world.x.public_app().client_id;
+    for columns in [40, 80] {
+        for (command, facts) in [
+            ("status", ["ACCOUNT     @ada_example", "STATE       ready", "TO DO       nothing"]),
+            ("app list", ["NAME          lantern", "TYPE          public", &client_id]),
+        ] {
+            let shown = shown_at(&world, columns, command);
+            assert!(!shown.contains('\u{1b}'), "{shown:?}");
+            for fact in facts {
+                assert!(shown.lines().any(|line| line.contains(fact)), "{fact}\n{shown}");
+            }
+            // What has no space in it, such as a client id, cannot be made shorter.
+            let is_breakable = |line: &&str| line[line.len().min(14)..].contains(' ');
+            for line in shown.lines().filter(is_breakable) {
+                assert!(line.chars().count() <= columns, "{line}\n{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_are_tables_on_a_wide_terminal_and_for_programs() {
+    let world = World::signed_in();
+    for command in ["status", "app list"] {
+        let wide = shown_at(&world, 250, command);
+        assert_eq!(wide.lines().count(), 2, "{wide}");
+        let words: Vec<&str> = command.split(' ').collect();
+        let piped = world.run(&words).succeeded().stdout;
+        assert_eq!(piped.lines().next(), wide.lines().next());
+        assert_eq!(piped.lines().count(), 2, "{piped}");
+    }
 }

@@ -173,6 +173,39 @@ impl World {
         self.edit("UPDATE grants SET record = json_set(record, '$.access.expires_at', 1000000)");
     }
 
+    /// Signs in as another program does, and returns its refresh token.
+    pub(crate) fn pair_of_another_program(&self) -> String {
+        let app = self.x.public_app();
+        let verifier = "v".repeat(43);
+        let redirect_uri = "http://127.0.0.1:8080/callback";
+        let url = format!(
+            "{}/oauth2/authorize?response_type=code&client_id={}&redirect_uri={redirect_uri}\
+             &scope=tweet.read%20users.read%20offline.access&state=s\
+             &code_challenge={verifier}&code_challenge_method=plain",
+            self.x.authorization_base_url(),
+            app.client_id
+        );
+        let callback = self.approve(&url);
+        let code = callback.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        let host = self.x.base_url().strip_prefix("http://").unwrap();
+        let exchange = serde_json::json!({
+            "grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri,
+            "code_verifier": verifier, "client_id": app.client_id,
+        });
+        let (status, pair) =
+            crate::webdriver::ask(host, "POST", "/2/oauth2/token", &exchange.to_string());
+        assert_eq!(status, 200, "{pair}");
+        pair["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets the minute pass that a rejected refresh token is given before it is called dead.
+    pub(crate) fn forget_when_x_said_no(&self) {
+        self.edit(
+            "UPDATE grants SET record = json_set(record, '$.rejection.at', 1000000, '$.not_before', json('null')) \
+             WHERE json_extract(record, '$.state') = 'rejected'",
+        );
+    }
+
     /// Changes the store behind the command's back.
     pub(crate) fn edit(&self, sql: &str) {
         rusqlite::Connection::open(self.store()).unwrap().execute_batch(sql).unwrap();

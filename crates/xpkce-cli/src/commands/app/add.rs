@@ -8,6 +8,7 @@ use super::AppView;
 use crate::commands::Context;
 use crate::config::{AppFlags, Apps, Settings, StoredApp};
 use crate::failure::{Failure, Kind, Result};
+use crate::hint::{Flag, quoted};
 use crate::text::clean;
 use crate::vault::Vault;
 
@@ -37,7 +38,8 @@ pub(crate) struct Add {
     /// Where the consent page is. Default: https://x.com/i
     #[arg(long, value_name = "URL")]
     authorization_base_url: Option<String>,
-    /// Replace the app of that name.
+    /// Replace the app of that name. Redirect URI, scopes and URLs that are not given stay as they
+    /// were.
     #[arg(long)]
     replace: bool,
 }
@@ -46,7 +48,8 @@ impl Add {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let settings = context.settings()?;
         self.refuse_name(settings.apps())?;
-        let draft = self.draft(context).await?;
+        let replaced = settings.apps().get(&self.name);
+        let draft = self.draft(context, replaced).await?;
         self.refuse_twin(settings.apps(), &draft.client_id)?;
         check(context, &draft)?;
         let app = stored(&settings, draft).await?;
@@ -70,14 +73,14 @@ impl Add {
 
     fn refuse_name(&self, apps: &Apps) -> Result<()> {
         let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.name.is_empty() || !self.name.chars().all(is_plain) {
-            let message = "an app's name has letters, digits, - _ and . only";
+        let is_flag = self.name.starts_with('-');
+        if self.name.is_empty() || is_flag || !self.name.chars().all(is_plain) {
+            let message = "an app's name has letters, digits, - _ and . only, and no - first";
             return Err(Failure::new(Kind::Usage, message).hint("xpkce app add my-app"));
         }
         if !self.replace && apps.get(&self.name).is_some() {
             let message = format!("there is an app named {} already", self.name);
-            return Err(Failure::new(Kind::Configure, message)
-                .hint(format!("xpkce app add {} --replace", self.name)));
+            return Err(Failure::new(Kind::Configure, message).again([Flag::plain("--replace")]));
         }
         Ok(())
     }
@@ -88,14 +91,20 @@ impl Add {
             None => Ok(()),
             Some((twin, _)) => {
                 let message = format!("this client id is set up already, as the app {twin}");
+                let kind = match (self.public, self.confidential) {
+                    (true, _) => " --public",
+                    (_, true) => " --confidential",
+                    _ => "",
+                };
+                let client_id = quoted(client_id);
                 Err(Failure::new(Kind::Configure, message)
-                    .hint(format!("xpkce app add {twin} --replace")))
+                    .hint(format!("xpkce app add {twin} --replace --client-id {client_id}{kind}")))
             }
         }
     }
 
-    async fn draft(&self, context: &Context) -> Result<Draft> {
-        let defaults = context.environment.app_defaults();
+    async fn draft(&self, context: &Context, replaced: Option<&StoredApp>) -> Result<Draft> {
+        let defaults = context.environment.app_defaults(replaced);
         let (client_id, is_set) = match (&self.client_id, defaults.client_id) {
             (Some(id), set) => (id.trim().to_owned(), set.as_ref() == Some(id)),
             (None, Some(set)) => (set, true),

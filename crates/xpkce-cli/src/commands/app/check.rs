@@ -5,8 +5,9 @@ use serde::Serialize;
 use xpkce::{Client, Probe, Severity, lint};
 
 use crate::commands::Context;
-use crate::config::Settings;
+use crate::config::{ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
+use crate::hint::quoted;
 use crate::text::clean;
 use crate::vault::Vault;
 
@@ -47,8 +48,9 @@ impl Check {
             None => "the client id is right, and it is a public client",
         };
         let (client, shown) = (Client::with_reqwest(app), chosen.shown().to_owned());
-        let probe = output.waiting("asking X", client.probe()).await?;
-        refuse(probe, &shown)?;
+        let probe = output.waiting("asking X", client.probe()).await;
+        let probe = probe.map_err(|why| chosen.failed(why))?;
+        refuse(probe, &chosen)?;
         if output.is_json() {
             let client_id = chosen.client_id;
             return output.json(&Checked { app: shown, client_id, result: "good", warnings });
@@ -60,30 +62,41 @@ impl Check {
 }
 
 /// A public app needs no key, and none is made for it.
-async fn make_app(
-    settings: &Settings<'_>,
-    chosen: &crate::config::ChosenApp,
-) -> Result<xpkce::App> {
+async fn make_app(settings: &Settings<'_>, chosen: &ChosenApp) -> Result<xpkce::App> {
     if let Some(app) = chosen.unsealed_app()? {
         return Ok(app);
     }
     chosen.app(&Vault::open(settings).await?.sealer)
 }
 
-fn refuse(probe: Probe, app: &str) -> Result<()> {
+fn refuse(probe: Probe, chosen: &ChosenApp) -> Result<()> {
     let (message, hint) = match probe {
         Probe::Good => return Ok(()),
-        Probe::WrongClientId => (
-            "X does not know the client id".to_owned(),
-            "copy the OAuth 2.0 Client ID, not the API key, from X's console, and run: \
-             xpkce app add",
-        ),
+        Probe::WrongClientId => ("X does not know the client id", wrong_client_id(chosen)),
         _ => (
-            "X refuses the app's credentials: the secret is wrong, or the app is of the other type"
-                .to_owned(),
-            "copy the secret again (none for a Native App or Single Page App), and run: xpkce app \
-             add",
+            "X refuses the app's credentials: the secret is wrong, or the app is of the other type",
+            wrong_secret(chosen),
         ),
     };
-    Err(Failure::new(Kind::Configure, message).hint(format!("{hint} {app} --replace")))
+    Err(Failure::new(Kind::Configure, message).hint(hint))
+}
+
+fn wrong_client_id(chosen: &ChosenApp) -> String {
+    const WHERE: &str = "copy the OAuth 2.0 Client ID, not the API key, from X's console";
+    match &chosen.name {
+        None => format!("{WHERE}, and set XPKCE_CLIENT_ID to it"),
+        Some(name) => format!("{WHERE}, and run: xpkce app add {name} --replace"),
+    }
+}
+
+fn wrong_secret(chosen: &ChosenApp) -> String {
+    const WHERE: &str =
+        "copy the OAuth 2.0 Client Secret again (none for a Native App or Single Page App)";
+    let client_id = quoted(&chosen.client_id);
+    match &chosen.name {
+        Some(name) if !chosen.has_secret_of_environment() => {
+            format!("{WHERE}, and run: xpkce app add {name} --replace --client-id {client_id}")
+        }
+        _ => format!("{WHERE}, and set XPKCE_CLIENT_SECRET to it, or unset it"),
+    }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use xpkce::grant::State;
 
-use crate::choose::name;
+use crate::choose::{login_flags, name};
 use crate::commands::Context;
 use crate::config::{Apps, Settings};
 use crate::failure::{Failure, Kind, Result};
@@ -57,11 +57,12 @@ async fn refuse_while_used(settings: &Settings<'_>, client_id: &str, app: &str) 
     let logins = vault.logins(Some(client_id)).await?;
     let live = logins.iter().filter(|stored| stored.grant.state != State::SignedOut);
     let names: Vec<_> = live.map(|stored| name(&stored.grant)).collect();
-    if names.is_empty() {
+    let Some(first) = names.first() else {
         return Ok(());
-    }
+    };
     let message = format!("the app {app} has logins: {}", names.join(", "));
     Err(Failure::new(Kind::Configure, message).hint(format!(
-        "xpkce logout --app {app} (or remove it with --yes, which keeps the logins)"
+        "sign out first, or give --yes to keep the logins: xpkce logout {}",
+        login_flags(first, app)
     )))
 }

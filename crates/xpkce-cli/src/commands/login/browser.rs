@@ -8,6 +8,7 @@ use super::Begun;
 use super::paste::Waiting;
 use crate::commands::Context;
 use crate::failure::{Failure, Result};
+use crate::hint::Flag;
 
 /// Listens, opens the consent page or prints its URL, and takes the callback.
 pub(super) async fn sign_in(
@@ -17,23 +18,17 @@ pub(super) async fn sign_in(
 ) -> Result<SignedIn> {
     let listener = bind(begun).await?;
     invite(context, &begun.login, opens_browser)?;
-    let visit = listener.callback(&begun.login, Login::LIFETIME).await?;
+    let visit = listener.callback(&begun.login, Login::LIFETIME).await;
+    let visit = visit.map_err(|why| begun.ended(why))?;
     let outcome = begun.finish(context, visit.callback_url()).await;
     visit.tell(&outcome).await;
     outcome.map_err(|why| begun.ended(why))
 }
 
 async fn bind(begun: &Begun) -> Result<Listener> {
+    let by_hand = [Flag::without("--no-browser"), Flag::plain("--headless")];
     let listener = Listener::bind(begun.login.redirect_uri()).await;
-    let app = begun.chosen.name.as_deref();
-    listener.map_err(|why| {
-        let failure = Failure::from(why);
-        let headless = match app {
-            Some(app) => format!("xpkce login --headless --app {app}"),
-            None => "xpkce login --headless".to_owned(),
-        };
-        failure.hint(headless)
-    })
+    listener.map_err(|why| Failure::from(why).again(by_hand))
 }
 
 /// A browser that cannot be opened is no failure: the URL is there to be opened by hand.

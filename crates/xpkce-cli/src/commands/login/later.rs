@@ -8,7 +8,8 @@ use xpkce::keeper::take_login;
 use super::paste::{Waiting, callback};
 use super::{Begin, report};
 use crate::commands::Context;
-use crate::failure::{Failure, Kind, Result, SIGN_IN};
+use crate::failure::{Failure, Kind, Result};
+use crate::hint::Hint;
 use crate::vault::Vault;
 
 /// Begin a sign-in and print {"url","state"}; it waits ten minutes for `login finish`.
@@ -32,7 +33,9 @@ impl Start {
         let settings = context.settings()?;
         let begun = self.begin.begin(context, &settings, None).await?;
         context.output.json(&Waiting::of(&begun.login))?;
-        context.output.say("When X has called back: xpkce login finish < callback-url");
+        context.output.say(
+            "When X has called back: xpkce login finish, with the callback URL on standard input",
+        );
         Ok(())
     }
 }
@@ -42,19 +45,19 @@ impl Finish {
         let settings = context.settings()?;
         let callback = callback(context).await?;
         let Some(vault) = Vault::open_existing(&settings).await? else {
-            return Err(
-                Failure::new(Kind::SignIn, "no sign-in waits for a callback here").hint(SIGN_IN)
-            );
+            let failure = Failure::new(Kind::SignIn, "no sign-in waits for a callback here");
+            return Err(failure.hint(Hint::sign_in()).for_app(settings.any_flag()));
         };
         let now = SystemClock.now();
-        let login = take_login(vault.store.as_ref(), &vault.sealer, &callback, now).await?;
+        let login = take_login(vault.store.as_ref(), &vault.sealer, &callback, now)
+            .await
+            .map_err(|why| Failure::from(why).for_app(settings.any_flag()))?;
         let chosen = settings.app_of(login.client_id())?;
-        let app = chosen.name.as_deref();
-        let ended = |why| Failure::from(why).ends_sign_in(app);
+        let ended = |why| Failure::from(why).ends_sign_in().for_app(chosen.flag());
         let approval = login.approve(&callback).map_err(ended)?;
         let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let finishing = context.output.waiting("waiting for X's answer", keeper.sign_in(approval));
         let signed_in = finishing.await.map_err(ended)?;
-        report(context, &settings, &signed_in, self.expect.as_deref())
+        report(context, &settings, &vault, &signed_in, self.expect.as_deref()).await
     }
 }

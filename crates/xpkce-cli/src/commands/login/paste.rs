@@ -5,7 +5,7 @@ use xpkce::{ErrorKind, Login, Reason, SignedIn};
 
 use super::Begun;
 use crate::commands::Context;
-use crate::failure::{Failure, Kind, Result, SIGN_IN};
+use crate::failure::{Failure, Kind, Result};
 
 /// A sign-in that waits for its callback.
 #[derive(Serialize)]
@@ -64,11 +64,8 @@ fn instruct(context: &Context, login: &Login) -> Result<()> {
 pub(super) async fn callback(context: &Context) -> Result<String> {
     loop {
         let Some(line) = context.terminal.line("\nCallback URL: ").await? else {
-            return Err(Failure::new(
-                Kind::SignIn,
-                "standard input ended before the callback URL came",
-            )
-            .hint(SIGN_IN));
+            let message = "standard input ended before the callback URL came";
+            return Err(Failure::new(Kind::SignIn, message).again([]));
         };
         if !line.trim().is_empty() {
             return Ok(line.trim().to_owned());
