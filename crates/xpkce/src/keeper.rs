@@ -46,6 +46,7 @@ mod fresh;
 mod in_use;
 mod keep;
 mod land;
+mod measure;
 mod pair;
 mod patient;
 mod presence;

@@ -34,8 +34,8 @@
 //! # Features
 //!
 //! `reqwest` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
-//! `blocking` are on by default. `postgres` adds the store for many machines, `testing` the clock
-//! that is moved by hand and the contract that a store of your own must pass.
+//! `blocking` are on by default. `postgres` adds the store for many machines, `metrics` the
+//! measuring of [`metrics`], `testing` the clock that is moved by hand and the contract that a store of your own must pass.
 
 mod clock;
 #[cfg(feature = "testing")]
@@ -95,6 +95,8 @@ pub mod grant;
 pub mod keeper;
 #[cfg(feature = "keeper")]
 pub use keeper::{Keeper, LoginStatus, SignedIn, TokenGuard, TokenSource};
+#[cfg(feature = "keeper")]
+pub mod metrics;
 #[cfg(feature = "keeper")]
 pub mod seal;
 #[cfg(feature = "keeper")]

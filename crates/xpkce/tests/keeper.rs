@@ -11,6 +11,9 @@ mod doubts;
 mod feedback;
 #[path = "keeper/herds.rs"]
 mod herds;
+#[cfg(feature = "metrics")]
+#[path = "keeper/measures.rs"]
+mod measures;
 #[path = "keeper/queue.rs"]
 mod queue;
 #[path = "keeper/saves.rs"]

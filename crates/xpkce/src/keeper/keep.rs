@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::errand::{Omen, Tended};
-use super::{Desk, Keeper, random};
+use super::{Desk, Keeper, measure, random};
 use crate::grant::Account;
 use crate::store::Due;
 use crate::{Error, Result};
@@ -152,6 +152,7 @@ impl Keeper {
             };
             self.desk().heed(tended.omen(), epoch);
             round.count(&tended);
+            measure::tended(&tended);
             (tending.report)(Report::Login(&account, &tended));
             if let (Omen::Stop, Tended::Failed(why)) = (tended.omen(), &tended) {
                 is_stopped = true;
@@ -200,6 +201,7 @@ impl Desk {
             Omen::Well => brake.went_well(epoch),
             Omen::Failing if brake.failed(epoch, now, chance()) => {
                 self.breaker.hold_until(brake.no_verdict_until());
+                measure::paused();
                 tracing::warn!("X fails for many logins; the queue goes on slowly");
             }
             _ => {}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Desk;
+use super::measure::{self, Spill};
 use super::pair::{self, Landing};
 use super::settle::Step;
 use super::source::Slot;
@@ -38,6 +39,7 @@ impl Desk {
         };
         tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take a rotated pair; it is spilled and tried again");
         let spilled = self.sync_spill(spilled);
+        measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, self.clock.as_ref());
         let saving = Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled);
@@ -112,6 +114,7 @@ impl Desk {
                 Ok(_) => {
                     tracing::info!(account = %stored.grant.account, "the spilled pair is saved");
                     slot.is_saved(&landing);
+                    measure::spill(Spill::Saved);
                     self.unspill(spilled);
                     return;
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Desk;
+use super::measure::{self, Spill};
 use super::pair::{self, Landing, Seat};
 use super::presence::Foreign;
 use super::source::Slot;
@@ -71,6 +72,7 @@ impl Desk {
                     let Ok(landing) = self.open_spilled(spilled) else { continue };
                     self.try_insert(&account, &landing).await?;
                     saved += 1;
+                    measure::spill(Spill::Recovered);
                 }
                 let _ = foreign.erase(&at);
             }
@@ -143,7 +145,9 @@ impl Desk {
             tracing::warn!(account = %grant.account, generation = %spent.generation, "a spilled pair is older than what is saved");
             return Ok(stored);
         }
-        self.save(landing, stored).await
+        let saved = self.save(landing, stored).await?;
+        measure::spill(Spill::Recovered);
+        Ok(saved)
     }
 
     fn foreign(&self) -> Vec<Foreign> {

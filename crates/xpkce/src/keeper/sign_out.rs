@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::settle::Step;
 use super::source::Slot;
-use super::{Desk, TokenSource, pair};
+use super::{Desk, TokenSource, measure, pair};
 use crate::grant::transition::{Attempt, SignOut};
 use crate::grant::{Grant, GrantId, Lease};
 use crate::store::{LeaseEnd, Stored};
@@ -68,7 +68,11 @@ impl Desk {
                 SignOut::Busy => tokio::time::sleep(Self::LONGEST_LOOK).await,
                 SignOut::Revoke => {
                     slot.serve(None, self.clock.as_ref());
-                    if let Err(why) = self.revoke_all(&stored.grant, revoke).await {
+                    let revoked = self.revoke_all(&stored.grant, revoke).await;
+                    if revoke {
+                        measure::revoked(revoked.is_ok());
+                    }
+                    if let Err(why) = revoked {
                         self.pause(stored, &attempt).await?;
                         return Err(why);
                     }

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
 
 use super::pair::Landing;
-use super::{Keeper, settle::not_signed_in};
+use super::{Keeper, measure, settle::not_signed_in};
 use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
@@ -63,9 +63,11 @@ impl TokenSource {
             return Ok(fresh);
         }
         self.tend().await?;
-        self.slot
-            .alive(self.keeper.desk().clock.uptime())
-            .ok_or_else(|| not_signed_in(&self.slot.account))
+        let clock = &self.keeper.desk().clock;
+        let token =
+            self.slot.alive(clock.uptime()).ok_or_else(|| not_signed_in(&self.slot.account))?;
+        measure::handed_out(clock.now().since(token.held().issued_at));
+        Ok(token)
     }
 
     /// Rotates the pair now. Other processes go on holding the old access token, which X has
@@ -145,6 +147,7 @@ struct Held {
     token: AccessToken,
     generation: Generation,
     pair: PairId,
+    issued_at: Timestamp,
     expires_at: Timestamp,
     early: Duration,
     end: Duration,
@@ -306,6 +309,7 @@ impl Held {
         let left = expires_at.since(clock.now());
         let end = clock.uptime() + left;
         let early = end.saturating_sub(window(life));
-        Self { token, generation, pair: pair.clone(), expires_at, early, end }
+        let issued_at = expires_at - life;
+        Self { token, generation, pair: pair.clone(), issued_at, expires_at, early, end }
     }
 }

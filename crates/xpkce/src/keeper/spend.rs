@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::pair::Landing;
 use super::settle::{Step, not_signed_in};
 use super::source::Slot;
-use super::{Desk, pair};
+use super::{Desk, measure, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
 use crate::grant::{Death, Grant, Lease, PairId, State, Unread};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
@@ -127,11 +127,16 @@ impl Desk {
             if self.clock.uptime().saturating_sub(taken.since) + Self::SEND >= Lease::SPAN {
                 return self.not_sent_in_time(taken, doubted).await;
             }
+            let sent_at = self.clock.uptime();
             let sending = self.client.refresh(&taken.refresh);
             let answer = match tokio::time::timeout(Self::SEND, sending).await {
                 Ok(answer) => answer,
                 Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
             };
+            let may_resend = doubted == 0 && !self.is_leaving();
+            let resends = matches!(answer, RefreshAnswer::Unknown { resend: true, .. });
+            let took = self.clock.uptime().saturating_sub(sent_at);
+            measure::answered(&answer, took, resends && may_resend);
             match answer {
                 RefreshAnswer::Rotated(rotated) => {
                     self.breaker.note(self.clock.uptime(), false);
@@ -147,9 +152,7 @@ impl Desk {
                 RefreshAnswer::Rejected(error) => {
                     return self.rejected(taken, doubted, error).await;
                 }
-                RefreshAnswer::Unknown { resend: true, .. }
-                    if doubted == 0 && !self.is_leaving() =>
-                {
+                RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;
                     if let Some(now) = self.moved_on(&taken).await {
@@ -258,6 +261,7 @@ impl Desk {
                 })
             })
             .await?;
+        measure::weighed(verdict);
         match verdict {
             Verdict::Moved if is_leaving(&stored.grant) => Err(signed_out()),
             Verdict::Moved => Ok(Outcome::Current(stored)),

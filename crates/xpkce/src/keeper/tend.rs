@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::source::Slot;
 use super::spend::{self, Outcome};
-use super::{Desk, pair};
+use super::{Desk, measure, pair};
 use crate::grant::{Grant, State, window};
 use crate::store::Stored;
 use crate::{Error, Reason, Result, Timestamp};
@@ -75,6 +75,7 @@ impl Desk {
         }
         let deadline = self.clock.uptime() + Self::DEADLINE;
         let mut pause = Self::FIRST_LOOK;
+        let mut waits_since = None;
         loop {
             let outcome = self.spend(slot, |grant| self.is_due(grant)).await?;
             let (error, wait) = match outcome {
@@ -82,8 +83,17 @@ impl Desk {
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
                     (no_access_token(), lengthen(&mut pause))
                 }
-                Outcome::Current(stored) => return self.serve(slot, &stored),
-                Outcome::Busy(stored) => (busy(&stored), lengthen(&mut pause)),
+                Outcome::Current(stored) => {
+                    if let Some(since) = waits_since {
+                        measure::waited(self.clock.uptime().saturating_sub(since));
+                    }
+                    return self.serve(slot, &stored);
+                }
+                Outcome::Busy(stored) => {
+                    measure::found_busy();
+                    waits_since.get_or_insert(self.clock.uptime());
+                    (busy(&stored), lengthen(&mut pause))
+                }
                 Outcome::Wait(until, stored) => {
                     (waiting(&stored.grant, until, self.now()), until.since(self.now()))
                 }
@@ -129,7 +139,13 @@ impl Desk {
                 slot.serve(None, self.clock.as_ref());
                 return Err(spend::signed_out());
             }
-            _ => self.serve(slot, &stored)?,
+            _ => {
+                let before = slot.pair();
+                self.serve(slot, &stored)?;
+                if before.is_some_and(|before| before != stored.grant.pair) {
+                    measure::adopted();
+                }
+            }
         }
         Ok(stored)
     }

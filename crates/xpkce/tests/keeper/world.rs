@@ -22,6 +22,8 @@ pub struct World {
     pub store: Arc<MemoryStore>,
     pub folder: tempfile::TempDir,
     pub logs: Logs,
+    #[cfg(feature = "metrics")]
+    pub measures: Measures,
     sealer: Arc<Sealer>,
 }
 
@@ -43,6 +45,8 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             sealer: Arc::new(Sealer::from_text(KEY).unwrap()),
             logs,
+            #[cfg(feature = "metrics")]
+            measures: Measures::listen(),
             x,
         }
     }
@@ -148,6 +152,11 @@ impl Drop for World {
             let line = logs.lines().find(|line| line.contains(mark));
             assert!(line.is_none(), "a token is in the logs: {}", line.unwrap_or_default());
         }
+        #[cfg(feature = "metrics")]
+        for (name, value) in self.measures.take() {
+            let is_token = TOKEN_MARKS.iter().any(|mark| name.contains(mark));
+            assert!(!is_token, "a token is in the metrics: {name} {value:?}");
+        }
     }
 }
 
@@ -176,6 +185,44 @@ impl Logs {
             logs
         };
         LOGS.get_or_init(begin).clone()
+    }
+}
+
+/// All that any thread of this process measures.
+#[cfg(feature = "metrics")]
+#[derive(Clone)]
+pub struct Measures(Arc<metrics_util::debugging::Snapshotter>);
+
+#[cfg(feature = "metrics")]
+impl Measures {
+    fn listen() -> Self {
+        use metrics_util::debugging::DebuggingRecorder;
+        static MEASURES: std::sync::OnceLock<Measures> = std::sync::OnceLock::new();
+        let begin = || {
+            let recorder = DebuggingRecorder::new();
+            let snapshotter = recorder.snapshotter();
+            recorder.install().unwrap();
+            Self(Arc::new(snapshotter))
+        };
+        MEASURES.get_or_init(begin).clone()
+    }
+
+    /// Takes what was measured since the last time, each as `name{label=value}`.
+    pub fn take(&self) -> Vec<(String, metrics_util::debugging::DebugValue)> {
+        let measured = self.0.snapshot().into_vec();
+        let named = measured.into_iter().map(|(key, _, _, value)| {
+            let labels: Vec<_> = key
+                .key()
+                .labels()
+                .map(|label| format!("{}={}", label.key(), label.value()))
+                .collect();
+            let name = key.key().name();
+            match labels.is_empty() {
+                true => (name.to_owned(), value),
+                false => (format!("{name}{{{}}}", labels.join(",")), value),
+            }
+        });
+        named.collect()
     }
 }
 

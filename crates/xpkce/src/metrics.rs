@@ -1,0 +1,116 @@
+//! What is counted and timed, through the facade of the crate `metrics`: every name, unit and label
+//! in one place. Compiled in with the feature `metrics`; without a recorder each costs one load.
+//!
+//! | name | kind | unit | labels | what |
+//! |---|---|---|---|---|
+//! | [`REFRESHES`] | counter | | `outcome`: `rotated` `unread` `rejected` `in_doubt` `not_sent` `rate_limited` `misconfigured` | what came of each spend of a refresh token |
+//! | [`REFRESH_SECONDS`] | histogram | seconds | | from a request to X until its answer |
+//! | [`DOUBTS`] | counter | | | sends whose outcome is not known, resends included |
+//! | [`VERDICTS`] | counter | | `verdict`: `moved` `heard` `candidate` `token_invalid` `answer_lost` | X's words that a token is invalid, and what they came to |
+//! | [`ADOPTIONS`] | counter | | | tokens taken over that another holder had rotated |
+//! | [`LEASE_WAITS`] | counter | | | looks at a login that another holder is refreshing |
+//! | [`LEASE_WAIT_SECONDS`] | histogram | seconds | | how long a caller waited for another holder |
+//! | [`TOKEN_AGE_SECONDS`] | histogram | seconds | | the age of the tokens that were handed out after a look at the store; those from memory are not counted |
+//! | [`SPILLS`] | counter | | `outcome`: `spilled` `kept_in_memory` `saved` `recovered` | pairs that the store would not take: where they went first, and that they are in it after all |
+//! | [`SIGN_OUTS`] | counter | | `outcome`: `revoked` `failed` | sign-outs at X |
+//! | [`QUEUE`] | counter | | `outcome`: `rotated` `signed_out` `left` `failed` | logins that the queue worked on |
+//! | [`QUEUE_PAUSES`] | counter | | | times that the queue stopped because X failed for many |
+//!
+//! No label holds an account, an app or anything of a token, so there are never more series than
+//! this table has.
+
+/// `xpkce_refreshes_total`
+pub const REFRESHES: &str = "xpkce_refreshes_total";
+/// `xpkce_refresh_seconds`
+pub const REFRESH_SECONDS: &str = "xpkce_refresh_seconds";
+/// `xpkce_doubts_total`
+pub const DOUBTS: &str = "xpkce_doubts_total";
+/// `xpkce_verdicts_total`
+pub const VERDICTS: &str = "xpkce_verdicts_total";
+/// `xpkce_adoptions_total`
+pub const ADOPTIONS: &str = "xpkce_adoptions_total";
+/// `xpkce_lease_waits_total`
+pub const LEASE_WAITS: &str = "xpkce_lease_waits_total";
+/// `xpkce_lease_wait_seconds`
+pub const LEASE_WAIT_SECONDS: &str = "xpkce_lease_wait_seconds";
+/// `xpkce_token_age_seconds`
+pub const TOKEN_AGE_SECONDS: &str = "xpkce_token_age_seconds";
+/// `xpkce_spills_total`
+pub const SPILLS: &str = "xpkce_spills_total";
+/// `xpkce_sign_outs_total`
+pub const SIGN_OUTS: &str = "xpkce_sign_outs_total";
+/// `xpkce_queue_total`
+pub const QUEUE: &str = "xpkce_queue_total";
+/// `xpkce_queue_pauses_total`
+pub const QUEUE_PAUSES: &str = "xpkce_queue_pauses_total";
+
+/// The histograms, and the bounds that suit them, in seconds.
+pub const HISTOGRAMS: &[(&str, &[f64])] = &[
+    (REFRESH_SECONDS, &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 40.0]),
+    (LEASE_WAIT_SECONDS, &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 50.0]),
+    (TOKEN_AGE_SECONDS, &[1.0, 60.0, 600.0, 1800.0, 3600.0, 5400.0, 6900.0, 7200.0]),
+];
+
+#[cfg(feature = "metrics")]
+mod recorded {
+    use std::time::Duration;
+
+    use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+
+    use super::*;
+
+    /// Tells the recorder what each of them is. To be called once, after it was installed.
+    pub fn describe() {
+        for (name, what) in [
+            (REFRESHES, "What came of each spend of a refresh token"),
+            (DOUBTS, "Sends whose outcome is not known"),
+            (VERDICTS, "X's words that a token is invalid, and what they came to"),
+            (ADOPTIONS, "Tokens taken over that another holder had rotated"),
+            (LEASE_WAITS, "Looks at a login that another holder is refreshing"),
+            (SPILLS, "Pairs that the store would not take at once"),
+            (SIGN_OUTS, "Sign-outs at X"),
+            (QUEUE, "Logins that the queue worked on"),
+            (QUEUE_PAUSES, "Times that the queue stopped because X failed for many"),
+        ] {
+            describe_counter!(name, Unit::Count, what);
+        }
+        for (name, what) in [
+            (REFRESH_SECONDS, "From a request to X until its answer"),
+            (LEASE_WAIT_SECONDS, "How long a caller waited for another holder"),
+            (TOKEN_AGE_SECONDS, "The age of tokens handed out after a look at the store"),
+        ] {
+            describe_histogram!(name, Unit::Seconds, what);
+        }
+    }
+
+    pub(crate) fn count(name: &'static str) {
+        counter!(name).increment(1);
+    }
+
+    pub(crate) fn count_by(name: &'static str, label: &'static str, value: &'static str) {
+        counter!(name, label => value).increment(1);
+    }
+
+    pub(crate) fn time(name: &'static str, span: Duration) {
+        histogram!(name).record(span.as_secs_f64());
+    }
+}
+
+#[cfg(feature = "metrics")]
+pub use recorded::describe;
+#[cfg(feature = "metrics")]
+pub(crate) use recorded::{count, count_by, time};
+
+#[cfg(not(feature = "metrics"))]
+mod unrecorded {
+    use std::time::Duration;
+
+    pub(crate) fn count(_: &'static str) {}
+
+    pub(crate) fn count_by(_: &'static str, _: &'static str, _: &'static str) {}
+
+    pub(crate) fn time(_: &'static str, _: Duration) {}
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) use unrecorded::{count, count_by, time};
