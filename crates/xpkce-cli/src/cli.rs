@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    app, completions, demo, emulator, import, login, logout, refresh, request, status, token,
+    app, completions, demo, emulator, import, keep, key, login, logout, refresh, request, status,
+    token,
 };
 
 /// Sign in to X once, and never lose the login.
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     Request(request::Request),
     Logout(logout::Logout),
     Import(import::Import),
+    Keep(keep::Keep),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     Emulator(emulator::Emulate),
     Completions(completions::Completions),
 }
@@ -49,7 +53,8 @@ Settings come from flags, then the environment, then what is stored of the app:
   XPKCE_AUTHORIZATION_BASE_URL           the consent page: https://x.com/i
   XPKCE_HOME                             the folder of apps, key and store
   XPKCE_STORE                            the store: a path, sqlite:PATH or postgres://…
-  XPKCE_KEY, XPKCE_KEY_FILE              the key that seals the store, or where it is
+  XPKCE_KEY, XPKCE_KEY_FILE              the key that seals the store, or where it is; else
+                                         $CREDENTIALS_DIRECTORY/xpkce.key, else the home's
   XPKCE_LOG                              what to log, such as debug or xpkce=debug
 
 Exit codes:

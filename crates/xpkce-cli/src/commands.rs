@@ -13,6 +13,8 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod emulator;
 pub(crate) mod import;
+pub(crate) mod keep;
+pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod refresh;
@@ -47,6 +49,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode>
         Command::Request(request) => return request.run(context).await,
         Command::Logout(logout) => logout.run(context).await,
         Command::Import(import) => import.run(context).await,
+        Command::Keep(keep) => keep.run(context).await,
+        Command::Key(key) => key.run(context).await,
         Command::Emulator(emulator) => emulator.run(context).await,
         Command::Completions(completions) => completions.run(context),
     };

@@ -17,6 +17,9 @@ mod choice;
 pub(crate) use apps::{Apps, StoredApp};
 pub(crate) use choice::{AppFlags, ChosenApp};
 
+/// The name of the sealing key among a service's credentials (systemd's `LoadCredential=`).
+const CREDENTIAL: &str = "xpkce.key";
+
 /// What the environment says. An empty variable counts as not set.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
@@ -30,6 +33,7 @@ pub(crate) struct Environment {
     store: Option<SecretString>,
     key: Option<SecretString>,
     key_file: Option<PathBuf>,
+    credentials: Option<PathBuf>,
     log: Option<String>,
     has_desktop: bool,
 }
@@ -48,6 +52,7 @@ impl Environment {
             store: variable("XPKCE_STORE")?.map(SecretString::from),
             key: variable("XPKCE_KEY")?.map(SecretString::from),
             key_file: variable("XPKCE_KEY_FILE")?.map(PathBuf::from),
+            credentials: variable("CREDENTIALS_DIRECTORY")?.map(PathBuf::from),
             log: variable("XPKCE_LOG")?,
             has_desktop: has_desktop(),
         })
@@ -133,11 +138,18 @@ impl<'e> Settings<'e> {
 
     /// Returns where the sealing keys come from.
     pub(crate) fn key_source(&self) -> KeySource {
-        let Environment { key, key_file, .. } = self.environment;
-        match (key, key_file) {
-            (Some(key), _) => KeySource::Text(key.clone()),
-            (None, Some(path)) => KeySource::File(path.clone()),
-            (None, None) => KeySource::File(self.home.join("key")),
+        let Environment { key, key_file, credentials, .. } = self.environment;
+        if let Some(key) = key {
+            return KeySource::Text(key.clone());
+        }
+        if let Some(path) = key_file {
+            return KeySource::File(path.clone());
+        }
+        // A service manager names the folder also to services that have other credentials only.
+        let credential = credentials.as_ref().map(|folder| folder.join(CREDENTIAL));
+        match credential.filter(|path| path.try_exists().unwrap_or(true)) {
+            Some(path) => KeySource::Credential(path),
+            None => KeySource::File(self.home.join("key")),
         }
     }
 }

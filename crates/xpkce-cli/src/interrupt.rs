@@ -29,12 +29,34 @@ impl Stop {
         })
     }
 
-    /// Waits for any of them.
-    pub(crate) async fn told(&mut self) {
+    /// Waits for any of them, and returns which one came.
+    pub(crate) async fn told(&mut self) -> Told {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = self.interrupt.recv() => Told::Interrupt,
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.hangup.recv() => Told::Hangup,
+        }
+    }
+}
+
+/// A signal that asks the process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A person pressed Ctrl-C.
+    Interrupt,
+    /// A service manager, or somebody with `kill`.
+    Terminate,
+    /// The terminal was closed.
+    Hangup,
+}
+
+impl Told {
+    /// Returns its name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupt",
+            Self::Terminate => "terminate",
+            Self::Hangup => "hangup",
         }
     }
 }

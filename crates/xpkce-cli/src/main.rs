@@ -64,7 +64,7 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode> {
             // A command may make something else of the signal, and is asked first.
             biased;
             done = &mut command => done,
-            () = stop.told() => {
+            _ = stop.told() => {
                 // Dropping it waits for what was sent to X, so that no pair is lost.
                 tell_of_a_long_wait(output);
                 drop(command);

@@ -1,6 +1,6 @@
 //! The store and its key, opened together, and the keepers that work on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use xpkce::grant::Account;
@@ -35,6 +35,11 @@ impl Vault {
             StoreAt::File(path) if !path.try_exists().unwrap_or(true) => Ok(None),
             _ => Self::open(settings).await.map(Some),
         }
+    }
+
+    /// Returns where holders show that they live, and leave what the store would not take.
+    pub(crate) fn holders(&self) -> &Path {
+        &self.holders
     }
 
     /// Makes a keeper of an app.

@@ -52,6 +52,7 @@ mod patient;
 mod presence;
 mod recover;
 mod request;
+mod reseal;
 mod settle;
 mod sign_in;
 mod sign_out;
@@ -65,9 +66,11 @@ pub use self::errand::Tended;
 pub use self::fresh::fresh_token;
 pub use self::in_use::note_use;
 pub use self::keep::{Report, Round, Tending};
+pub use self::reseal::{Resealed, reseal};
 pub use self::sign_in::{SignedIn, take_login};
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
+pub use self::spill::spilled_keys;
 pub use self::status::{Action, LoginStatus};
 
 /// Keeps the grants of one app. Cheap to clone; all clones are one keeper.

@@ -34,7 +34,10 @@ mod private;
 pub(crate) use private::closing;
 
 mod unlock;
-pub use unlock::{KeySource, keys_in_use, unlock};
+pub use unlock::{KeySource, unlock};
+
+mod uses;
+pub use uses::{KeyUses, key_uses, keys_in_use};
 
 /// The bytes of a nonce.
 const NONCE: usize = 24;

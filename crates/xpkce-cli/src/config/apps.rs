@@ -84,6 +84,28 @@ impl Apps {
         Ok(outcome)
     }
 
+    /// Lets `seal` seal the client secrets anew, where it finds that needed, and returns how many it
+    /// did. Where there are no apps nothing is made.
+    pub(crate) fn reseal(
+        home: &Path,
+        seal: impl Fn(&str, &Sealed) -> Result<Option<Sealed>>,
+    ) -> Result<usize> {
+        if Self::load(home)?.is_empty() {
+            return Ok(0);
+        }
+        Self::change(home, |apps| {
+            let mut count = 0;
+            for app in apps.0.values_mut() {
+                let Some(secret) = &app.client_secret else { continue };
+                if let Some(anew) = seal(&app.client_id, secret)? {
+                    app.client_secret = Some(anew);
+                    count += 1;
+                }
+            }
+            Ok(count)
+        })
+    }
+
     fn save(&self, home: &Path, path: &Path) -> Result<()> {
         let written = Written { version: VERSION, apps: self.0.clone() };
         let text = toml::to_string(&written)

@@ -162,6 +162,23 @@ impl Settings<'_> {
         }
     }
 
+    /// Returns the app that `--app` names, or else every app there is: those that are stored, and
+    /// the environment's.
+    pub(crate) fn apps_to_keep(&self, flag: Option<&str>) -> Result<Vec<ChosenApp>> {
+        if let Some(name) = flag {
+            return Ok(vec![self.named(name)?]);
+        }
+        let stored = self.apps.iter();
+        let mut all: Vec<_> =
+            stored.map(|(name, app)| self.chosen(Some((name, app)), &app.client_id)).collect();
+        if let Some(client_id) = &self.environment.client_id
+            && self.apps.with_client_id(client_id).is_none()
+        {
+            all.push(self.chosen(None, client_id));
+        }
+        if all.is_empty() { Err(no_app()) } else { Ok(all) }
+    }
+
     /// Returns the app with a client id: of the environment, or stored.
     pub(crate) fn app_of(&self, client_id: &str) -> Result<ChosenApp> {
         let is_set = self.environment.client_id.as_deref() == Some(client_id);

@@ -5,7 +5,7 @@ use crate::world::{World, snapshot};
 #[test]
 fn the_help_of_every_command() {
     let world = World::new();
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["demo"],
         &["app"],
@@ -22,6 +22,12 @@ fn the_help_of_every_command() {
         &["request"],
         &["logout"],
         &["import"],
+        &["keep"],
+        &["key"],
+        &["key", "list"],
+        &["key", "rotate"],
+        &["key", "seal"],
+        &["key", "prune"],
         &["emulator"],
         &["completions"],
     ];

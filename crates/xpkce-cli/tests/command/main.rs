@@ -12,6 +12,8 @@ mod errors;
 mod headless;
 mod help;
 mod hints;
+mod keep;
+mod keys;
 mod life;
 mod pasted;
 mod secrets;

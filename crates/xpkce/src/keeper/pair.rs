@@ -93,11 +93,7 @@ pub(super) fn seal_rotated(sealer: &Sealer, before: &Grant, landing: &Landing) -
 
 /// Opens the refresh token that the grant would spend.
 pub(super) fn open_refresh(sealer: &Sealer, grant: &Grant) -> Result<Option<RefreshToken>> {
-    let place = if grant.refresh_is_candidate {
-        Place::Candidate(&grant.account, &grant.pair)
-    } else {
-        Seat::of(grant).refresh()
-    };
+    let place = refresh_place(grant);
     grant
         .refresh
         .as_ref()
@@ -168,6 +164,44 @@ pub(super) fn reseat(
     }
     moved.unread = None;
     Ok(moved)
+}
+
+/// Seals everything of a grant anew, each in its own place, with the newest key; none when all of it
+/// is so already.
+pub(super) fn resealed(sealer: &Sealer, grant: &Grant) -> Result<Option<Grant>> {
+    let current = sealer.current();
+    let mut anew = grant.clone();
+    let mut is_news = false;
+    let mut seal = |place: Place<'_>, sealed: &mut Sealed| -> Result<()> {
+        if *sealed.key() != current {
+            *sealed = sealer.seal(place, &sealer.open(place, sealed)?)?;
+            is_news = true;
+        }
+        Ok(())
+    };
+    let seat = Seat::of(grant);
+    if let Some(access) = &mut anew.access {
+        seal(seat.access(), &mut access.token)?;
+    }
+    if let Some(refresh) = &mut anew.refresh {
+        seal(refresh_place(grant), refresh)?;
+    }
+    for candidate in &mut anew.candidates {
+        seal(Place::Candidate(&grant.account, &candidate.pair), &mut candidate.refresh)?;
+    }
+    if let Some(unread) = &mut anew.unread {
+        seal(seat.unread(), &mut unread.body)?;
+    }
+    Ok(is_news.then_some(anew))
+}
+
+/// Returns where the grant's refresh token is sealed.
+fn refresh_place(grant: &Grant) -> Place<'_> {
+    if grant.refresh_is_candidate {
+        Place::Candidate(&grant.account, &grant.pair)
+    } else {
+        Seat::of(grant).refresh()
+    }
 }
 
 fn open(sealer: &Sealer, place: Place<'_>, sealed: &Sealed) -> Result<String> {

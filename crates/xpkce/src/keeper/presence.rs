@@ -180,6 +180,33 @@ impl Foreign {
         }
     }
 
+    /// Reads every record of every holder, dead or alive, and judges nobody.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be read: then there may be more.
+    pub(super) fn all_records(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut records = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
+                continue;
+            }
+            match File::open(&path) {
+                // Its holder ended well meanwhile, with nothing in it.
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                file => {
+                    let read = Self { file: file?, path, is_dead: false };
+                    records.extend(read.records().into_iter().map(|(_, record)| record));
+                }
+            }
+        }
+        Ok(records)
+    }
+
     fn open(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let is_dead = file.try_lock().is_ok();

@@ -1,14 +1,17 @@
 //! Pairs that the store would not take, as they are written to the holders' files.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::Desk;
 use super::pair::{Landing, Seat};
-use super::presence::{self, Presence};
+use super::presence::{self, Foreign, Presence};
 use crate::grant::transition::{Attempt, Spent};
 use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairId};
-use crate::seal::Sealed;
+use crate::seal::{KeyId, Sealed};
 use crate::token::{Issued, Rotated};
 use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
 
@@ -127,6 +130,20 @@ impl Desk {
             received_at: spilled.received_at,
         })
     }
+}
+
+/// Returns the names of the keys that the pairs in a folder of holders' files are sealed with. Those
+/// keys must stay.
+///
+/// # Errors
+/// [`Reason::Store`] when a file cannot be read.
+pub fn spilled_keys(folder: &Path) -> Result<BTreeSet<KeyId>> {
+    let records = Foreign::all_records(folder).map_err(|why| {
+        let message = format!("the holders' files in {} cannot be read", folder.display());
+        Error::new(Reason::Store, message).with_source(why)
+    })?;
+    let spilled = records.iter().filter_map(|record| Spilled::parse(record));
+    Ok(spilled.map(|spilled| spilled.secrets.key().clone()).collect())
 }
 
 impl Spilled {

@@ -37,6 +37,21 @@ impl Sealer {
         Ok(Self::of_file(path, read(path)?))
     }
 
+    /// Reads the keys that a service manager has put into a file: in the form of a key file, or as
+    /// [`Sealer::from_text`] reads them.
+    ///
+    /// # Errors
+    /// [`Reason::Key`] when it cannot be read, or is malformed.
+    pub fn from_credential(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = read_text(File::open(path).map_err(|why| failed("open", path, why))?, path)?;
+        let keys = || text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>();
+        let ring = parse(&text)
+            .or_else(|why| keys().and_then(Ring::new).map_err(|_| why))
+            .map_err(|why| malformed(path, why))?;
+        Ok(Self { ring: ArcSwap::from_pointee(ring), file: None })
+    }
+
     /// Makes a key file with one new key, in a folder that is made where there is none.
     ///
     /// # Errors
@@ -182,14 +197,20 @@ fn read(path: &Path) -> Result<Ring> {
         )
         .with_hint(super::closing(path)));
     }
+    parse(&read_text(file, path)?).map_err(|why| malformed(path, why))
+}
+
+fn read_text(file: File, path: &Path) -> Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE));
     file.take(MAX_SIZE as u64)
         .read_to_string(&mut text)
         .map_err(|why| failed("read", path, why))?;
-    parse(&text).map_err(|why| {
-        Error::new(Reason::Key, format!("the key file {} is malformed", path.display()))
-            .with_source(why)
-    })
+    Ok(text)
+}
+
+fn malformed(path: &Path, why: Error) -> Error {
+    Error::new(Reason::Key, format!("the key file {} is malformed", path.display()))
+        .with_source(why)
 }
 
 fn parse(text: &str) -> Result<Ring> {

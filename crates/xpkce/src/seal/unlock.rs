@@ -1,14 +1,12 @@
 //! How a store gets its sealer: the key must open what the store was sealed with, and is made only
 //! for a store that has none.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{KeyId, Place, Sealed, Sealer};
+use super::{Place, Sealer};
 use crate::Result;
-use crate::grant::Grant;
 use crate::store::Store;
 
 /// Where the sealing keys come from.
@@ -17,15 +15,15 @@ use crate::store::Store;
 pub enum KeySource {
     /// A key file; made for a new store where there is none.
     File(PathBuf),
+    /// A key file, or the keys themselves as [`Sealer::from_text`] reads them, in a file that a
+    /// service manager has put there: who may read it is the manager's affair. Never made here.
+    Credential(PathBuf),
     /// The keys themselves, as [`Sealer::from_text`] reads them.
     Text(SecretString),
 }
 
-/// How many records are read at once to see which keys they name.
-const PAGE: usize = 500;
-
 /// What a store's key check holds.
-const CHECK: &[u8] = b"xpkce key check";
+pub(super) const CHECK: &[u8] = b"xpkce key check";
 
 /// Returns the sealer of `store`, after making sure that its keys open the store's key check.
 ///
@@ -48,56 +46,10 @@ pub async fn unlock(store: &dyn Store, source: &KeySource) -> Result<Sealer> {
     Ok(sealer)
 }
 
-/// Returns the names of the keys that something in `store` is sealed with, after sealing its key
-/// check with the key of `sealer` that seals.
-///
-/// # Errors
-/// [`Reason::Key`](crate::Reason::Key) when the key check does not open, and the store's own.
-pub async fn keys_in_use(store: &dyn Store, sealer: &Sealer) -> Result<BTreeSet<KeyId>> {
-    let mut named = BTreeSet::new();
-    named.extend(seal_key_check_anew(store, sealer).await?);
-    named.extend(store.login_keys().await?);
-    let mut after = None;
-    loop {
-        let page = store.list(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(named);
-        };
-        after = Some(last.grant.account.clone());
-        for there in &page {
-            named.extend(sealed_in(&there.grant).map(|sealed| sealed.key().clone()));
-        }
-    }
-}
-
-fn sealed_in(grant: &Grant) -> impl Iterator<Item = &Sealed> {
-    let access = grant.access.as_ref().map(|access| &access.token);
-    let unread = grant.unread.as_ref().map(|unread| &unread.body);
-    let candidates = grant.candidates.iter().map(|candidate| &candidate.refresh);
-    access.into_iter().chain(&grant.refresh).chain(candidates).chain(unread)
-}
-
-/// Returns the key that the check is sealed with in the end: another process may be at it too.
-async fn seal_key_check_anew(store: &dyn Store, sealer: &Sealer) -> Result<Option<KeyId>> {
-    let Some(check) = store.key_check(None).await? else {
-        return Ok(None);
-    };
-    if *check.key() == sealer.current() {
-        return Ok(Some(check.key().clone()));
-    }
-    sealer.open(Place::KeyCheck, &check)?;
-    let anew = sealer.seal(Place::KeyCheck, CHECK)?;
-    let is_done = store.replace_key_check(&check, &anew).await?;
-    Ok(if is_done {
-        Some(anew.key().clone())
-    } else {
-        store.key_check(None).await?.map(|check| check.key().clone())
-    })
-}
-
 fn read(source: &KeySource) -> Result<Sealer> {
     match source {
         KeySource::File(path) => Sealer::from_key_file(path),
+        KeySource::Credential(path) => Sealer::from_credential(path),
         KeySource::Text(text) => Sealer::from_text(text.expose_secret()),
     }
 }

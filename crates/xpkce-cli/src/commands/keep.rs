@@ -1,0 +1,175 @@
+//! `xpkce keep`: the keeper that runs for itself. What is due, and when, is the library's affair.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::future::join_all;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use xpkce::Keeper;
+use xpkce::keeper::{Round, Tending};
+
+use super::Context;
+use crate::failure::{Failure, Kind, Result};
+use crate::interrupt::{Stop, Told};
+use crate::output::Output;
+use crate::vault::Vault;
+
+mod line;
+use line::Line;
+
+mod scrape;
+
+const AFTER_HELP: &str = "\
+With --json every event is one line on standard output:
+  {\"event\":\"started\",\"apps\",\"metrics\"}: metrics is a URL or null
+  {\"event\":\"login\",\"app\",\"user\",\"outcome\",\"generation\",\"error\"}: outcome is rotated,
+    signed_out or failed
+  {\"event\":\"round\",\"app\",\"rotated\",\"signed_out\",\"left\",\"failed\",\"recovered\",\"held_for\"}:
+    held_for is in seconds, or null; a round with nothing in it is not told
+  {\"event\":\"failed\",\"app\",\"error\",\"again_in\"}: the store failed; again_in is in seconds
+  {\"event\":\"stopped\",\"signal\"}: interrupt, terminate or hangup
+error is null or {\"kind\",\"message\",\"why\",\"hint\"}; every line has \"at\", in Unix seconds.
+
+SIGTERM ends it with 0, once what was sent to X is saved; Ctrl-C likewise, with 130.
+
+Examples:
+  xpkce keep
+  xpkce keep --metrics 9464
+  */5 * * * * xpkce keep --once             in a crontab";
+
+/// Keep every login alive, with nobody asking.
+///
+/// Rotates what is in use before it ends, and what is not before its refresh token does. Runs until
+/// it is told to stop. Any number of them may share a store: each login is rotated once.
+/// It also settles what is in doubt, finishes sign-outs that X has not confirmed, and saves what a
+/// killed process left behind. While X fails for many logins it asks less and less often.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Keep {
+    /// Keep this app's logins alone: its name in `xpkce app list`, or its client id.
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
+    /// Do what is due now, then end: 0 when all of it went well, 5 when something must be tried
+    /// again.
+    #[arg(long)]
+    once: bool,
+    /// Work on this many logins at once.
+    #[arg(long, value_name = "N", default_value = "32")]
+    concurrency: NonZeroU16,
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics; a port alone is one of 127.0.0.1.
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = address)]
+    metrics: Option<SocketAddr>,
+}
+
+/// The keeper of one app, and how the app is called.
+struct Kept {
+    app: String,
+    keeper: Keeper,
+}
+
+impl Keep {
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let settings = context.settings()?;
+        let chosen = settings.apps_to_keep(self.app.as_deref())?;
+        let vault = Vault::open(&settings).await?;
+        let mut kept = Vec::new();
+        for chosen in &chosen {
+            let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
+            kept.push(Kept { app: chosen.shown().to_owned(), keeper });
+        }
+        let mut stop = Stop::catch()?;
+        let serving = self.metrics.map(scrape::Scrape::start).transpose()?;
+        let metrics = serving.as_ref().map(scrape::Scrape::url);
+        let (lines, told) = unbounded_channel();
+        let apps: Vec<_> = kept.iter().map(|kept| kept.app.as_str()).collect();
+        tell(&lines, Line::started(&apps, metrics));
+        let telling = print_all(context.output, told);
+        if self.once {
+            let rounds = self.keep_once(&kept, lines);
+            let (rounds, printed) = tokio::join!(rounds, telling);
+            printed?;
+            return settled(rounds?);
+        }
+        let told = tokio::select! {
+            printed = telling => return printed,
+            told = stop.told() => told,
+            never = self.keep(&kept, lines) => match never {},
+            () = scrape::serve(serving) => unreachable!("it serves for as long as it is polled"),
+        };
+        crate::tell_of_a_long_wait(context.output);
+        // Waits for what was sent to X, so that no pair is lost.
+        drop(kept);
+        Line::stopped(told).print(context.output)?;
+        match told {
+            Told::Terminate => Ok(()),
+            Told::Interrupt | Told::Hangup => Err(Failure::interrupted()),
+        }
+    }
+
+    async fn keep(&self, kept: &[Kept], lines: UnboundedSender<Line>) -> std::convert::Infallible {
+        let keeping = kept.iter().map(|kept| {
+            let tending = self.tending(&kept.app, &lines);
+            async move { kept.keeper.keep(&tending).await }
+        });
+        match join_all(keeping).await.pop() {
+            Some(never) => never,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn keep_once(&self, kept: &[Kept], lines: UnboundedSender<Line>) -> Result<Vec<Round>> {
+        let keeping = kept.iter().map(|kept| {
+            let tending = self.tending(&kept.app, &lines);
+            async move { kept.keeper.keep_once(&tending).await }
+        });
+        join_all(keeping).await.into_iter().map(|round| Ok(round?)).collect()
+    }
+
+    fn tending(&self, app: &str, lines: &UnboundedSender<Line>) -> Tending {
+        let (app, lines) = (app.to_owned(), lines.clone());
+        Tending::new().with_concurrency(self.concurrency.get().into()).reporting(move |report| {
+            if let Some(line) = Line::of(&app, &report) {
+                tell(&lines, line);
+            }
+        })
+    }
+}
+
+/// Says whether what was due is done.
+fn settled(rounds: Vec<Round>) -> Result<()> {
+    let failed: u64 = rounds.iter().map(|round| round.failed).sum();
+    let held = rounds.into_iter().filter_map(|round| round.held_for).max();
+    if failed == 0 && held.is_none() {
+        return Ok(());
+    }
+    let message = match failed {
+        0 => "X fails for many logins; some of what is due is left for later".to_owned(),
+        1 => "one login could not be kept now".to_owned(),
+        many => format!("{many} logins could not be kept now"),
+    };
+    Err(Failure::new(Kind::Retry, message).hint("xpkce status"))
+}
+
+/// A receiver that has gone is the end of the command.
+fn tell(lines: &UnboundedSender<Line>, line: Line) {
+    let _ = lines.send(line);
+}
+
+async fn print_all(output: Output, mut told: UnboundedReceiver<Line>) -> Result<()> {
+    while let Some(line) = told.recv().await {
+        line.print(output)?;
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.parse().map_err(|_| "give a port, or ADDRESS:PORT such as 127.0.0.1:9464".to_owned())
+}
+
+/// How often what was measured is taken together, though nobody asks for it.
+const UPKEEP: Duration = Duration::from_secs(30);
