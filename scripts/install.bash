@@ -5,7 +5,8 @@
 
 TOOLS=$PWD/target/tools
 CARGO_DENY_VERSION=0.20.2
-export PATH=$TOOLS/cargo/bin:$PATH
+# Servers of the system live where not everybody looks.
+export PATH=$TOOLS/cargo/bin:$PATH:/usr/sbin
 
 # command=package; the command decides whether the package is asked for.
 SYSTEM_NEEDS=(
@@ -18,6 +19,7 @@ SYSTEM_NEEDS=(
     valgrind=valgrind
     node=nodejs
     npm=npm
+    pgbouncer=pgbouncer
 )
 
 install_everything() {

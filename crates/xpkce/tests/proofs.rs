@@ -8,6 +8,8 @@
 
 #[path = "proofs/crash.rs"]
 mod crash;
+#[path = "proofs/disks.rs"]
+mod disks;
 #[path = "proofs/faults.rs"]
 mod faults;
 #[path = "proofs/herds.rs"]
@@ -16,10 +18,15 @@ mod herds;
 mod home;
 #[path = "proofs/kills.rs"]
 mod kills;
+#[path = "proofs/outages.rs"]
+mod outages;
 #[path = "proofs/pauses.rs"]
 mod pauses;
+#[path = "postgres/pooler.rs"]
+mod pooler;
 #[path = "postgres/server.rs"]
-#[allow(dead_code, reason = "the store's own tests speak TLS")]
 mod server;
+#[path = "proofs/spend.rs"]
+mod spend;
 #[path = "proofs/tripwire.rs"]
 mod tripwire;

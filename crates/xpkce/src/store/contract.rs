@@ -43,16 +43,38 @@ pub trait Subject: Sync {
     fn pass(&self, span: Duration) -> Pending<'_, ()>;
 }
 
-/// Makes one test of every case of the contract, each with a new subject.
+/// Makes one test of every case of the contract, each with a new subject; or one test of all of
+/// them, where a process of its own for each costs too much.
 ///
 /// ```ignore
 /// async fn subject() -> impl xpkce::store::contract::Subject { .. }
 /// xpkce::store_contract!(subject);
+/// xpkce::store_contract!(in one test: subject);
 /// ```
 #[macro_export]
 macro_rules! store_contract {
-    ($subject:path) => {
-        $crate::store_contract!($subject:
+    (in one test: $subject:path) => {
+        $crate::store_contract!(@cases one $subject);
+    };
+    (@one $subject:path: $($case:ident)+) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn every_case_of_the_contract_holds() {
+            $(
+                println!("{}", stringify!($case));
+                $crate::store::contract::$case(&$subject().await).await;
+            )+
+        }
+    };
+    (@each $subject:path: $($case:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::store::contract::$case(&$subject().await).await;
+            }
+        )+
+    };
+    (@cases $how:ident $subject:path) => {
+        $crate::store_contract!(@$how $subject:
             a_record_is_read_as_it_was_written
             a_record_that_was_never_written_is_none
             a_big_record_is_read_as_it_was_written
@@ -99,13 +121,8 @@ macro_rules! store_contract {
             a_key_check_is_replaced_by_who_knows_it
         );
     };
-    ($subject:path: $($case:ident)+) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                $crate::store::contract::$case(&$subject().await).await;
-            }
-        )+
+    ($subject:path) => {
+        $crate::store_contract!(@cases each $subject);
     };
 }
 

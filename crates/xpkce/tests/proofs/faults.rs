@@ -155,7 +155,8 @@ async fn ask(home: &Home, source: &TokenSource) -> String {
     say(last.unwrap().kind()).to_owned()
 }
 
-fn say(kind: ErrorKind) -> &'static str {
+/// Says a kind in one word.
+pub fn say(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Configure => "says Configure",
         ErrorKind::InDoubt => "says InDoubt",

@@ -11,6 +11,7 @@ use xpkce::{Clock, SystemClock, TokenSource};
 use xpkce_emulator::{Endpoint, FaultRule, Lifetimes};
 
 use super::home::{Home, Kind, Place, asked, is_long};
+use super::pooler::pooler;
 
 /// A little more than an access token's life.
 const A_LIFE: Duration = Duration::from_secs(7201);
@@ -46,27 +47,39 @@ async fn ten_thousand_tasks_spend_each_generation_once() {
     assert_eq!(home.x.replays(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn three_keepers_with_two_hundred_tasks_on_postgres_spend_each_generation_once() {
-    let home = Home::new(Kind::Postgres).await;
+/// Three keepers with 200 tasks each, on one database that is reached at `place`.
+async fn three_keepers(home: &Home, place: &Place, name: &str) {
     let first = home.keeper().await;
     let user = home.sign_in(&first).await.account().user.clone();
     let mut sources = Vec::new();
     for _ in 0..3 {
-        let store = home.place.store(home.clock.clone()).await;
+        let store = place.store(home.clock.clone()).await;
         let http = Arc::new(ReqwestClient::new());
-        let keeper = home.place.keeper(store, http, home.clock.clone()).await;
+        let keeper = place.keeper(store, http, home.clock.clone()).await;
         sources.push(keeper.token_source(&user));
     }
     for round in 1..=5 {
         home.advance(A_LIFE);
         let begun = SystemClock.uptime();
         let generations = ask(&sources, 200).await;
-        println!("3 x 200 tasks on PostgreSQL, round {round}: {:.0?}", elapsed(begun));
+        println!("3 x 200 tasks on {name}, round {round}: {:.0?}", elapsed(begun));
         assert!(generations.iter().all(|generation| *generation == round + 1));
         assert_eq!(home.x.refreshes() as u64, round);
     }
     assert_eq!((home.x.replays(), home.x.token_requests()), (0, 6));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_keepers_with_two_hundred_tasks_on_postgres_spend_each_generation_once() {
+    let home = Home::new(Kind::Postgres).await;
+    three_keepers(&home, &home.place, "PostgreSQL").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_keepers_behind_a_pooler_spend_each_generation_once() {
+    let home = Home::new(Kind::Postgres).await;
+    let place = home.place.by_port(pooler().port);
+    three_keepers(&home, &place, "PostgreSQL behind a pooler").await;
 }
 
 /// A process that waits at the barrier, its store open, until a line comes.

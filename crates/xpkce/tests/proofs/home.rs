@@ -16,7 +16,7 @@ use xpkce::{
 };
 use xpkce_emulator::{AppSeed, Emulator};
 
-use super::server::server;
+use super::server::{Server, server};
 
 /// The machine's clocks, set forward.
 #[derive(Debug, Default)]
@@ -112,6 +112,13 @@ impl Place {
             .unwrap()
     }
 
+    /// The same place, whose PostgreSQL server is reached by another port.
+    pub fn by_port(&self, port: u16) -> Self {
+        let (rest, database) = self.postgres.as_ref().unwrap().rsplit_once('/').unwrap();
+        let host = rest.rsplit_once(':').unwrap().0;
+        Self { postgres: Some(format!("{host}:{port}/{database}")), ..self.clone() }
+    }
+
     /// The place that this process was started with.
     pub fn told() -> Self {
         Self {
@@ -148,14 +155,23 @@ impl Home {
         Self::of(kind, Emulator::confidential_app).await
     }
 
+    /// Of the public app, in a database of a server that is the test's own.
+    pub async fn on(server: &Server) -> Self {
+        Self::at(Kind::Postgres, Some(database(server).await), Emulator::public_app).await
+    }
+
     async fn of(kind: Kind, app: fn(&Emulator) -> AppSeed) -> Self {
+        let postgres = match kind {
+            Kind::Postgres => Some(database(server()).await),
+            Kind::Memory | Kind::Sqlite => None,
+        };
+        Self::at(kind, postgres, app).await
+    }
+
+    async fn at(kind: Kind, postgres: Option<String>, app: fn(&Emulator) -> AppSeed) -> Self {
         let x = Emulator::start().await;
         let app = app(&x);
         let folder = tempfile::tempdir().unwrap();
-        let postgres = match kind {
-            Kind::Postgres => Some(database().await),
-            Kind::Memory | Kind::Sqlite => None,
-        };
         let place = Place {
             folder: folder.path().to_owned(),
             postgres,
@@ -203,18 +219,22 @@ impl Home {
 }
 
 /// The address of a database of its own.
-async fn database() -> String {
+async fn database(server: &Server) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("p{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let port = server().port;
-    let address = format!("host=127.0.0.1 port={port} user=xpkce dbname=postgres");
-    let (client, connection) =
-        tokio_postgres::connect(&address, tokio_postgres::NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
+    let port = server.port;
+    let all = format!("postgres://xpkce@127.0.0.1:{port}/postgres");
+    execute(&all, &format!("CREATE DATABASE {name}")).await.unwrap();
     format!("postgres://xpkce@127.0.0.1:{port}/{name}")
+}
+
+/// Runs SQL behind the store's back.
+pub async fn execute(address: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(address, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await?;
+    drop(client);
+    connection.await.unwrap()
 }
 
 /// Whether the long forms are wanted.

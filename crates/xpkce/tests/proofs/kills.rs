@@ -1,33 +1,31 @@
-//! Kills at random instants: the same ones for us and for X's own class, which saves to disk after
-//! each refresh.
+//! Kills at random instants of a refresh: the same instants for us and for those who keep a login
+//! in other ways.
+//!
+//! An instant is counted from when X has the request, so that what a program takes to start is no
+//! part of it, and nobody is killed before the work has begun.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use xpkce::grant::Death;
-use xpkce::http::ReqwestClient;
-use xpkce::{ErrorKind, RefreshAnswer, RefreshToken, SystemClock, TokenSource};
+use xpkce::{Clock, SystemClock};
 use xpkce_emulator::{Endpoint, FaultRule};
 
-use super::home::{Home, Kind, Place, asked, is_long};
+use self::score::{Blow, Score};
+use self::victim::{Running, Victim, Who};
+use super::home::{Home, Kind, is_long};
 
-/// How long X takes for a refresh.
+#[path = "kills/peer.rs"]
+mod peer;
+#[path = "kills/score.rs"]
+mod score;
+#[path = "kills/victim.rs"]
+mod victim;
+
+/// How long X takes before it rotates.
 const ANSWER: Duration = Duration::from_millis(10);
-/// The latest instant of a kill, after the first process is ready.
-const LATEST: u64 = 60_000;
-
-/// What a run of kills came to.
-#[derive(Debug, Default)]
-struct Score {
-    kills: usize,
-    lost: usize,
-    /// Of those: the program says that an answer was lost, and where to end what X issued.
-    explained: usize,
-}
+/// The latest instant of a kill: a refresh is over long before.
+const LATEST: Duration = Duration::from_millis(40);
+/// How many rounds one X and one folder see.
+const ONE_HOME: usize = 200;
 
 /// Instants that are random and the same in every run.
 struct Instants(u64);
@@ -36,165 +34,116 @@ impl Instants {
     fn next(&mut self) -> Duration {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_micros((self.0 >> 33) % LATEST)
+        LATEST.mul_f64((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
     }
 }
 
-/// Who is killed.
-enum Victim {
-    Xpkce(TokenSource),
-    Xdk { python: String, file: PathBuf },
+/// Looks until `is_so`, and fails in the end.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = SystemClock.uptime();
+    while !is_so() {
+        assert!(SystemClock.uptime() - begun < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_micros(50));
+    }
 }
 
-impl Victim {
-    async fn new(home: &Home, python: Option<&str>) -> Self {
-        let keeper = home.keeper().await;
-        match python {
-            None => Self::Xpkce(home.sign_in(&keeper).await),
-            Some(python) => {
-                let login = keeper.begin_login().unwrap();
-                let callback = home.x.approve(login.url()).await;
-                let approval = login.approve(&callback).unwrap();
-                let token = keeper.client().exchange(approval).await.unwrap();
-                let file = home.place.folder.join("token.json");
-                std::fs::write(&file, token.to_json().as_bytes()).unwrap();
-                Self::Xdk { python: python.to_owned(), file }
+/// Starts as many refreshes as there are instants, and kills each at its own, counted from when X
+/// has the first request.
+fn strike(victim: &mut Victim, home: &Home, instants: &[Duration]) -> Blow {
+    let x = &home.x;
+    x.fault(FaultRule::delay(Endpoint::Refresh, ANSWER).always());
+    let (asked, rotations) = (x.token_requests(), x.refreshes());
+    let mut running = victim.start(&home.place, instants.len());
+    until("nothing was sent", || x.token_requests() > asked);
+    let begun = SystemClock.uptime();
+    let mut blow = Blow::default();
+    for (process, instant) in running.iter_mut().zip(instants) {
+        loop {
+            let now = SystemClock.uptime() - begun;
+            if blow.rotated_at.is_none() && x.refreshes() > rotations {
+                blow.rotated_at = Some(now);
             }
-        }
-    }
-
-    fn start(&self, place: &Place) -> Child {
-        match self {
-            Self::Xpkce(source) => {
-                let user = source.account().user.clone();
-                let asked = [("XPKCE_TEST_SUBJECT", user)];
-                place.process("kills::a_process_that_refreshes_for_ever", &asked)
+            if now >= *instant {
+                break;
             }
-            Self::Xdk { python, file } => start_peer(place, python, file),
+            std::thread::sleep((*instant - now).min(Duration::from_micros(100)));
         }
+        process.kill();
+        blow.killed_at = SystemClock.uptime() - begun;
     }
-
-    /// Returns whether the login lives, and if not, whether the program says why.
-    async fn lives(&self, home: &Home) -> Result<(), bool> {
-        match self {
-            Self::Xpkce(source) => our_login_lives(home, source).await,
-            Self::Xdk { file, .. } => peers_login_lives(home, file).await.ok_or(false),
-        }
+    blow.told = running.into_iter().map(Running::hear).collect();
+    if blow.rotated_at.is_none() {
+        // What was on its way is carried out, or given up, before anybody looks.
+        std::thread::sleep(ANSWER * 2);
     }
+    x.clear_faults();
+    blow
 }
 
-fn start_peer(place: &Place, python: &str, file: &PathBuf) -> Child {
-    let settings = serde_json::json!({
-        "base_url": place.base,
-        "authorization_base_url": format!("{}/i", place.base),
-        "client_id": place.client_id,
-        "client_secret": place.secret,
-        "redirect_uri": "http://127.0.0.1:8080/callback",
-        "scope": ["tweet.read", "users.read", "offline.access"],
-    });
-    Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proofs/peer.py"))
-        .arg(file)
-        .env("XPKCE_TEST_PEER", settings.to_string())
-        .env("OAUTHLIB_INSECURE_TRANSPORT", "1")
-        .env("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
-        .env("NO_PROXY", "127.0.0.1")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-async fn our_login_lives(home: &Home, source: &TokenSource) -> Result<(), bool> {
-    for _ in 0..6 {
-        match source.refresh().await {
-            Ok(_) => return Ok(()),
-            Err(why) if why.kind() == ErrorKind::SignIn => {
-                let stored = home.store.load(source.account()).await.unwrap().unwrap();
-                return Err(stored.grant.death == Some(Death::AnswerLost));
-            }
-            Err(_) => home.advance(Duration::from_secs(120)),
-        }
-    }
-    Err(false)
-}
-
-async fn peers_login_lives(home: &Home, file: &PathBuf) -> Option<()> {
-    let mut token: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).ok()?;
-    let refresh = RefreshToken::new(token["refresh_token"].as_str()?.to_owned());
-    let keeper = home.elsewhere().await;
-    let RefreshAnswer::Rotated(rotated) = keeper.client().refresh(&refresh).await else {
-        return None;
-    };
-    token["refresh_token"] = rotated.refresh?.expose().into();
-    token["access_token"] = rotated.access?.access_token.expose().into();
-    std::fs::write(file, token.to_string()).unwrap();
-    Some(())
-}
-
-#[tokio::test]
-#[ignore = "run as another process by the tests below"]
-async fn a_process_that_refreshes_for_ever() {
-    let place = Place::told();
-    let clock = Arc::new(SystemClock);
-    let store = place.store(clock.clone()).await;
-    let keeper = place.keeper(store, Arc::new(ReqwestClient::new()), clock).await;
-    let source = keeper.token_source(&asked("XPKCE_TEST_SUBJECT"));
-    // The first one opens connections, and takes longer.
-    drop(source.refresh().await);
-    println!("\nready");
-    loop {
-        if source.refresh().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-/// Waits until a process is at work, or has ended: the peer does where it finds half a file.
-fn until_ready(process: &mut Child) {
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    lines.map_while(Result::ok).any(|line| line == "ready");
-}
-
-/// Kills `processes` at once at work, each at an instant of its own, `kills` times in all.
-async fn score(python: Option<&str>, processes: usize, kills: usize) -> Score {
-    let home = Home::confidential(Kind::Sqlite).await;
-    home.x.fault(FaultRule::delay(Endpoint::Refresh, ANSWER).always());
+/// Kills `processes` refreshes at once, one round after the other, `kills` times in all.
+async fn score(who: &Who, processes: usize, kills: usize) -> Score {
     let (mut score, mut instants) = (Score::default(), Instants(2026));
-    let mut login = Victim::new(&home, python).await;
     while score.kills < kills {
-        let mut herd: Vec<_> = (0..processes).map(|_| login.start(&home.place)).collect();
-        herd.iter_mut().for_each(until_ready);
-        for process in &mut herd {
-            tokio::time::sleep(instants.next() / u32::try_from(processes).unwrap()).await;
-            process.kill().unwrap();
-            process.wait().unwrap();
-            score.kills += 1;
-        }
-        // What was on its way is carried out before anybody looks.
-        tokio::time::sleep(ANSWER * 2).await;
-        if let Err(is_explained) = login.lives(&home).await {
-            score.lost += 1;
-            score.explained += usize::from(is_explained);
-            login = Victim::new(&home, python).await;
+        let home = Home::confidential(Kind::Sqlite).await;
+        let mut victim = Victim::new(who, &home).await;
+        for _ in 0..ONE_HOME {
+            if score.kills >= kills {
+                break;
+            }
+            let mut at: Vec<_> = (0..processes).map(|_| instants.next()).collect();
+            at.sort_unstable();
+            let blow = tokio::task::block_in_place(|| strike(&mut victim, &home, &at));
+            score.kills += processes;
+            if !score.count(who, &blow, victim.find(&home).await) {
+                victim.sign_in(&home).await;
+            }
         }
     }
+    println!("{}, {processes} at a time: {score}", who.name());
     score
 }
 
+/// Those who are compared with us, as far as they are there.
+fn peers() -> Vec<Who> {
+    let python = std::env::var("XPKCE_TEST_PYTHON")
+        .expect("XPKCE_TEST_PYTHON names a Python interpreter with xdk 0.10.6");
+    let xdk = |manner| Who::Xdk { python: python.clone(), manner };
+    let xr = std::env::var("XPKCE_TEST_XR").ok().map(|program| Who::Xr { program });
+    [xdk("plainly"), xdk("carefully")].into_iter().chain(xr).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_random_kill_ends_a_login_unexplained() {
-    let kills = if is_long() { 200 } else { 50 };
-    for processes in [1, 2] {
-        let ours = score(None, processes, kills).await;
-        println!("xpkce, {processes} at a time: {ours:?}");
-        assert_eq!(ours.lost, ours.explained);
+async fn no_random_kill_ends_a_login_that_was_written_down() {
+    let kills = if is_long() { 10_000 } else { 40 };
+    for (processes, kills) in [(1, kills), (2, kills / 5)] {
+        let ours = score(&Who::Xpkce, processes, kills).await;
+        assert_eq!(ours.lost_though_saved, 0, "{ours:?}");
+        assert_eq!(ours.lost, ours.explained, "{ours:?}");
     }
-    let python = std::env::var("XPKCE_TEST_PYTHON").ok().filter(|_| is_long());
-    for processes in [1, 2] {
-        if let Some(python) = &python {
-            let peer = score(Some(python), processes, kills).await;
-            println!("xdk 0.10.6, {processes} at a time: {peer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_kills_end_logins_that_others_keep() {
+    let kills = if is_long() { 10_000 } else { 20 };
+    for who in peers() {
+        let theirs = score(&who, 1, kills).await;
+        // Else the harness is wrong, and not they.
+        assert_eq!(theirs.lost_though_saved, 0, "{theirs:?}");
+    }
+}
+
+/// What is not killed must go well, or the scoreboard compares nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_who_is_let_finish_loses_a_login() {
+    for who in peers().into_iter().chain([Who::Xpkce]) {
+        let home = Home::confidential(Kind::Sqlite).await;
+        let mut victim = Victim::new(&who, &home).await;
+        for round in 1..=5 {
+            let running = victim.start(&home.place, 1).remove(0);
+            let told = tokio::task::block_in_place(|| running.finish());
+            assert!(who.has_saved(&told), "{}: {told}", who.name());
+            assert!(victim.find(&home).await.is_alive(), "{}", who.name());
+            assert_eq!((home.x.refreshes(), home.x.replays()), (2 * round, 0), "{}", who.name());
         }
     }
 }

@@ -1,0 +1,98 @@
+//! What may happen to SQLite's file in the middle of a spend: its disk is full, or somebody puts
+//! another file in its place.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::home::{Home, Kind};
+use super::server::on_small_disk;
+use super::spend::{Spend, goes_on};
+
+/// Runs a test of this binary with a disk of 4 MiB, where its home is.
+fn with_small_disk(role: &str) {
+    let disk = tempfile::tempdir().unwrap();
+    let output = on_small_disk(disk.path())
+        .arg(std::env::current_exe().unwrap())
+        .args([role, "--exact", "--ignored", "--nocapture", "--quiet"])
+        .env("TMPDIR", disk.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{told}");
+    assert!(told.contains("1 passed"), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Fills a disk to the last byte.
+fn fill(folder: &Path) {
+    let mut file = std::fs::File::create(folder.join("ballast")).unwrap();
+    for size in [64 * 1024, 1] {
+        let noise = vec![7; size];
+        let why = loop {
+            if let Err(why) = file.write_all(&noise) {
+                break why;
+            }
+        };
+        assert_eq!(why.kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
+fn empty(folder: &Path) {
+    std::fs::remove_file(folder.join("ballast")).unwrap();
+}
+
+#[test]
+fn room_is_kept_for_a_pair_on_a_disk_that_fills() {
+    with_small_disk("disks::a_pair_on_a_disk_that_fills");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run on a small disk by the test above"]
+async fn a_pair_on_a_disk_that_fills() {
+    let home = Home::new(Kind::Sqlite).await;
+    let mut spend = Spend::begin(&home, &home.place).await;
+    fill(&home.place.folder);
+    let got = spend.end().await;
+    println!("| SQLite: the disk is full | {got} |");
+    assert_eq!(got, "generation 2; generation 2 is served");
+    assert_eq!(spend.record(&home).await.generation.0, 2);
+    assert_eq!(spend.refresh().await, "says Store");
+    assert_eq!(home.x.refreshes(), 1, "nothing is spent without room for what comes of it");
+    empty(&home.place.folder);
+    spend.ends_well(&home).await;
+}
+
+#[test]
+fn a_pair_is_spilled_on_a_disk_that_is_full_to_the_last_byte() {
+    with_small_disk("disks::a_pair_on_a_disk_without_room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run on a small disk by the test above"]
+async fn a_pair_on_a_disk_without_room() {
+    let home = Home::new(Kind::Sqlite).await;
+    let mut spend = Spend::begin(&home, &home.place).await;
+    std::fs::remove_file(home.place.folder.join("logins.db-reserve")).unwrap();
+    fill(&home.place.folder);
+    let got = spend.end().await;
+    println!("| SQLite: the disk is full, and its reserve gone | {got} |");
+    assert_eq!(got, "says Store; generation 2 is served");
+    let user = spend.user();
+    // A process that ends now leaves the pair in its spill file.
+    tokio::task::block_in_place(|| drop(spend));
+    empty(&home.place.folder);
+    goes_on(&home, &user).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_put_away_in_a_spend_gets_the_pair_when_it_is_back() {
+    let home = Home::new(Kind::Sqlite).await;
+    let mut spend = Spend::begin(&home, &home.place).await;
+    let path = |name: &str| home.place.folder.join(name);
+    std::fs::rename(path("logins.db"), path("aside")).unwrap();
+    std::fs::copy(path("aside"), path("logins.db")).unwrap();
+    let got = spend.end().await;
+    println!("| SQLite: another file is in its place | {got} |");
+    assert_eq!(got, "says Store; generation 2 is served");
+    std::fs::rename(path("aside"), path("logins.db")).unwrap();
+    spend.ends_well(&home).await;
+}
