@@ -38,17 +38,19 @@ async fn a_public_client_names_itself_in_the_body_alone() {
 #[tokio::test]
 async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
     let http = Script::new([Ok(answer(200, PAIR))]);
-    let app = App::confidential("an id", ClientSecret::new("s"));
-    // The space would be refused; what is left needs encoding all the same.
+    let app = App::confidential("an \u{ef}d", ClientSecret::new("s"));
     assert!(matches!(
         client(app, &http).refresh(&RefreshToken::new("r")).await,
         RefreshAnswer::Misconfigured(_)
     ));
-    let app = App::confidential("an+id", ClientSecret::new("se:cr%t"));
+    let app = App::confidential("an+ id", ClientSecret::new("se:cr% t"));
     client(app, &http).refresh(&RefreshToken::new("r")).await;
-    // base64 of an%2Bid:se%3Acr%25t
-    assert_eq!(http.header(0, "authorization").unwrap(), "Basic YW4lMkJpZDpzZSUzQWNyJTI1dA==");
-    assert_eq!(http.field(0, "client_id").unwrap(), "an+id");
+    // base64 of an%2B%20id:se%3Acr%25%20t: whoever decodes forms or URLs reads that space.
+    assert_eq!(
+        http.header(0, "authorization").unwrap(),
+        "Basic YW4lMkIlMjBpZDpzZSUzQWNyJTI1JTIwdA=="
+    );
+    assert_eq!(http.field(0, "client_id").unwrap(), "an+ id");
     assert_eq!(http.field(0, "client_secret"), None);
 }
 
