@@ -14,7 +14,7 @@ use crate::summary::Summary;
 use crate::world::OperateError;
 
 /// Every verb: method, path, body, meaning.
-const VERBS: [(&str, &str, &str, &str); 20] = [
+const VERBS: [(&str, &str, &str, &str); 21] = [
     ("GET", "/control", "", "this list"),
     ("GET", "/control/summary", "", "addresses, apps with secrets, users"),
     ("GET", "/control/events", "", "the evidence log, oldest first"),
@@ -67,8 +67,14 @@ const VERBS: [(&str, &str, &str, &str); 20] = [
     (
         "POST",
         "/control/app",
-        r#"{"name": "My app", "confidential": false, "redirect_uris": []}"#,
-        "seed another app",
+        r#"{"name": "My app", "confidential": false, "redirect_uris": [], "enrolled": true, "suspended": false, "email": true, "out_of_credits": false}"#,
+        "seed another app; client_id and client_secret if they are to be chosen",
+    ),
+    (
+        "POST",
+        "/control/user",
+        r#"{"id": "1000000000000000004", "name": "Dee Invented", "username": "dee_invented"}"#,
+        "seed another user",
     ),
 ];
 
@@ -136,6 +142,7 @@ fn dispatch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         }
         ("POST", "/control/auto-approve") => verb::auto_approve(&mut shared.world(), &read(call)?),
         ("POST", "/control/app") => verb::app(&mut shared.world(), read(call)?),
+        ("POST", "/control/user") => verb::user(&mut shared.world(), read(call)?),
         _ => Err(Refused::Verb),
     }
 }

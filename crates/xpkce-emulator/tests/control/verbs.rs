@@ -104,6 +104,25 @@ async fn quirks_faults_and_approval_are_switched_over_http_and_evidence_is_read(
 }
 
 #[tokio::test]
+async fn apps_and_users_are_seeded_with_every_trait() {
+    let x = Emulator::start().await;
+    let traits = json!({
+        "name": "Odd", "client_id": "odd id", "client_secret": "odd secret", "redirect_uris": ["https://a.example/cb"],
+        "enrolled": false, "suspended": true, "email": false, "out_of_credits": true,
+    });
+    done(&x, "app", traits.clone()).await;
+    let seed = x.apps().into_iter().find(|app| app.name == "Odd").unwrap();
+    let seeded = serde_json::to_value(seed).unwrap();
+    for (name, value) in traits.as_object().unwrap() {
+        assert_eq!(&seeded[name], value, "{name}");
+    }
+    let user = json!({"id": "4", "name": "Dee", "username": "dee", "email": "d@example.com"});
+    done(&x, "user", user.clone()).await;
+    assert_eq!(serde_json::to_value(x.users().last().unwrap()).unwrap(), user);
+    assert_eq!(post(&x, "user", user).await.status, 422, "the id is taken");
+}
+
+#[tokio::test]
 async fn web_pages_cannot_drive_it() {
     let x = Emulator::start().await;
     let url = format!("{}/advance", x.control_url());

@@ -10,7 +10,7 @@ use super::{Refused, read, shown};
 use crate::call::Call;
 use crate::fault::FaultRule;
 use crate::mint::TokenKind;
-use crate::seed::AppSeed;
+use crate::seed::{AppSeed, UserSeed};
 use crate::world::World;
 
 type Done = Result<Value, Refused>;
@@ -70,6 +70,25 @@ pub(super) struct NewApp {
     confidential: bool,
     #[serde(default)]
     redirect_uris: Vec<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    #[serde(default = "yes")]
+    enrolled: bool,
+    #[serde(default)]
+    suspended: bool,
+    #[serde(default = "yes")]
+    email: bool,
+    #[serde(default)]
+    out_of_credits: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUser {
+    id: String,
+    name: String,
+    username: String,
+    email: Option<String>,
 }
 
 fn yes() -> bool {
@@ -149,6 +168,19 @@ pub(super) fn app(world: &mut World, body: NewApp) -> Done {
         AppSeed::public(&body.name)
     };
     seed.redirect_uris = body.redirect_uris;
+    seed.client_id = body.client_id.unwrap_or(seed.client_id);
+    seed.client_secret = body.client_secret.or(seed.client_secret);
+    seed.enrolled = body.enrolled;
+    seed.suspended = body.suspended;
+    seed.email = body.email;
+    seed.out_of_credits = body.out_of_credits;
     world.add_app(seed.clone())?;
+    shown(&seed)
+}
+
+pub(super) fn user(world: &mut World, body: NewUser) -> Done {
+    let mut seed = UserSeed::new(&body.id, &body.name, &body.username);
+    seed.email = body.email.or(seed.email);
+    world.add_user(seed.clone())?;
     shown(&seed)
 }
