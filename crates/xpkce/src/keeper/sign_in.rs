@@ -193,14 +193,19 @@ impl Desk {
             Err(why) => why,
         };
         let spilled = self.sync_spill(spilled);
+        let kept = match spilled {
+            Some(_) => "they are kept beside it and saved as soon as it does",
+            None => "they are kept in this process alone, and saved if it does before the end",
+        };
         let saving = Arc::clone(self).insert_at_last(account, landing, spilled);
         if self.is_leaving() {
             saving.await;
         } else {
             self.in_background(tokio::spawn(saving));
         }
-        let message = "you are signed in, but the store did not take the tokens; they are kept beside it and saved as soon as it does";
-        Err(Error::new(why.reason(), format!("{message}: {why}")).with_source(why))
+        let message =
+            format!("you are signed in, but the store did not take the tokens; {kept}: {why}");
+        Err(Error::new(why.reason(), message).with_source(why))
     }
 
     /// Saves a sign-in's pair, once.
