@@ -104,11 +104,12 @@ impl Failure {
     }
 
     /// Says that a sign-in has to begin again, whatever the hint was: its callback is used up. What
-    /// is wrong with the settings is still told.
+    /// is wrong with the settings or with the store has to be mended first, and is still told.
     #[must_use]
     pub(crate) fn ends_sign_in(mut self) -> Self {
         let is_wait = |hint: &Hint| matches!(hint, Hint::Said(words) if words.starts_with("wait"));
-        let told = self.hint.take().filter(|it| self.kind == Kind::Configure || is_wait(it));
+        let is_first = matches!(self.kind, Kind::Configure | Kind::Store);
+        let told = self.hint.take().filter(|it| is_first || is_wait(it));
         self.hint = Some(told.unwrap_or_else(Hint::sign_in));
         self
     }
@@ -255,6 +256,14 @@ mod tests {
         let error = xpkce::Error::new(Reason::RateLimited, "X asks to wait");
         let failure = Failure::from(error.with_retry_after(Duration::from_secs(90)));
         assert_eq!(failure.hint, Some("wait 1 min 30 s, then run it again".into()));
+    }
+
+    #[test]
+    fn a_store_that_failed_a_sign_in_is_mended_before_it_begins_again() {
+        let full = Failure::from(xpkce::Error::new(Reason::Store, "full")).ends_sign_in();
+        assert_eq!(full.hint, Some(STORE.into()));
+        let denied = Failure::from(xpkce::Error::new(Reason::Denied, "no")).ends_sign_in();
+        assert_eq!(denied.hint, Some(Hint::sign_in()));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use xpkce::seal::{KeyId, KeySource, Place, Sealer, key_uses, keys_in_use};
 use xpkce::{Clock as _, SystemClock};
 
 use super::Context;
+use crate::choose::LoginFlags;
 use crate::config::{Apps, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::table::Table;
@@ -50,8 +51,11 @@ impl KeyCommand {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let settings = context.settings()?;
         let Some(vault) = Vault::open_existing(&settings).await? else {
-            return Err(Failure::new(Kind::Configure, "there is no store yet, and no key")
-                .hint("xpkce login"));
+            let failure = Failure::new(Kind::Configure, "there is no store yet, and no key");
+            return Err(match LoginFlags::default().nobody(&settings).hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
         };
         let desk = Desk { context, settings: &settings, vault };
         match self {

@@ -343,6 +343,16 @@ fn a_client_id_that_a_shell_would_read_is_quoted() {
 }
 
 #[test]
+fn keys_are_not_there_before_a_sign_in_which_the_hint_begins() {
+    let world = two_apps();
+    std::fs::remove_file(world.store()).unwrap();
+    follow(&world, &world.run(&["key", "list"]).exited(2));
+    world.run(&["key", "list"]).succeeded();
+    let none = World::new().run(&["key", "list"]).exited(2);
+    assert_eq!(none.advised(), "xpkce app add my-app");
+}
+
+#[test]
 fn a_file_that_others_can_read_is_closed_by_the_hint() {
     let mut world = World::with_app();
     world.set("XPKCE_HOME", world.folder().join("a home").to_str().unwrap());

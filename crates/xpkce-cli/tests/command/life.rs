@@ -224,6 +224,20 @@ fn forget_needs_no_app() {
 }
 
 #[test]
+fn an_answer_of_400_or_more_comes_with_what_to_do() {
+    let world = World::signed_in();
+    for (request, code) in [
+        (&["request", "GET", "/2/nothing"][..], 1),
+        (&["request", "GET", "/2/users/me?user.fields=nothing"], 1),
+        (&["request", "POST", "/2/tweets", "-d", "{}"], 1),
+    ] {
+        let refused = world.run(request).exited(code);
+        assert!(refused.stderr.contains("warning: X answered 4"), "{}", refused.stderr);
+        assert!(refused.hint().len() > 20, "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn the_status_of_somebody_who_is_not_signed_in_fails_as_the_token_does() {
     let world = World::signed_in();
     for world in [&world, &World::with_app()] {

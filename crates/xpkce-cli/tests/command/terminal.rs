@@ -104,6 +104,26 @@ fn ctrl_c_while_the_browser_is_waited_for_exits_with_130() {
 }
 
 #[test]
+fn ctrl_c_at_every_other_prompt_exits_with_130_and_changes_nothing() {
+    let world = World::signed_in();
+    let before = world.run(&["status", "--json"]).succeeded().stdout;
+    for (line, prompt) in [
+        ("app add harbour", "Client ID: "),
+        ("login --headless", "Go on? [Y/n] "),
+        ("login finish", "Callback URL: "),
+        ("logout", "out of the app lantern? [Y/n] "),
+        ("import", "then press Ctrl-D."),
+    ] {
+        let mut child = at_terminal(&world, &format!("trap : INT; $XPKCE {line}; echo code=$?"));
+        type_when_told(&mut child, prompt, "\u{3}");
+        let (_, shown) = rest(child);
+        assert!(shown.contains("code=130"), "{line}: {shown}");
+    }
+    assert_eq!(world.run(&["status", "--json"]).succeeded().stdout, before);
+    assert!(!world.run(&["app", "list"]).stdout.contains("harbour"));
+}
+
+#[test]
 fn a_malformed_paste_can_be_tried_again() {
     let world = World::with_app();
     let mut child = at_terminal(&world, "exec $XPKCE login --headless");
