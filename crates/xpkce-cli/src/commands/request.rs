@@ -136,7 +136,9 @@ fn advice(status: u16) -> Option<&'static str> {
             "if a scope is missing, which X does not say, sign in again with it; how: xpkce login --help",
         ),
         402 => Some("buy credits for the app in X's console"),
-        404 | 405 => Some("check the path and the method against X's documentation of the endpoint"),
+        404 | 405 => {
+            Some("check the path and the method against X's documentation of the endpoint")
+        }
         429 => Some("wait until the limit's reset: see x-rate-limit-reset with --json"),
         500.. => Some("run it again in a while"),
         _ => Some("the answer says what X found; check the parameters and the body against it"),

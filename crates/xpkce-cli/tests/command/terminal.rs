@@ -209,7 +209,9 @@ fn lists_are_tables_on_a_wide_terminal_and_for_programs() {
         assert_eq!(wide.lines().count(), 2, "{wide}");
         let words: Vec<&str> = command.split(' ').collect();
         let piped = world.run(&words).succeeded().stdout;
-        assert_eq!(piped.lines().next(), wide.lines().next());
+        // The columns are as wide as what is in them, which time changes.
+        let header = |text: &str| text.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+        assert_eq!(header(&piped), header(&wide));
         assert_eq!(piped.lines().count(), 2, "{piped}");
     }
 }

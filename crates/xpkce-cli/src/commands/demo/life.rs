@@ -60,7 +60,8 @@ pub(super) async fn show(context: &Context, opens_browser: bool) -> Result<()> {
     say.step(
         &format!("Done in {took:.1} s; the folder with key and store is removed"),
         &[
-            "Next     xpkce app add my-app, with the client id of your app in X's console".to_owned(),
+            "Next     xpkce app add my-app, with the client id of your app in X's console"
+                .to_owned(),
             "         xpkce login".to_owned(),
         ],
     )
