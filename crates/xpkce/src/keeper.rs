@@ -45,6 +45,7 @@ mod feedback;
 mod fresh;
 mod in_use;
 mod keep;
+mod label;
 mod land;
 mod measure;
 mod pair;
