@@ -76,10 +76,13 @@ macro_rules! random_id {
         pub struct $name(String);
 
         impl $name {
+            /// How many hexadecimal digits it has.
+            pub const LENGTH: usize = 32;
+
             /// Takes 16 random bytes.
             pub fn new(random: [u8; 16]) -> Self {
                 use std::fmt::Write as _;
-                let mut hex = String::with_capacity(32);
+                let mut hex = String::with_capacity(Self::LENGTH);
                 for byte in random {
                     let _ = write!(hex, "{byte:02x}");
                 }
@@ -153,7 +156,7 @@ pub struct Lease {
     pub attempt: AttemptId,
     /// Who took it.
     pub holder: Holder,
-    /// When, by the holder's wall clock.
+    /// When, by the store's clock.
     pub since: Timestamp,
 }
 
@@ -262,7 +265,7 @@ pub struct Unread {
 /// What once happened to a grant. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When, by the holder's wall clock.
+    /// When, by the store's clock; a sign-in's by its holder's wall clock.
     pub at: Timestamp,
     /// The generation it happened to.
     pub generation: Generation,
@@ -301,6 +304,8 @@ pub enum What {
     SignOutBegan,
     /// X confirmed the sign-out, or it was forgotten on request.
     SignedOut,
+    /// A pair came after the sign-out, and X did not take it back.
+    NotRevoked,
 }
 
 /// One grant, as it is stored.
@@ -394,6 +399,12 @@ pub struct Feedback {
 }
 
 impl Grant {
+    /// Returns the user's name in the account until the user is known. It goes on naming the login
+    /// for those who have it from then.
+    pub fn provisional_user(&self) -> String {
+        format!("{}{}", Account::UNLABELLED, self.sign_in)
+    }
+
     /// How many pairs that lost their compare are kept.
     pub const MAX_CANDIDATES: usize = 2;
     /// How many events are kept.

@@ -17,18 +17,19 @@
 //! or a caller's runtime that ends cannot stop it. What a grant may become is decided in
 //! [`crate::grant::transition`].
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::brake::Brake;
 use self::breaker::Breaker;
 use self::patient::Patient;
 use self::presence::Presence;
+use self::slots::Slots;
 use self::source::Slot;
 use crate::client::Client;
 use crate::grant::transition::Attempt;
@@ -47,6 +48,7 @@ mod in_use;
 mod keep;
 mod label;
 mod land;
+mod late;
 mod measure;
 mod pair;
 mod patient;
@@ -54,9 +56,11 @@ mod presence;
 mod recover;
 mod request;
 mod reseal;
+mod room;
 mod settle;
 mod sign_in;
 mod sign_out;
+mod slots;
 mod source;
 mod spend;
 mod spill;
@@ -119,12 +123,13 @@ impl Keeper {
             folder,
             boot_id: boot_id(),
             presence: OnceLock::new(),
-            slots: Mutex::default(),
+            slots: Slots::default(),
             breaker: Breaker::default(),
             brake: Mutex::default(),
             app_back_off: Mutex::default(),
-            is_closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             background: Mutex::default(),
+            labelling: Mutex::default(),
             spread: AttemptId::new(random()?).spread() * 2.0 - 1.0,
         };
         Ok(Self(Arc::new(Running { worker, desk: Arc::new(desk) })))
@@ -158,7 +163,7 @@ impl Keeper {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.desk.is_closing.store(true, Ordering::SeqCst);
+        self.desk.closing.send_replace(true);
         let desk = Arc::clone(&self.desk);
         // The worker, dropped next, waits for this as for every other task.
         drop(self.worker.run(async move { desk.finish_background().await }));
@@ -174,13 +179,16 @@ struct Desk {
     folder: Option<PathBuf>,
     boot_id: String,
     presence: OnceLock<Option<Presence>>,
-    slots: Mutex<HashMap<Account, Arc<Slot>>>,
+    slots: Slots,
     breaker: Breaker,
     brake: Mutex<Brake>,
     app_back_off: Mutex<AppBackOff>,
-    is_closing: AtomicBool,
-    /// Saves that outlive the call that began them.
+    /// Whether the last handle is gone.
+    closing: watch::Sender<bool>,
+    /// Work that outlives the call that began it.
     background: Mutex<Vec<JoinHandle<()>>>,
+    /// The sign-ins whose users this process finds out, or could not.
+    labelling: Mutex<HashSet<Account>>,
     /// From 0 to 1: how late in the early window this keeper begins.
     spread: f64,
 }
@@ -201,17 +209,14 @@ impl Desk {
     }
 
     fn slot(&self, account: &Account) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            slots.entry(account.clone()).or_insert_with(|| Arc::new(Slot::new(account.clone()))),
-        )
+        self.slots.slot(account, self.clock.uptime())
     }
 
-    /// Names a new attempt of this process.
-    fn attempt(&self) -> Result<Attempt> {
+    /// Names a new attempt of this process, at an instant of the store's clock.
+    fn attempt(&self, at: Timestamp) -> Result<Attempt> {
         let liveness = self.presence().map(|presence| presence.liveness().clone());
         let holder = Holder { boot_id: self.boot_id.clone(), pid: std::process::id(), liveness };
-        Ok(Attempt { id: AttemptId::new(random()?), holder, at: self.now() })
+        Ok(Attempt { id: AttemptId::new(random()?), holder, at })
     }
 
     /// Returns this process's file, made on first use.
@@ -219,7 +224,7 @@ impl Desk {
         let enter = || {
             let folder = self.folder.as_deref()?;
             let name = PairId::new(random().ok()?);
-            Presence::enter(folder, name.as_str())
+            Presence::enter(folder, &name)
                 .inspect_err(|why| tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled"))
                 .ok()
         };
@@ -282,7 +287,21 @@ impl Desk {
 
     /// Returns whether the last handle is gone: what is begun now is not waited for.
     fn is_leaving(&self) -> bool {
-        self.is_closing.load(Ordering::SeqCst)
+        *self.closing.borrow()
+    }
+
+    /// Waits, until the last handle is gone at most. Returns whether it is not.
+    async fn wait(&self, span: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(span) => !self.is_leaving(),
+            () = self.left() => false,
+        }
+    }
+
+    /// Waits until the last handle is gone.
+    async fn left(&self) {
+        // The desk keeps the sender, so there is no error.
+        let _ = self.closing.subscribe().wait_for(|is_closing| *is_closing).await;
     }
 
     fn new_pair(&self) -> Result<PairId> {

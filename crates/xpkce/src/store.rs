@@ -56,6 +56,8 @@ pub struct Stored {
     /// How much of its lease is left by the store's clock; zero when it ran out, when it was taken
     /// in an earlier boot of this machine, or when there is none.
     pub lease_left: Duration,
+    /// When it was read, by the store's clock: one clock for the holders of every machine.
+    pub now: Timestamp,
 }
 
 /// What a swap does to the lease's end.

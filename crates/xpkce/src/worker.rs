@@ -16,7 +16,7 @@ use crate::{Error, Reason, Result};
 
 /// How long a worker that is let go waits for what it runs: a send's deadlines for the connection
 /// and the answer, and twice the store's for what is written before and after.
-const DRAIN: Duration = Duration::from_secs(80);
+pub(crate) const DRAIN: Duration = Duration::from_secs(80);
 
 type Task = futures_util::future::BoxFuture<'static, ()>;
 

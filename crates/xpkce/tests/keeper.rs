@@ -5,12 +5,25 @@
 #[path = "keeper/world.rs"]
 mod world;
 
+#[path = "keeper/picky.rs"]
+mod picky;
+
+#[path = "keeper/clocks.rs"]
+mod clocks;
 #[path = "keeper/doubts.rs"]
 mod doubts;
 #[path = "keeper/feedback.rs"]
 mod feedback;
 #[path = "keeper/herds.rs"]
 mod herds;
+#[path = "keeper/keys.rs"]
+mod keys;
+#[path = "keeper/labels.rs"]
+mod labels;
+#[path = "keeper/late.rs"]
+mod late;
+#[path = "keeper/leases.rs"]
+mod leases;
 #[cfg(feature = "metrics")]
 #[path = "keeper/measures.rs"]
 mod measures;
@@ -22,5 +35,9 @@ mod saves;
 mod sign_ins;
 #[path = "keeper/sign_outs.rs"]
 mod sign_outs;
+#[path = "keeper/spills.rs"]
+mod spills;
+#[path = "keeper/unread.rs"]
+mod unread;
 #[path = "keeper/verdicts.rs"]
 mod verdicts;

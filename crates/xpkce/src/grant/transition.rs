@@ -11,6 +11,7 @@
 //! | any | [`Grant::signed_in`] | `Ready`, one generation on, another sign-in |
 //! | any but `SignedOut` | [`Grant::begin_sign_out`] | `SigningOut` |
 //! | `SigningOut` | [`Grant::signed_out`] | `SignedOut`, one generation on |
+//! | `SignedOut` | [`Grant::not_revoked`], a late pair that X did not take back | `SigningOut` |
 //!
 //! Three rules hold everywhere. A grant moves on by its (sign-in, generation, pair) alone, whoever
 //! holds the lease: X gives one success per generation, so whoever has it wins. A doubt leaves only
@@ -44,7 +45,8 @@ pub struct Attempt {
     pub id: AttemptId,
     /// Who tries.
     pub holder: Holder,
-    /// When it began, by the holder's wall clock.
+    /// When it began, by the store's clock, so that the holders of all machines agree; a sign-in's,
+    /// which has no record yet to tell the time by, by its holder's wall clock.
     pub at: Timestamp,
 }
 
@@ -112,8 +114,8 @@ pub enum Landed {
 pub enum Unspent {
     /// The request never left.
     NotSent,
-    /// X asked to wait until then.
-    Limited(Timestamp),
+    /// X asked to wait for so long.
+    Limited(Duration),
     /// X refused the client's own authentication; the app backs off, not the grant.
     Misconfigured,
 }
@@ -204,9 +206,11 @@ impl Grant {
     }
 
     /// Keeps a success that could not be read. Asking again costs nothing more: what was lost is
-    /// lost, what was kept is judged again first.
+    /// lost, what was kept is judged again first. Returns whether that changes the record: what is
+    /// kept already does not.
     pub fn unread(&mut self, spent: &Spent, attempt: &Attempt, unread: Unread) -> bool {
-        let is_current = self.is_at(spent);
+        let is_kept = self.unread.as_ref().is_some_and(|kept| kept.attempt == unread.attempt);
+        let is_current = self.is_at(spent) && !is_kept;
         if is_current {
             self.unread = Some(unread);
             self.note(What::AnswerUnread, attempt);
@@ -237,7 +241,7 @@ impl Grant {
                 let longest = Self::LONGEST_UNSENT_BACK_OFF;
                 self.back_off(attempt, Self::FIRST_UNSENT_BACK_OFF, longest);
             }
-            Unspent::Limited(until) => self.not_before = Some(until),
+            Unspent::Limited(wait) => self.not_before = Some(attempt.at + wait),
             Unspent::Misconfigured => {}
         }
         true

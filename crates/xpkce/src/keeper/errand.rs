@@ -1,6 +1,6 @@
 //! What the keeper does by itself for one login that is due.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Desk;
 use super::settle::Step;
@@ -59,7 +59,7 @@ impl Desk {
     pub(super) async fn run_errand(self: &Arc<Self>, due: &Due) -> Tended {
         let slot = self.slot(&Account::new(self.client.app().client_id(), &due.user));
         let tended = self.tend_by_itself(&slot, due).await;
-        self.let_go(&slot);
+        self.slots.let_go(&slot);
         tended.unwrap_or_else(Tended::Failed)
     }
 
@@ -86,7 +86,11 @@ impl Desk {
         })
     }
 
-    async fn sign_out_by_itself(&self, slot: &Slot, stored: &Stored) -> Result<Tended> {
+    async fn sign_out_by_itself(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        stored: &Stored,
+    ) -> Result<Tended> {
         if self.holder_lives(stored) {
             return Ok(Tended::Left);
         }
@@ -100,14 +104,5 @@ impl Desk {
             return Ok(());
         }
         self.settle(stored, |_, _| Ok(Step::Save((), LeaseEnd::Keep))).await.map(drop)
-    }
-
-    /// Forgets a slot that nobody else has: a queue of a million logins must not fill the memory.
-    pub(super) fn let_go(&self, slot: &Arc<Slot>) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map's own, and the caller's.
-        if Arc::strong_count(slot) == 2 && slot.pending().is_none() {
-            slots.remove(slot.account());
-        }
     }
 }

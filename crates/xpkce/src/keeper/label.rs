@@ -1,7 +1,9 @@
 //! Whose a sign-in is: asked of X once the pair is saved, and the login moved to that name.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use super::sign_in::{SignedIn, describe};
 use super::{Desk, Keeper, pair};
@@ -9,7 +11,7 @@ use crate::grant::transition::Attempt;
 use crate::grant::{Account, Grant, State};
 use crate::store::{Stored, Swapped};
 use crate::user::User;
-use crate::{Error, Reason, Result};
+use crate::{Error, ErrorKind, Reason, Result};
 
 impl Keeper {
     /// Asks X whose an unlabelled login is, and gives it that name.
@@ -19,11 +21,7 @@ impl Keeper {
     pub async fn label(&self, user: &str) -> Result<SignedIn> {
         let account = Account::new(self.client().app().client_id(), user);
         let desk = Arc::clone(self.desk());
-        self.run(async move {
-            let stored = desk.load(&account).await?;
-            desk.label(stored).await
-        })
-        .await
+        self.run(async move { desk.label_named(&account).await }).await
     }
 }
 
@@ -31,16 +29,91 @@ impl Desk {
     /// How long after a 401 to a fresh token X is asked once more.
     const FIRST_USE_PAUSE: Duration = Duration::from_secs(2);
 
+    /// How long a sign-in waits to be labelled; it goes on in the background.
+    const LABEL_PATIENCE: Duration = Duration::from_secs(15);
+    const FIRST_LABEL_PAUSE: Duration = Duration::from_millis(500);
+    const LONGEST_LABEL_PAUSE: Duration = Duration::from_secs(15 * 60);
+    /// How long the end of the keeper waits for a label that is being asked for.
+    const LAST_LABEL: Duration = Duration::from_secs(3);
+
+    /// Labels a sign-in that is saved. If that fails, or takes long, it is said so, and tried in
+    /// the background.
+    pub(super) async fn label_or_go_on(self: &Arc<Self>, stored: Stored) -> SignedIn {
+        let mut signed_in = describe(&stored.grant);
+        let labelled = tokio::time::timeout(Self::LABEL_PATIENCE, self.label(stored)).await;
+        let why = match labelled {
+            Ok(Ok(labelled)) => return labelled,
+            Ok(Err(why)) => why,
+            Err(_) => Error::new(Reason::Deadline, "X has not said in time who signed in"),
+        };
+        tracing::warn!(account = %signed_in.account, error = %why, "the sign-in is saved; whose it is is not known yet");
+        if is_passing(&why) {
+            self.label_in_background(&signed_in.account, Self::FIRST_LABEL_PAUSE);
+        }
+        signed_in.unlabelled_because = Some(why);
+        signed_in
+    }
+
+    /// Finds out in the background whose a login is that somebody has touched.
+    pub(super) fn label_if_unlabelled(self: &Arc<Self>, grant: &Grant) {
+        let is_leaving = matches!(grant.state, State::SigningOut | State::SignedOut);
+        if grant.account.is_unlabelled() && !is_leaving {
+            self.label_in_background(&grant.account, Duration::ZERO);
+        }
+    }
+
+    /// Begins to label after a pause, unless it is tried already or was given up.
+    fn label_in_background(self: &Arc<Self>, account: &Account, pause: Duration) {
+        let mut labelling = self.labelling.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_leaving() && labelling.insert(account.clone()) {
+            let trying = Arc::clone(self).label_at_last(account.clone(), pause);
+            self.in_background(tokio::spawn(trying));
+        }
+    }
+
+    /// Tries to label, ever less often, until it is done, X refuses for good or the keeper ends.
+    fn label_at_last(self: Arc<Self>, account: Account, first: Duration) -> BoxFuture<'static, ()> {
+        let trying = async move {
+            let mut pause = first;
+            while self.wait(pause).await {
+                let last = async {
+                    self.left().await;
+                    tokio::time::sleep(Self::LAST_LABEL).await;
+                };
+                let outcome = tokio::select! {
+                    outcome = self.label_named(&account) => outcome,
+                    () = last => return,
+                };
+                match outcome {
+                    Err(why) if is_passing(&why) => {
+                        tracing::warn!(%account, error = %why, "whose a login is is still not known");
+                    }
+                    // Not asked again by this process: each time may cost money.
+                    Err(why) if why.reason() != Reason::NotSignedIn => {
+                        tracing::warn!(%account, error = %why, "whose a login is cannot be found out");
+                        return;
+                    }
+                    _ => break,
+                }
+                pause = (pause * 2).clamp(Self::FIRST_LABEL_PAUSE, Self::LONGEST_LABEL_PAUSE);
+            }
+            self.labelling.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
+        };
+        Box::pin(trying)
+    }
+
+    async fn label_named(self: &Arc<Self>, account: &Account) -> Result<SignedIn> {
+        let stored = self.load(account).await?;
+        self.label(stored).await
+    }
+
     /// Finds out whose the login is and moves it to that name.
     pub(super) async fn label(self: &Arc<Self>, stored: Stored) -> Result<SignedIn> {
         if !stored.grant.account.is_unlabelled() {
             return Ok(describe(&stored.grant));
         }
         if self.holder_lives(&stored) {
-            return Err(Error::new(
-                Reason::Busy,
-                "the login is being refreshed; it is labelled after",
-            ));
+            return Err(being_refreshed());
         }
         let user = self.who(&stored.grant).await?;
         self.relabel(stored, &user).await
@@ -62,9 +135,9 @@ impl Desk {
 
     /// Replaces unconditionally: the higher sign-in number is current, the other pair becomes a
     /// candidate. Tried until it lands.
-    async fn relabel(&self, stored: Stored, user: &User) -> Result<SignedIn> {
+    async fn relabel(&self, mut stored: Stored, user: &User) -> Result<SignedIn> {
         let target = Account::new(stored.grant.account.app.clone(), user.id.clone());
-        let attempt = self.attempt()?;
+        let attempt = self.attempt(stored.now)?;
         for _ in 0..Self::MOST_BEGINS {
             let there = self.store.load(&target).await?;
             let mut grant = match &there {
@@ -98,12 +171,15 @@ impl Desk {
                     self.slot(&target).serve(None, self.clock.as_ref());
                     return Ok(SignedIn { has_replaced, ..describe(&grant) });
                 }
-                Swapped::Moved(_)
-                    if self.store.load(from.0).await?.is_none_or(|it| it.revision != from.1) =>
-                {
-                    return Err(Error::new(Reason::Busy, "somebody else is labelling this login"));
+                Swapped::Moved(_) => {
+                    stored = self.load(&stored.grant.account).await?;
+                    if !stored.grant.account.is_unlabelled() {
+                        return Ok(describe(&stored.grant));
+                    }
+                    if self.holder_lives(&stored) {
+                        return Err(being_refreshed());
+                    }
                 }
-                Swapped::Moved(_) => {}
             }
         }
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
@@ -134,4 +210,14 @@ impl Desk {
         moved.succeed(there, candidate, attempt);
         Ok(moved)
     }
+}
+
+fn being_refreshed() -> Error {
+    Error::new(Reason::Busy, "the login is being refreshed; it is labelled after")
+}
+
+/// Returns whether it may go better by itself.
+fn is_passing(why: &Error) -> bool {
+    matches!(why.kind(), ErrorKind::Retry | ErrorKind::InDoubt | ErrorKind::Store)
+        || why.reason() == Reason::TokenRejected
 }

@@ -1,28 +1,30 @@
-//! From a received pair to its durable save. Nothing here can give the pair up.
+//! From a success of X to its durable save. Nothing here can give it up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Desk;
+use super::late::Late;
 use super::measure::{self, Spill};
-use super::pair::{self, Landing};
+use super::pair::{self, Answer, Landing, Seat};
 use super::settle::Step;
 use super::source::Slot;
-use crate::grant::transition::Landed;
+use crate::grant::Unread;
+use crate::grant::transition::{Attempt, Landed};
 use crate::store::{LeaseEnd, Stored};
-use crate::token::Revocable;
+use crate::token::{Rotated, Unreadable};
 use crate::{Error, Reason, Result};
 
 impl Desk {
     pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
     pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-    /// Saves a pair. It is in the spill file first, within microseconds, so that a kill during the
-    /// save does not take it along. If the save fails the file is synced, the pair put to use, and
-    /// saved in the background for as long as this process lives.
+    /// Saves what X answered. It is in the spill file first, within microseconds, so that a kill
+    /// during the save does not take it along. If the save fails the file is synced, a pair put to
+    /// use, and the answer saved in the background for as long as this process lives.
     ///
     /// # Errors
-    /// The store's, when the pair is not in it yet. The slot serves it all the same.
+    /// The store's, when the answer is not in it yet. The slot serves a pair all the same.
     pub(super) async fn land(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -37,7 +39,7 @@ impl Desk {
             }
             Err(why) => why,
         };
-        tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take a rotated pair; it is spilled and tried again");
+        tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again");
         let spilled = self.sync_spill(spilled);
         measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
@@ -56,7 +58,11 @@ impl Desk {
 
     /// Saves by compare-and-set on what was spent, whoever holds the lease now.
     /// A login that was labelled meanwhile is found under its new name.
-    pub(super) async fn save(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
+    pub(super) async fn save(
+        self: &Arc<Self>,
+        landing: &Landing,
+        stored: Stored,
+    ) -> Result<Stored> {
         let app = stored.grant.account.app.clone();
         match self.save_at(landing, stored).await {
             Err(why) if why.reason() == Reason::NotSignedIn => {
@@ -69,33 +75,63 @@ impl Desk {
         }
     }
 
-    async fn save_at(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
-        let Landing { attempt, spent, .. } = landing;
-        let new = pair::seal_rotated(&self.sealer, &stored.grant, landing)?;
-        let (landed, stored) = self
-            .settle(stored, |grant, _| {
-                let landed = grant.rotated(spent, attempt, new.clone());
-                Ok(match landed {
-                    // A candidate joins somebody else's generation: their lease is not ours to end.
-                    Landed::Candidate => Step::Save(landed, LeaseEnd::Keep),
-                    Landed::Current => Step::Save(landed, LeaseEnd::Now),
-                    Landed::Already | Landed::SignedOut => Step::Leave(landed),
-                })
-            })
-            .await?;
-        if landed == Landed::SignedOut {
-            self.revoke_late(landing).await;
+    async fn save_at(self: &Arc<Self>, landing: &Landing, stored: Stored) -> Result<Stored> {
+        match &landing.answer {
+            Answer::Pair(rotated) => self.save_pair(landing, rotated, stored).await,
+            Answer::Unread(unread) => self.save_unread(landing, unread, stored).await,
         }
-        Ok(stored)
     }
 
-    /// A pair that came after the sign-out must not live on at X.
-    async fn revoke_late(&self, landing: &Landing) {
-        if let Some(token) = &landing.rotated.refresh
-            && let Err(why) = self.client.revoke(Revocable::Refresh(token)).await
-        {
-            tracing::warn!(error = %why, "a pair that came after the sign-out could not be revoked");
+    async fn save_pair(
+        self: &Arc<Self>,
+        landing: &Landing,
+        rotated: &Rotated,
+        mut stored: Stored,
+    ) -> Result<Stored> {
+        let new = pair::seal_rotated(&self.sealer, &stored.grant, landing, rotated)?;
+        for _ in 0..Self::MOST_BEGINS {
+            let (landed, there) = self
+                .settle(stored, |grant, there| {
+                    let attempt = Attempt { at: there.now, ..landing.attempt.clone() };
+                    let landed = grant.rotated(&landing.spent, &attempt, new.clone());
+                    Ok(match landed {
+                        // It joins somebody else's generation: their lease is not ours to end.
+                        Landed::Candidate => Step::Save(landed, LeaseEnd::Keep),
+                        Landed::Current => Step::Save(landed, LeaseEnd::Now),
+                        Landed::Already | Landed::SignedOut => Step::Leave(landed),
+                    })
+                })
+                .await?;
+            if landed != Landed::SignedOut {
+                return Ok(there);
+            }
+            match self.revoke_late(landing, rotated, there).await? {
+                Late::Done(there) => return Ok(there),
+                Late::Moved(there) => stored = there,
+            }
         }
+        Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
+    }
+
+    /// One that came after the generation had moved is of no use: there is no pair in it to keep.
+    async fn save_unread(
+        &self,
+        landing: &Landing,
+        unreadable: &Unreadable,
+        stored: Stored,
+    ) -> Result<Stored> {
+        let Landing { attempt, spent, received_at, .. } = landing;
+        let saved = self.settle(stored, |grant, _| {
+            let unread = Unread {
+                attempt: attempt.id.clone(),
+                status: unreadable.status,
+                body: self.sealer.seal(Seat::of(grant).unread(), &unreadable.body)?,
+                received_at: *received_at,
+            };
+            let is_news = grant.unread(spent, attempt, unread);
+            Ok(if is_news { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
+        });
+        saved.await.map(|((), stored)| stored)
     }
 
     /// Tries to save for as long as the process lives; when it ends, the spill file must do.
@@ -104,15 +140,19 @@ impl Desk {
         slot: Arc<Slot>,
         landing: Arc<Landing>,
         stored: Stored,
-        spilled: Option<super::presence::Slot>,
+        spilled: Option<super::room::Slot>,
     ) {
         let mut pause = Self::FIRST_PAUSE;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
+            if !slot.is_pending(&landing) {
+                // The next spend has saved it, and may have spent it: it is no candidate for later.
+                return self.unspill(spilled);
+            }
             match self.save(&landing, stored.clone()).await {
                 Ok(_) => {
-                    tracing::info!(account = %stored.grant.account, "the spilled pair is saved");
+                    tracing::info!(account = %stored.grant.account, "what was spilled is saved");
                     slot.is_saved(&landing);
                     measure::spill(Spill::Saved);
                     self.unspill(spilled);

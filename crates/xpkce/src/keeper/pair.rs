@@ -3,20 +3,28 @@
 use crate::grant::transition::{Attempt, NewPair, Spent};
 use crate::grant::{Access, Account, Candidate, Generation, Grant, GrantId, PairId};
 use crate::seal::{Place, Sealed, Sealer};
-use crate::token::{Issued, Rotated};
+use crate::token::{Issued, Rotated, Unreadable};
 use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
 
-/// A pair on its way into the store.
+/// A success of X on its way into the store.
 pub(super) struct Landing {
     pub(super) attempt: Attempt,
     pub(super) spent: Spent,
     /// The name the pair gets.
     pub(super) pair: PairId,
-    pub(super) rotated: Rotated,
+    pub(super) answer: Answer,
     /// The token that was spent; goes on being current if the answer brought no other.
     pub(super) refresh: RefreshToken,
     /// When the answer came.
     pub(super) received_at: Timestamp,
+}
+
+/// What a success brought.
+pub(super) enum Answer {
+    /// A pair, or half of one.
+    Pair(Rotated),
+    /// Nothing that this version can read.
+    Unread(Unreadable),
 }
 
 /// Where a pair takes its place.
@@ -70,8 +78,13 @@ impl<'a> Seat<'a> {
 
 /// Seals what X answered for the generation that it makes. `before` is the grant whose token was
 /// spent. An answer without a refresh token keeps the old one (RFC 6749 section 6).
-pub(super) fn seal_rotated(sealer: &Sealer, before: &Grant, landing: &Landing) -> Result<NewPair> {
-    let Landing { spent, pair, rotated, refresh: old, received_at, .. } = landing;
+pub(super) fn seal_rotated(
+    sealer: &Sealer,
+    before: &Grant,
+    landing: &Landing,
+    rotated: &Rotated,
+) -> Result<NewPair> {
+    let Landing { spent, pair, refresh: old, received_at, .. } = landing;
     let seat = Seat {
         account: &before.account,
         grant_id: &spent.grant_id,
@@ -137,7 +150,28 @@ pub(super) fn demote(
     }))
 }
 
-/// Seals the grant's own pair again for another account and generation.
+/// Makes a candidate of a pair that came after the sign-out; none if it has no refresh token.
+pub(super) fn late(
+    sealer: &Sealer,
+    tomb: &Grant,
+    landing: &Landing,
+    rotated: &Rotated,
+) -> Result<Option<Candidate>> {
+    let Some(token) = &rotated.refresh else {
+        return Ok(None);
+    };
+    let place = Place::Candidate(&tomb.account, &landing.pair);
+    Ok(Some(Candidate {
+        pair: landing.pair.clone(),
+        grant_id: landing.spent.grant_id.clone(),
+        generation: landing.spent.generation.next(),
+        refresh: sealer.seal(place, token.expose().as_bytes())?,
+        received_at: landing.received_at,
+    }))
+}
+
+/// Seals the grant's own pair, and what it could not read, again for another account and
+/// generation.
 pub(super) fn reseat(
     sealer: &Sealer,
     grant: &Grant,
@@ -151,6 +185,11 @@ pub(super) fn reseat(
     let refresh = refresh.map(|token| seat.seal_refresh(sealer, &token)).transpose()?;
     let sealed = access.map(|token| sealer.seal(seat.access(), token.expose().as_bytes()));
     let sealed = sealed.transpose()?;
+    let unread = grant.unread.as_ref().map(|unread| {
+        let body = sealer.open(Seat::of(grant).unread(), &unread.body)?;
+        sealer.seal(seat.unread(), &body)
+    });
+    let unread = unread.transpose()?;
     moved.refresh = refresh;
     if let (Some(access), Some(sealed)) = (moved.access.as_mut(), sealed) {
         access.token = sealed;
@@ -162,7 +201,9 @@ pub(super) fn reseat(
         let refresh = sealer.seal(place, token.expose().as_bytes())?;
         moved.candidates.push(Candidate { refresh, ..candidate.clone() });
     }
-    moved.unread = None;
+    if let (Some(unread), Some(body)) = (moved.unread.as_mut(), unread) {
+        unread.body = body;
+    }
     Ok(moved)
 }
 

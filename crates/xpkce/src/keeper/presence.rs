@@ -11,15 +11,10 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
 use crate::Timestamp;
-use crate::grant::{Lease, Liveness};
+use crate::grant::{Lease, Liveness, PairId};
 
-/// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack.
-const SLOT: usize = 16 * 1024;
-/// How many pairs there is room for from the start; more make the file grow.
-const SLOTS: usize = 16;
-/// The most slots of a foreign file that are read.
-const MOST_SLOTS: usize = 16 * 1024;
 const SUFFIX: &str = "holder";
 /// The length of a dead holder's file that has nothing left in it.
 const FOUND_DEAD: u64 = 1;
@@ -34,15 +29,12 @@ pub(super) struct Presence {
     taken: Mutex<Vec<bool>>,
 }
 
-/// Where in the file a pair lies.
-#[derive(Debug)]
-pub(super) struct Slot(usize);
-
 impl Presence {
     /// Makes the file, locks it and writes its empty slots, so that a full disk is found now.
     /// It gets its name last: under that name nobody ever sees it unlocked while we live.
-    pub(super) fn enter(folder: &Path, name: &str) -> io::Result<Self> {
+    pub(super) fn enter(folder: &Path, name: &PairId) -> io::Result<Self> {
         make_folder(folder)?;
+        let name = name.as_str();
         let file_name = format!("{name}.{SUFFIX}");
         let path = folder.join(&file_name);
         let unnamed = folder.join(format!("{name}.new"));
@@ -67,13 +59,15 @@ impl Presence {
     /// Writes a record into a free slot. It outlives this process; the machine, only once
     /// [`sync`](Self::sync) is done.
     pub(super) fn spill(&self, record: &[u8]) -> io::Result<Slot> {
-        let length = u32::try_from(record.len()).ok().filter(|_| record.len() <= SLOT - 4);
-        let length = length.ok_or_else(|| io::Error::other("the record does not fit a slot"))?;
-        let slot = self.take_slot();
-        let at = (slot.0 * SLOT) as u64;
-        self.file.write_all_at(record, at + 4)?;
-        // The length makes the record valid, so it comes last.
-        self.file.write_all_at(&length.to_le_bytes(), at)?;
+        if record.len() > LONGEST {
+            return Err(io::Error::other("the record is longer than any may be"));
+        }
+        let slot = self.take_slots(record.len());
+        let written = room::write(&self.file, &slot, record);
+        if let Err(why) = written {
+            self.free(&slot);
+            return Err(why);
+        }
         Ok(slot)
     }
 
@@ -89,20 +83,28 @@ impl Presence {
     /// Erases a record that is durable elsewhere. One that comes back with the machine is known
     /// for what it is by its generation.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
-        erase(&self.file, slot)?;
-        self.slots()[slot.0] = false;
+        room::erase(&self.file, slot)?;
+        self.free(slot);
         Ok(())
     }
 
-    fn take_slot(&self) -> Slot {
+    /// Takes the first slots in a row that have room for the record; the file grows if none have.
+    fn take_slots(&self, length: usize) -> Slot {
         let mut taken = self.slots();
-        let free = taken.iter().position(|is_taken| !is_taken);
-        let at = free.unwrap_or(taken.len());
-        if free.is_none() {
-            taken.push(true);
+        let mut slot = Slot::at(0, length);
+        let is_taken = |taken: &[bool], at: usize| taken.get(at).copied().unwrap_or(false);
+        while let Some(at) = (slot.first..slot.end()).rfind(|at| is_taken(&taken, *at)) {
+            slot.first = at + 1;
         }
-        taken[at] = true;
-        Slot(at)
+        if taken.len() < slot.end() {
+            taken.resize(slot.end(), false);
+        }
+        taken[slot.first..slot.end()].fill(true);
+        slot
+    }
+
+    fn free(&self, slot: &Slot) {
+        self.slots()[slot.first..slot.end()].fill(false);
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<bool>> {
@@ -135,9 +137,10 @@ impl Foreign {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return Vec::new();
         };
-        let paths = entries.flatten().map(|entry| entry.path());
-        paths
-            .filter(|path| path.extension().is_some_and(|suffix| suffix == SUFFIX))
+        entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_holders_name))
+            .map(|entry| entry.path())
             .filter(|path| own.is_none_or(|own| own.path != *path))
             .filter_map(|path| Self::open(path).ok())
             .collect()
@@ -148,16 +151,22 @@ impl Foreign {
     }
 
     /// Returns the records in it, and where they lie.
-    pub(super) fn records(&self) -> Vec<(Slot, Vec<u8>)> {
-        let size = self.file.metadata().map_or(0, |met| met.len());
-        let slots = usize::try_from(size.div_ceil(SLOT as u64)).unwrap_or(0).min(MOST_SLOTS);
-        (0..slots).filter_map(|at| Some((Slot(at), self.record(at)?))).collect()
+    ///
+    /// # Errors
+    /// When a living holder's record is not whole however often it is read. A dead one's was cut
+    /// by the end of its holder, and is none.
+    pub(super) fn records(&self) -> io::Result<Vec<(Slot, Vec<u8>)>> {
+        let (found, is_torn) = room::records(&self.file);
+        if is_torn && !self.is_dead {
+            return Err(io::Error::other("a record is being written just now"));
+        }
+        Ok(found)
     }
 
     /// Erases a record that is durable elsewhere. Only a dead holder's: a living one does it.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
         if self.is_dead {
-            erase(&self.file, slot)?;
+            room::erase(&self.file, slot)?;
             self.file.sync_data()?;
         }
         Ok(())
@@ -167,7 +176,7 @@ impl Foreign {
     /// must have run out, because until then the file is what shows that the holder is dead. The
     /// first who finds it dead cuts it short, and so dates it.
     pub(super) fn clear(self, now: Timestamp) {
-        if !self.is_dead || !self.records().is_empty() {
+        if !self.is_dead || self.records().map_or(true, |left| !left.is_empty()) {
             return;
         }
         let Ok(met) = self.file.metadata() else { return };
@@ -200,7 +209,7 @@ impl Foreign {
                 Err(why) if why.kind() == io::ErrorKind::NotFound => {}
                 file => {
                     let read = Self { file: file?, path, is_dead: false };
-                    records.extend(read.records().into_iter().map(|(_, record)| record));
+                    records.extend(read.records()?.into_iter().map(|(_, record)| record));
                 }
             }
         }
@@ -212,23 +221,13 @@ impl Foreign {
         let is_dead = file.try_lock().is_ok();
         Ok(Self { file, path, is_dead })
     }
-
-    fn record(&self, slot: usize) -> Option<Vec<u8>> {
-        let at = (slot * SLOT) as u64;
-        let mut length = [0; 4];
-        self.file.read_exact_at(&mut length, at).ok()?;
-        let length = usize::try_from(u32::from_le_bytes(length)).ok()?;
-        if length == 0 || length > SLOT - 4 {
-            return None;
-        }
-        let mut record = vec![0; length];
-        self.file.read_exact_at(&mut record, at + 4).ok()?;
-        Some(record)
-    }
 }
 
 /// Returns whether a holder is dead, where this process may judge: it must see the same inode.
 pub(super) fn is_dead(folder: &Path, holder: &Liveness) -> bool {
+    if !is_holders_name(&holder.file) {
+        return false;
+    }
     let Ok(file) = OpenOptions::new().read(true).open(folder.join(&holder.file)) else {
         return false;
     };
@@ -237,9 +236,13 @@ pub(super) fn is_dead(folder: &Path, holder: &Liveness) -> bool {
     is_same && !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-fn erase(file: &File, slot: &Slot) -> io::Result<()> {
-    file.write_all_at(&[0; 4], (slot.0 * SLOT) as u64)?;
-    file.write_all_at(&[0; SLOT - 4], (slot.0 * SLOT) as u64 + 4)
+/// Returns whether a file's name is one that [`Presence::enter`] gives. A store may name any: one
+/// that leads elsewhere is never opened.
+fn is_holders_name(file: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    file.strip_suffix(SUFFIX)
+        .and_then(|stem| stem.strip_suffix('.'))
+        .is_some_and(|name| name.len() == PairId::LENGTH && name.bytes().all(is_digit))
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -253,10 +256,14 @@ mod tests {
     use super::*;
     use crate::{Clock as _, SystemClock};
 
+    fn name() -> PairId {
+        PairId::new([7; 16])
+    }
+
     #[test]
     fn a_living_holder_is_not_dead_and_an_ended_one_is() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
         let liveness = presence.liveness().clone();
         assert!(!is_dead(folder.path(), &liveness));
         presence.spill(b"still here").unwrap();
@@ -267,7 +274,7 @@ mod tests {
     #[test]
     fn nobody_judges_a_holder_whose_file_is_another_inode() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
         let mut liveness = presence.liveness().clone();
         presence.spill(b"still here").unwrap();
         drop(presence);
@@ -278,30 +285,30 @@ mod tests {
     #[test]
     fn a_spilled_record_outlives_its_holder_until_it_is_erased() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
         for at in 0..SLOTS + 2 {
             presence.spill(format!("record {at}").as_bytes()).unwrap();
         }
         drop(presence);
         let foreign = Foreign::all(folder.path(), None).pop().unwrap();
-        let records = foreign.records();
+        let records = foreign.records().unwrap();
         assert_eq!(records.len(), SLOTS + 2);
         assert_eq!(records.last().unwrap().1, format!("record {}", SLOTS + 1).as_bytes());
         for (slot, _) in &records {
             foreign.erase(slot).unwrap();
         }
-        assert!(foreign.records().is_empty());
+        assert!(foreign.records().unwrap().is_empty());
     }
 
     #[test]
     fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
         let liveness = presence.liveness().clone();
         let slot = presence.spill(b"keeps the file").unwrap();
         let kept = presence.file.try_clone().unwrap();
         drop(presence);
-        erase(&kept, &slot).unwrap();
+        room::erase(&kept, &slot).unwrap();
         drop(kept);
         let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
         let now = SystemClock.now();
@@ -315,7 +322,7 @@ mod tests {
     #[test]
     fn an_empty_file_goes_with_its_holder() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::enter(folder.path(), "one").unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
         let slot = presence.spill(b"saved after all").unwrap();
         presence.erase(&slot).unwrap();
         drop(presence);

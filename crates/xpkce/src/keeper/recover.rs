@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::measure::{self, Spill};
-use super::pair::{self, Landing, Seat};
+use super::pair::{self, Answer, Landing, Seat};
 use super::presence::Foreign;
+use super::room;
 use super::source::Slot;
 use super::spill::Spilled;
 use crate::grant::{Account, Grant, GrantId, State};
 use crate::store::Stored;
 use crate::token::rejudge;
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Reason, Result};
 
 impl Desk {
     /// Looks for a pair that somebody received for this grant, before its token is sent again.
@@ -32,12 +33,12 @@ impl Desk {
             slot.is_saved(&pending);
             return Ok(changed(saved, stored));
         }
-        if let Some(landing) = self.reread(&stored.grant)? {
+        if let Some(landing) = self.reread(stored)? {
             return self.land(slot, landing, stored.clone()).await.map(Some);
         }
         let mut latest = stored.clone();
         for foreign in self.foreign() {
-            for (at, record) in foreign.records() {
+            for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record) else { continue };
                 if !concerns(&spilled, &latest.grant) {
                     continue;
@@ -63,7 +64,7 @@ impl Desk {
     pub(super) async fn recover_sign_ins(&self) -> Result<u64> {
         let mut saved = 0;
         for foreign in self.foreign().into_iter().filter(Foreign::is_dead) {
-            for (at, record) in foreign.records() {
+            for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
                     continue;
                 };
@@ -98,7 +99,7 @@ impl Desk {
                     tracing::warn!(%account, error = %why, "a spilled pair could not be recovered");
                 }
             }
-            self.let_go(&slot);
+            self.slots.let_go(&slot);
         }
         self.foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
         Ok(saved)
@@ -107,7 +108,8 @@ impl Desk {
     /// Names the logins of this app whose rotations lie in dead holders' files.
     fn left_behind(&self) -> BTreeSet<(Account, GrantId)> {
         let dead = self.foreign().into_iter().filter(Foreign::is_dead);
-        let records = dead.flat_map(|foreign| foreign.records());
+        // A dead holder's file is never being written.
+        let records = dead.flat_map(|foreign| foreign.records().unwrap_or_default());
         let spilled = records.filter_map(|(_, record)| Spilled::parse(&record));
         let is_ours = |spilled: &Spilled| {
             !spilled.is_sign_in() && spilled.account.app == self.client.app().client_id()
@@ -117,17 +119,35 @@ impl Desk {
 
     /// Finds the record of a sign-in, under whatever name it is kept now.
     pub(super) async fn find(&self, app: &str, grant_id: &GrantId) -> Result<Option<Stored>> {
+        self.search(app, |grant| grant.grant_id == *grant_id).await
+    }
+
+    /// Finds what has become of a login that was unlabelled.
+    pub(super) async fn find_labelled(&self, account: &Account) -> Result<Option<Stored>> {
+        if !account.is_unlabelled() {
+            return Ok(None);
+        }
+        self.search(&account.app, |grant| grant.provisional_user() == account.user).await
+    }
+
+    /// Looks through the records of one app.
+    async fn search(
+        &self,
+        app: &str,
+        is_it: impl Fn(&Grant) -> bool + Send,
+    ) -> Result<Option<Stored>> {
         const PAGE: usize = 500;
-        let mut after: Option<Account> = None;
+        let mut after = Account::new(app, "");
         loop {
-            let page = self.store.list(after.as_ref(), PAGE).await?;
-            let is_it =
-                |it: &&Stored| it.grant.account.app == app && it.grant.grant_id == *grant_id;
-            if let Some(found) = page.iter().find(is_it) {
-                return Ok(Some(found.clone()));
+            let page = self.store.list(Some(&after), PAGE).await?;
+            let len = page.len();
+            let last = page.last().map(|last| last.grant.account.clone());
+            let mut own = page.into_iter().take_while(|it| it.grant.account.app == app);
+            if let Some(found) = own.find(|it| is_it(&it.grant)) {
+                return Ok(Some(found));
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.grant.account.clone()),
+            match last {
+                Some(last) if len == PAGE && last.app == app => after = last,
                 _ => return Ok(None),
             }
         }
@@ -135,7 +155,7 @@ impl Desk {
 
     /// Saves a pair that was found. One whose grant is well, and has moved on by more than this
     /// rotation, was saved by its holder, who died before erasing it: its token is spent.
-    async fn save_found(&self, landing: &Landing, stored: Stored) -> Result<Stored> {
+    async fn save_found(self: &Arc<Self>, landing: &Landing, stored: Stored) -> Result<Stored> {
         let (grant, spent) = (&stored.grant, &landing.spent);
         let is_past = grant.grant_id == spent.grant_id
             && grant.generation > spent.generation.next()
@@ -156,7 +176,8 @@ impl Desk {
     }
 
     /// Judges a kept answer again: a later version may read it.
-    fn reread(&self, grant: &Grant) -> Result<Option<Landing>> {
+    fn reread(&self, stored: &Stored) -> Result<Option<Landing>> {
+        let grant = &stored.grant;
         let Some(unread) = &grant.unread else {
             return Ok(None);
         };
@@ -168,10 +189,10 @@ impl Desk {
             return Ok(None);
         };
         Ok(Some(Landing {
-            attempt: self.attempt()?,
+            attempt: self.attempt(stored.now)?,
             spent: grant.spent(),
             pair: self.new_pair()?,
-            rotated,
+            answer: Answer::Pair(rotated),
             refresh,
             received_at: unread.received_at,
         }))
@@ -183,6 +204,13 @@ impl Desk {
 fn concerns(spilled: &Spilled, grant: &Grant) -> bool {
     let is_its = spilled.account == grant.account || spilled.grant_id == grant.grant_id;
     is_its && !spilled.is_sign_in()
+}
+
+fn records(foreign: &Foreign) -> Result<Vec<(room::Slot, Vec<u8>)>> {
+    foreign.records().map_err(|why| {
+        let message = "another process is saving a pair just now; it is looked for again";
+        Error::new(Reason::Busy, message).with_source(why)
+    })
 }
 
 fn changed(now: Stored, before: &Stored) -> Option<Stored> {

@@ -18,13 +18,17 @@ impl Desk {
     /// How often a swap is tried again; each time somebody else got through.
     const MOST_SWAPS: usize = 64;
 
-    /// Reads a record that must be there.
+    /// Reads a record that must be there. A login that was labelled meanwhile is found by the name
+    /// it had before, too.
     pub(super) async fn load(&self, account: &Account) -> Result<Stored> {
         if let Some(stored) = self.store.load(account).await? {
             return Ok(stored);
         }
         self.recover_sign_ins().await?;
-        self.store.load(account).await?.ok_or_else(|| not_signed_in(account))
+        if let Some(stored) = self.store.load(account).await? {
+            return Ok(stored);
+        }
+        self.find_labelled(account).await?.ok_or_else(|| not_signed_in(account))
     }
 
     /// Lets `decide` change the record until what it decided on is what was stored.
@@ -51,7 +55,7 @@ impl Desk {
                         LeaseEnd::Keep => stored.lease_left,
                         LeaseEnd::Now => std::time::Duration::ZERO,
                     };
-                    return Ok((outcome, Stored { grant, revision, lease_left }));
+                    return Ok((outcome, Stored { grant, revision, lease_left, ..stored }));
                 }
                 Swapped::Moved(Some(now)) => stored = *now,
                 Swapped::Moved(None) => return Err(not_signed_in(&stored.grant.account)),

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::pair::Landing;
-use super::pair::{self, Seat};
+use super::pair::{Answer, Landing, Seat};
 use super::{Desk, Keeper};
 use crate::grant::transition::{Attempt, NewGrant, Spent};
 use crate::grant::{Account, Generation, Grant, PairId};
@@ -133,7 +132,7 @@ impl Desk {
         };
         Ok(NewSignIn {
             account: Account::new(self.client.app().client_id(), user),
-            attempt: self.attempt()?,
+            attempt: self.attempt(self.now())?,
             spent,
             pair: self.new_pair()?,
         })
@@ -147,17 +146,10 @@ impl Desk {
         let NewSignIn { account, attempt, spent, pair } = seat;
         let refresh = RefreshToken::new("");
         let received_at = self.now();
-        let landing = Landing { attempt, spent, pair, rotated, refresh, received_at };
+        let answer = Answer::Pair(rotated);
+        let landing = Landing { attempt, spent, pair, answer, refresh, received_at };
         let stored = self.insert(account, landing).await?;
-        let mut signed_in = describe(&stored.grant);
-        match self.label(stored).await {
-            Ok(labelled) => Ok(labelled),
-            Err(why) => {
-                tracing::warn!(error = %why, "the sign-in is saved; whose it is is not known yet");
-                signed_in.unlabelled_because = Some(why);
-                Ok(signed_in)
-            }
-        }
+        Ok(self.label_or_go_on(stored).await)
     }
 
     /// Saves a sign-in's pair under its provisional name, from the spill file on as a rotation is:
@@ -194,7 +186,9 @@ impl Desk {
     pub(super) async fn try_insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
         let grant = self.provisional(account, landing)?;
         match self.store.swap(&grant, None, LeaseEnd::Now).await? {
-            Swapped::Done(revision) => Ok(Stored { grant, revision, lease_left: Duration::ZERO }),
+            Swapped::Done(revision) => {
+                Ok(Stored { grant, revision, lease_left: Duration::ZERO, now: self.now() })
+            }
             // Its own write, whose acknowledgement was lost.
             Swapped::Moved(Some(now)) if now.grant.grant_id == grant.grant_id => Ok(*now),
             Swapped::Moved(_) => Err(Error::new(
@@ -208,7 +202,7 @@ impl Desk {
         self: Arc<Self>,
         account: Account,
         landing: Landing,
-        spilled: Option<super::presence::Slot>,
+        spilled: Option<super::room::Slot>,
     ) {
         let mut pause = Self::FIRST_PAUSE;
         loop {
@@ -230,7 +224,10 @@ impl Desk {
     }
 
     fn provisional(&self, account: &Account, landing: &Landing) -> Result<Grant> {
-        let Landing { attempt, spent, pair, rotated, received_at, .. } = landing;
+        let Landing { attempt, spent, pair, answer, received_at, .. } = landing;
+        let Answer::Pair(rotated) = answer else {
+            return Err(Error::new(Reason::Internal, "a sign-in without a pair is saved nowhere"));
+        };
         let seat = Seat { account, grant_id: &spent.grant_id, generation: spent.generation.next() };
         let access = rotated.access.as_ref();
         let access =

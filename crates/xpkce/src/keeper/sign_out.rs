@@ -47,12 +47,27 @@ impl TokenSource {
 }
 
 impl Desk {
-    pub(super) async fn sign_out(&self, slot: &Slot, revoke: bool) -> Result<SignedOut> {
-        let deadline = self.clock.uptime() + Self::DEADLINE;
+    pub(super) async fn sign_out(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        revoke: bool,
+    ) -> Result<SignedOut> {
         let leaving = self.load(slot.account()).await?.grant.grant_id;
+        self.sign_out_of(slot, &leaving, revoke).await
+    }
+
+    /// Signs out of that sign-in, and of no later one.
+    pub(super) async fn sign_out_of(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        leaving: &GrantId,
+        revoke: bool,
+    ) -> Result<SignedOut> {
+        let deadline = self.clock.uptime() + Self::DEADLINE;
         loop {
-            let attempt = self.attempt()?;
-            let Some((begun, stored)) = self.mark(slot, &leaving, &attempt).await? else {
+            let stored = self.take_in_first(slot, revoke).await?;
+            let attempt = self.attempt(stored.now)?;
+            let Some((begun, stored)) = self.mark(stored, leaving, &attempt).await? else {
                 // The user has signed in again meanwhile, which ended the login that was to end.
                 return Ok(SignedOut::Already);
             };
@@ -85,13 +100,27 @@ impl Desk {
         }
     }
 
+    /// Takes in the pairs that somebody received and could not save: what is not known here would
+    /// live on at X. One that does not open keeps nobody from forgetting the login.
+    async fn take_in_first(self: &Arc<Self>, slot: &Arc<Slot>, revoke: bool) -> Result<Stored> {
+        let mut stored = self.load(slot.account()).await?;
+        for _ in 0..Self::MOST_BEGINS {
+            match self.recover(slot, &stored).await {
+                Ok(Some(recovered)) => stored = recovered,
+                Ok(None) => break,
+                Err(why) if revoke => return Err(why),
+                Err(_) => break,
+            }
+        }
+        Ok(stored)
+    }
+
     async fn mark(
         &self,
-        slot: &Slot,
+        stored: Stored,
         leaving: &GrantId,
         attempt: &Attempt,
     ) -> Result<Option<(SignOut, Stored)>> {
-        let stored = self.load(slot.account()).await?;
         let marked = self.settle(stored, |grant, now| {
             if grant.grant_id != *leaving {
                 return Ok(Step::Leave(None));

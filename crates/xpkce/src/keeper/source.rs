@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
 
-use super::pair::Landing;
+use super::pair::{Answer, Landing};
 use super::{Keeper, measure, settle::not_signed_in};
 use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
@@ -130,7 +130,7 @@ pub(super) struct Slot {
     account: Account,
     held: ArcSwapOption<Held>,
     flight: Mutex<Option<Flight>>,
-    /// A pair that the store would not take yet.
+    /// An answer that the store would not take yet.
     pending: Mutex<Option<Arc<Landing>>>,
     /// When the store was last asked, by the clock that counts suspension.
     asked_at: Mutex<Option<Duration>>,
@@ -216,9 +216,22 @@ impl Slot {
         held.as_ref().is_some_and(|held| uptime < held.end).then(|| TokenGuard(held))
     }
 
+    /// Returns whether this pair's token is in its early window, or past it, by the clock that never
+    /// goes back.
+    pub(super) fn is_due(&self, pair: &PairId, uptime: Duration) -> bool {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| held.pair == *pair && uptime >= held.early)
+    }
+
     /// Returns the pair that is served.
     pub(super) fn pair(&self) -> Option<PairId> {
         self.held.load().as_ref().map(|held| held.pair.clone())
+    }
+
+    /// Returns whether the slot is worth keeping though nobody holds it: it serves a token, or has an
+    /// answer that is in no store yet.
+    pub(super) fn is_of_use(&self, uptime: Duration) -> bool {
+        self.alive(uptime).is_some() || self.pending().is_some()
     }
 
     /// Puts a stored token to use; none when the grant has none to serve.
@@ -237,22 +250,28 @@ impl Slot {
         }));
     }
 
-    /// Puts a pair to use that the store would not take.
+    /// Puts an answer to use that the store would not take.
     pub(super) fn serve_unsaved(&self, landing: &Arc<Landing>, clock: &dyn Clock) {
         *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(landing));
-        let Some(issued) = &landing.rotated.access else { return };
+        let Answer::Pair(rotated) = &landing.answer else { return };
+        let Some(issued) = &rotated.access else { return };
         let generation = landing.spent.generation.next();
         let (token, life) = (issued.access_token.clone(), issued.expires_in);
         let held = Held::new(token, generation, &landing.pair, issued.expires_at, life, clock);
         self.held.store(Some(Arc::new(held)));
     }
 
-    /// Returns the pair that the store would not take yet: its token must not be sent again.
+    /// Returns the answer that the store would not take yet: its token must not be sent again.
     pub(super) fn pending(&self) -> Option<Arc<Landing>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes that a pending pair is in the store.
+    /// Returns whether that answer is still pending.
+    pub(super) fn is_pending(&self, landing: &Arc<Landing>) -> bool {
+        self.pending().is_some_and(|pending| Arc::ptr_eq(&pending, landing))
+    }
+
+    /// Notes that a pending answer is in the store.
     pub(super) fn is_saved(&self, landing: &Arc<Landing>) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.take_if(|kept| Arc::ptr_eq(kept, landing));
@@ -306,7 +325,8 @@ impl Held {
         life: Duration,
         clock: &dyn Clock,
     ) -> Self {
-        let left = expires_at.since(clock.now());
+        // No longer than its whole life: a wall clock may have stepped back since it was issued.
+        let left = expires_at.since(clock.now()).min(life);
         let end = clock.uptime() + left;
         let early = end.saturating_sub(window(life));
         let issued_at = expires_at - life;

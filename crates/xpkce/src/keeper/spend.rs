@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pair::Landing;
-use super::settle::{Step, not_signed_in};
+use super::pair::{Answer, Landing};
+use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, measure, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
-use crate::grant::{Death, Grant, Lease, PairId, State, Unread};
+use crate::grant::{Death, Grant, Lease, PairId, State};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
 use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{RefreshAnswer, Unreadable};
@@ -20,8 +20,8 @@ pub(super) enum Outcome {
     Current(Stored),
     /// Another holder is spending.
     Busy(Stored),
-    /// A back-off runs until then.
-    Wait(Timestamp, Stored),
+    /// A back-off runs for so long.
+    Wait(Duration, Stored),
 }
 
 /// The lease, taken: what may be sent, and until when.
@@ -34,6 +34,20 @@ struct Taken {
     pair: PairId,
     /// By the clock that counts suspension, from before the lease was asked for.
     since: Duration,
+}
+
+impl Taken {
+    /// Returns the attempt as of now by the store's clock, which is carried on by the clock that
+    /// counts suspension.
+    fn attempt_at(&self, uptime: Duration) -> Attempt {
+        let at = self.stored.now + uptime.saturating_sub(self.since);
+        Attempt { at, ..self.attempt.clone() }
+    }
+
+    fn received(self, answer: Answer, received_at: Timestamp) -> (Landing, Stored) {
+        let Self { attempt, stored, spent, pair, refresh, .. } = self;
+        (Landing { attempt, spent, pair, answer, refresh, received_at }, stored)
+    }
 }
 
 impl Desk {
@@ -74,19 +88,21 @@ impl Desk {
             }
             let held_until = stored.grant.feedback_held_until(self.now());
             if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
-                return Ok(Err(Outcome::Wait(until, stored)));
+                return Ok(Err(Outcome::Wait(until.since(self.now()), stored)));
             }
-            let attempt = self.attempt()?;
+            let attempt = self.attempt(stored.now)?;
             let mut grant = stored.grant.clone();
             match grant.begin(&attempt, self.holder_lives(&stored)) {
                 Begin::Send => {}
                 Begin::Busy => return Ok(Err(Outcome::Busy(stored))),
-                Begin::Wait(until) => return Ok(Err(Outcome::Wait(until, stored))),
+                Begin::Wait(until) => {
+                    return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
+                }
                 Begin::NoRefreshToken => return Err(self.no_refresh_token(stored).await?),
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
-            grant.count_feedback(attempt.at);
+            grant.count_feedback(self.now());
             grant.used_at = slot.last_use(grant.used_at);
             self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
@@ -104,15 +120,19 @@ impl Desk {
                     stored = *now;
                     continue;
                 }
-                Ok(Swapped::Moved(None)) => return Err(not_signed_in(account)),
+                // It was labelled meanwhile.
+                Ok(Swapped::Moved(None)) => {
+                    stored = self.load(account).await?;
+                    continue;
+                }
                 // The write may have landed all the same: then the lease there is our own.
-                Err(why) => match self.store.load(account).await {
+                Err(why) => match self.store.load(&grant.account).await {
                     Ok(Some(now)) if is_own(&now.grant, &attempt) => now.revision,
                     _ => return Err(why),
                 },
             };
             let spent = grant.spent();
-            let stored = Stored { grant, revision, lease_left: Lease::SPAN };
+            let stored = Stored { grant, revision, lease_left: Lease::SPAN, ..stored };
             return Ok(Ok(Taken { attempt, stored, spent, refresh, pair, since }));
         }
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
@@ -141,13 +161,11 @@ impl Desk {
                 RefreshAnswer::Rotated(rotated) => {
                     self.breaker.note(self.clock.uptime(), false);
                     self.app_was_accepted();
-                    let Taken { attempt, stored, spent, pair, refresh, .. } = taken;
-                    let received_at = self.now();
-                    let landing = Landing { attempt, spent, pair, rotated, refresh, received_at };
+                    let (landing, stored) = taken.received(Answer::Pair(rotated), self.now());
                     return self.land(slot, landing, stored).await.map(Outcome::Current);
                 }
                 RefreshAnswer::Unreadable(unreadable) => {
-                    return Err(self.keep_unread(taken, &unreadable).await?);
+                    return Err(self.keep_unread(slot, taken, unreadable).await?);
                 }
                 RefreshAnswer::Rejected(error) => {
                     return self.rejected(taken, doubted, error).await;
@@ -171,8 +189,8 @@ impl Desk {
                     return self.end_unspent(taken, doubted, Unspent::Misconfigured, error).await;
                 }
                 RefreshAnswer::Limited(error) => {
-                    let until = self.now() + error.retry_after().unwrap_or(Grant::SECOND_WORD);
-                    return self.end_unspent(taken, doubted, Unspent::Limited(until), error).await;
+                    let wait = error.retry_after().unwrap_or(Grant::SECOND_WORD);
+                    return self.end_unspent(taken, doubted, Unspent::Limited(wait), error).await;
                 }
                 RefreshAnswer::NotSent(error) => {
                     return self.end_unspent(taken, doubted, Unspent::NotSent, error).await;
@@ -200,9 +218,9 @@ impl Desk {
         if doubted > 0 {
             return Err(self.leave_in_doubt(&taken, doubted, error).await?);
         }
-        let attempt = &taken.attempt;
+        let attempt = taken.attempt_at(self.clock.uptime());
         self.settle(taken.stored, |grant, _| {
-            let is_own = grant.unspent(attempt, why);
+            let is_own = grant.unspent(&attempt, why);
             Ok(if is_own { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
         })
         .await?;
@@ -215,33 +233,30 @@ impl Desk {
     }
 
     async fn leave_in_doubt(&self, taken: &Taken, sends: u32, error: Error) -> Result<Error> {
-        let Taken { attempt, spent, .. } = taken;
+        let attempt = taken.attempt_at(self.clock.uptime());
         self.settle(taken.stored.clone(), |grant, _| {
-            let is_current = grant.left_in_doubt(spent, attempt, sends);
+            let is_current = grant.left_in_doubt(&taken.spent, &attempt, sends);
             Ok(if is_current { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
         })
         .await?;
         Ok(in_doubt(error))
     }
 
-    async fn keep_unread(&self, taken: Taken, unreadable: &Unreadable) -> Result<Error> {
-        let Taken { attempt, spent, stored, .. } = taken;
-        let kept = &unreadable.body[..unreadable.body.len().min(Self::MOST_UNREAD)];
-        let seat = pair::Seat::of(&stored.grant);
-        let body = self.sealer.seal(seat.unread(), kept)?;
-        let unread = Unread {
-            attempt: attempt.id.clone(),
-            status: unreadable.status,
-            body,
-            received_at: self.now(),
-        };
-        self.settle(stored, |grant, _| {
-            let is_current = grant.unread(&spent, &attempt, unread.clone());
-            Ok(if is_current { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
-        })
-        .await?;
+    /// Keeps a success that could not be read, by the way of every success.
+    async fn keep_unread(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        taken: Taken,
+        mut unreadable: Unreadable,
+    ) -> Result<Error> {
+        unreadable.body.truncate(Self::MOST_UNREAD);
+        let status = unreadable.status;
+        let attempt = taken.attempt_at(self.clock.uptime());
+        let (landing, stored) = taken.received(Answer::Unread(unreadable), self.now());
+        let landing = Landing { attempt, ..landing };
+        self.land(slot, landing, stored).await?;
         let message = "X answered success without a token that could be read; the answer is kept";
-        Ok(Error::new(Reason::OutcomeUnknown, message).with_status(unreadable.status))
+        Ok(Error::new(Reason::OutcomeUnknown, message).with_status(status))
     }
 
     /// Hears "the token is invalid": adopts what another holder made, or writes the verdict.
@@ -249,11 +264,12 @@ impl Desk {
         let Taken { attempt, spent, .. } = taken;
         self.breaker.note(self.clock.uptime(), true);
         self.app_was_accepted();
-        let heard = Attempt { at: self.now(), ..attempt };
         let may_condemn = !self.breaker.is_open(self.clock.uptime());
         let fresh = self.load(&taken.stored.grant.account).await?;
         let (verdict, stored) = self
-            .settle(fresh, |grant, _| {
+            .settle(fresh, |grant, there| {
+                // Both words are dated by the store's clock: two machines may have heard them.
+                let heard = Attempt { at: there.now, ..attempt.clone() };
                 let verdict = grant.rejected(&spent, &heard, doubted, may_condemn);
                 Ok(match verdict {
                     Verdict::Moved => Step::Leave(verdict),
@@ -265,17 +281,17 @@ impl Desk {
         match verdict {
             Verdict::Moved if is_leaving(&stored.grant) => Err(signed_out()),
             Verdict::Moved => Ok(Outcome::Current(stored)),
-            Verdict::Candidate => Ok(Outcome::Wait(self.now(), stored)),
-            Verdict::Heard => Err(heard_once(error, &stored.grant, self.now())),
+            Verdict::Candidate => Ok(Outcome::Wait(Duration::ZERO, stored)),
+            Verdict::Heard => Err(heard_once(error, &stored)),
             Verdict::Dead(death) => Err(dead(&stored.grant, death)),
         }
     }
 
     async fn no_refresh_token(&self, stored: Stored) -> Result<Error> {
-        let attempt = self.attempt()?;
+        let (attempt, now) = (self.attempt(stored.now)?, self.now());
         let (_, stored) = self
             .settle(stored, |grant, _| {
-                let lives = grant.access.as_ref().is_some_and(|it| it.expires_at > attempt.at);
+                let lives = grant.access.as_ref().is_some_and(|it| it.expires_at > now);
                 if grant.refresh.is_some() || lives {
                     return Ok(Step::Leave(()));
                 }
@@ -312,8 +328,9 @@ fn in_doubt(error: Error) -> Error {
         .with_source(error)
 }
 
-fn heard_once(error: Error, grant: &Grant, now: Timestamp) -> Error {
-    let wait = grant.not_before.map_or(Grant::SECOND_WORD, |until| until.since(now));
+fn heard_once(error: Error, stored: &Stored) -> Error {
+    let until = stored.grant.not_before;
+    let wait = until.map_or(Grant::SECOND_WORD, |until| until.since(stored.now));
     Error::new(
         Reason::Busy,
         "X says that the refresh token is invalid; it is asked once more before the login is called dead",

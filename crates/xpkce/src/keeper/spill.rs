@@ -3,16 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use zeroize::Zeroizing;
 
 use super::Desk;
-use super::pair::{Landing, Seat};
-use super::presence::{self, Foreign, Presence};
+use super::pair::{Answer, Landing, Seat};
+use super::presence::{Foreign, Presence};
+use super::room;
 use crate::grant::transition::{Attempt, Spent};
 use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairId};
+use crate::scope::Scopes;
 use crate::seal::{KeyId, Sealed};
-use crate::token::{Issued, Rotated};
+use crate::token::{Issued, Rotated, Unreadable, rejudge};
 use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
 
 /// A record of the spill file. What it holds of the pair is sealed for the generation spent.
@@ -33,13 +38,70 @@ pub(super) struct Spilled {
 #[derive(Serialize, Deserialize)]
 struct Secrets {
     access: Option<(String, String, Timestamp)>,
+    /// Of an answer that could not be read: the token that was spent.
     refresh: String,
+    #[serde(default)]
+    scopes: Option<Scopes>,
+    /// The status and, in base64, the body of an answer that could not be read.
+    #[serde(default)]
+    unread: Option<(u16, String)>,
+}
+
+impl Secrets {
+    fn of(landing: &Landing) -> Self {
+        let old = landing.refresh.expose().to_owned();
+        match &landing.answer {
+            Answer::Pair(rotated) => Self {
+                access: rotated.access.as_ref().map(|issued| {
+                    let token = issued.access_token.expose().to_owned();
+                    (token, issued.token_type.clone(), issued.expires_at)
+                }),
+                refresh: rotated.refresh.as_ref().map_or(old, |new| new.expose().to_owned()),
+                scopes: rotated.scopes.clone(),
+                unread: None,
+            },
+            Answer::Unread(Unreadable { status, body }) => Self {
+                access: None,
+                refresh: old,
+                scopes: None,
+                unread: Some((*status, STANDARD.encode(body))),
+            },
+        }
+    }
+
+    /// Returns what X answered. What could not be read is judged again: a later version may.
+    fn answer(&self, received_at: Timestamp) -> Result<Answer> {
+        if let Some((status, body)) = &self.unread {
+            let body = STANDARD.decode(body).map_err(|_| damaged())?;
+            return Ok(match rejudge(*status, &body, received_at) {
+                Some(rotated) => Answer::Pair(rotated),
+                None => Answer::Unread(Unreadable { status: *status, body: body.into() }),
+            });
+        }
+        let access = self.access.as_ref().map(|(token, token_type, expires_at)| Issued {
+            access_token: AccessToken::new(token.clone()),
+            token_type: token_type.clone(),
+            expires_in: expires_at.since(received_at),
+            expires_at: *expires_at,
+        });
+        Ok(Answer::Pair(Rotated {
+            access,
+            refresh: Some(RefreshToken::new(self.refresh.clone())),
+            scopes: self.scopes.clone(),
+            other: Map::new(),
+            server_date: None,
+        }))
+    }
+}
+
+fn damaged() -> Error {
+    Error::new(Reason::StoreDamaged, "a spilled pair opens, and is not one")
 }
 
 impl Desk {
     /// Writes a pair to this process's file, where the end of the process leaves it. None, with an
     /// event, if that fails: then the pair lives in memory alone until it is saved.
-    pub(super) fn spill(&self, landing: &Landing, before: &Grant) -> Option<presence::Slot> {
+    pub(super) fn spill(&self, landing: &Landing, before: &Grant) -> Option<room::Slot> {
         let write = |presence: &Presence| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let record = self.spill_record(landing, before)?;
             Ok(presence.spill(&serde_json::to_vec(&record)?)?)
@@ -57,7 +119,7 @@ impl Desk {
 
     /// Makes a spilled pair outlive the machine. None, with an event, if that fails: then nobody
     /// may rely on it.
-    pub(super) fn sync_spill(&self, slot: Option<presence::Slot>) -> Option<presence::Slot> {
+    pub(super) fn sync_spill(&self, slot: Option<room::Slot>) -> Option<room::Slot> {
         let slot = slot?;
         match self.presence()?.sync() {
             Ok(()) => Some(slot),
@@ -69,7 +131,7 @@ impl Desk {
     }
 
     /// Erases a record that is saved.
-    pub(super) fn unspill(&self, slot: Option<presence::Slot>) {
+    pub(super) fn unspill(&self, slot: Option<room::Slot>) {
         if let (Some(presence), Some(slot)) = (self.presence(), slot)
             && let Err(why) = presence.erase(&slot)
         {
@@ -78,13 +140,10 @@ impl Desk {
     }
 
     fn spill_record(&self, landing: &Landing, before: &Grant) -> Result<Spilled> {
-        let Landing { attempt, spent, pair, rotated, refresh, received_at } = landing;
-        let access = rotated.access.as_ref().map(|issued| {
-            let token = issued.access_token.expose().to_owned();
-            (token, issued.token_type.clone(), issued.expires_at)
-        });
-        let refresh = rotated.refresh.as_ref().unwrap_or(refresh).expose().to_owned();
-        let secrets = serde_json::to_vec(&Secrets { access, refresh }).unwrap_or_default();
+        let Landing { attempt, spent, pair, received_at, .. } = landing;
+        let secrets = Zeroizing::new(serde_json::to_vec(&Secrets::of(landing)).map_err(|why| {
+            Error::new(Reason::Internal, "a pair cannot be written as JSON").with_source(why)
+        })?);
         Ok(Spilled {
             account: before.account.clone(),
             grant_id: spent.grant_id.clone(),
@@ -107,25 +166,15 @@ impl Desk {
             generation: spent.generation,
         };
         let opened = self.sealer.open(seat.spill(), &spilled.secrets)?;
-        let secrets: Secrets = serde_json::from_slice(&opened).map_err(|_| {
-            Error::new(Reason::StoreDamaged, "a spilled pair opens, and is not one")
-        })?;
+        let secrets: Secrets = serde_json::from_slice(&opened).map_err(|_| damaged())?;
+        let answer = secrets.answer(spilled.received_at)?;
         let attempt =
             Attempt { id: spilled.attempt, holder: spilled.holder, at: spilled.received_at };
-        let access = secrets.access.map(|(token, token_type, expires_at)| Issued {
-            access_token: AccessToken::new(token),
-            token_type,
-            expires_in: expires_at.since(spilled.received_at),
-            expires_at,
-        });
-        let refresh = Some(RefreshToken::new(secrets.refresh.clone()));
-        let rotated =
-            Rotated { access, refresh, scopes: None, other: Map::new(), server_date: None };
         Ok(Landing {
             attempt,
             spent,
             pair: spilled.pair,
-            rotated,
+            answer,
             refresh: RefreshToken::new(secrets.refresh),
             received_at: spilled.received_at,
         })

@@ -65,7 +65,7 @@ impl LoginStatus {
             state: grant.state,
             death: grant.death,
             doubt_since: grant.doubt_since,
-            not_before: grant.not_before.filter(|until| *until > now),
+            not_before: grant.not_before.filter(|until| *until > stored.now),
             action: action(grant, now),
             history: grant.history.clone(),
         }

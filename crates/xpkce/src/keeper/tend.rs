@@ -67,7 +67,7 @@ impl Desk {
 
     async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         let stored = self.adopt(slot).await?;
-        if !self.is_due(&stored.grant) {
+        if !self.is_due(slot, &stored.grant) {
             return Ok(());
         }
         if self.lives(slot) && self.now() < self.begins_at(&stored.grant) {
@@ -77,7 +77,7 @@ impl Desk {
         let mut pause = Self::FIRST_LOOK;
         let mut waits_since = None;
         loop {
-            let outcome = self.spend(slot, |grant| self.is_due(grant)).await?;
+            let outcome = self.spend(slot, |grant| self.is_due(slot, grant)).await?;
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
@@ -94,9 +94,7 @@ impl Desk {
                     waits_since.get_or_insert(self.clock.uptime());
                     (busy(&stored), lengthen(&mut pause))
                 }
-                Outcome::Wait(until, stored) => {
-                    (waiting(&stored.grant, until, self.now()), until.since(self.now()))
-                }
+                Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
             if self.lives(slot) || is_long || self.is_leaving() {
@@ -119,9 +117,7 @@ impl Desk {
                 }
                 Outcome::Current(stored) => return self.serve(slot, &stored),
                 Outcome::Busy(stored) => (busy(&stored), Self::LONGEST_LOOK),
-                Outcome::Wait(until, stored) => {
-                    (waiting(&stored.grant, until, self.now()), until.since(self.now()))
-                }
+                Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
             if is_long || self.is_leaving() {
@@ -132,8 +128,9 @@ impl Desk {
     }
 
     /// Reads the record and serves what it holds.
-    pub(super) async fn adopt(&self, slot: &Slot) -> Result<Stored> {
+    pub(super) async fn adopt(self: &Arc<Self>, slot: &Slot) -> Result<Stored> {
         let stored = self.load(slot.account()).await?;
+        self.label_if_unlabelled(&stored.grant);
         match stored.grant.state {
             State::SigningOut | State::SignedOut => {
                 slot.serve(None, self.clock.as_ref());
@@ -152,10 +149,12 @@ impl Desk {
 
     fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
         let grant = &stored.grant;
-        let is_same = slot.pair().as_ref() == Some(&grant.pair) && grant.serves(self.now());
+        // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
+        let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
+        let is_same = slot.pair().as_ref() == Some(&grant.pair) && !is_refused;
         // What the store has not taken yet is newer than what is in it.
         let is_newer = slot.pending().is_some() && slot.generation() > Some(grant.generation);
-        if self.lives(slot) && (is_same || is_newer) {
+        if is_same || (self.lives(slot) && is_newer) {
             return Ok(());
         }
         let token = match grant.serves(self.now()) {
@@ -167,11 +166,13 @@ impl Desk {
     }
 
     /// Returns whether the grant's token is inside its early window, past its end, or refused.
-    fn is_due(&self, grant: &Grant) -> bool {
+    fn is_due(&self, slot: &Slot, grant: &Grant) -> bool {
         let Some(access) = &grant.access else {
             return true;
         };
-        access.is_rejected || self.now() >= access.refresh_at()
+        access.is_rejected
+            || self.now() >= access.refresh_at()
+            || slot.is_due(&grant.pair, self.clock.uptime())
     }
 
     /// Returns when this keeper begins to refresh: a little later than others may, so that many
@@ -208,7 +209,7 @@ fn busy(stored: &Stored) -> Error {
 }
 
 /// Says what is waited for, and why.
-fn waiting(grant: &Grant, until: Timestamp, now: Timestamp) -> Error {
+fn waiting(grant: &Grant, wait: Duration) -> Error {
     let (reason, why) = match grant.state {
         State::InDoubt => (
             Reason::OutcomeUnknown,
@@ -220,5 +221,5 @@ fn waiting(grant: &Grant, until: Timestamp, now: Timestamp) -> Error {
         ),
         _ => (Reason::Busy, "the last attempt failed; X is asked again after a pause"),
     };
-    Error::new(reason, why).with_retry_after(until.since(now))
+    Error::new(reason, why).with_retry_after(wait)
 }

@@ -72,6 +72,7 @@ impl MemoryStore {
             grant: row.grant.clone(),
             revision: row.revision,
             lease_left: left.unwrap_or_default(),
+            now: self.clock.now(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! An emulator, a clock that moves with it, and a store that keepers share as processes would.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use xpkce::http::ReqwestClient;
 use xpkce::seal::Sealer;
 use xpkce::store::{MemoryStore, Store};
 use xpkce::{
-    App, Client, ClientSecret, Keeper, ManualClock, RefreshToken, Scopes, Timestamp, TokenSource,
+    App, Client, ClientSecret, Clock, Keeper, ManualClock, RefreshToken, Scopes, Timestamp,
+    TokenSource,
 };
-use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule, UserSeed};
+use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule, Problem, UserSeed};
 
 pub const SCOPES: &str = "tweet.read users.read offline.access";
 /// A little more than an access token's life.
@@ -25,6 +27,14 @@ pub struct World {
     #[cfg(feature = "metrics")]
     pub measures: Measures,
     sealer: Arc<Sealer>,
+}
+
+/// What a keeper has of its own, as a process on some machine has.
+pub struct Process {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub sealer: Arc<Sealer>,
+    pub folder: PathBuf,
 }
 
 impl World {
@@ -57,6 +67,30 @@ impl World {
     }
 
     pub fn keeper_of(&self, app: &AppSeed, store: Arc<dyn Store>, scopes: &str) -> Keeper {
+        self.keeper_in(Process { store, ..self.process() }, app, scopes)
+    }
+
+    /// Describes a process of this machine.
+    pub fn process(&self) -> Process {
+        Process {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            sealer: self.sealer.clone(),
+            folder: self.folder.path().to_owned(),
+        }
+    }
+
+    /// Starts a keeper of the public app in a process.
+    pub fn start_in(&self, process: Process) -> Keeper {
+        self.keeper_in(process, &self.x.public_app(), SCOPES)
+    }
+
+    /// Starts a keeper of the public app that goes by its own way to the store.
+    pub fn start_on(&self, store: Arc<dyn Store>) -> Keeper {
+        self.start_in(Process { store, ..self.process() })
+    }
+
+    fn keeper_in(&self, process: Process, app: &AppSeed, scopes: &str) -> Keeper {
         let app = match &app.client_secret {
             Some(secret) => App::confidential(&app.client_id, ClientSecret::new(secret.clone())),
             None => App::public(&app.client_id),
@@ -68,9 +102,8 @@ impl World {
             .with_authorization_base_url(self.x.authorization_base_url())
             .unwrap();
         let http = Arc::new(ReqwestClient::new());
-        let client = Client::new(app, http, self.clock.clone());
-        let folder = Some(self.folder.path().to_owned());
-        Keeper::new(client, store, self.sealer.clone(), folder).unwrap()
+        let client = Client::new(app, http, process.clock);
+        Keeper::new(client, process.store, process.sealer, Some(process.folder)).unwrap()
     }
 
     /// Signs the first user in.
@@ -85,6 +118,25 @@ impl World {
         let callback = self.x.approve_as(login.url(), &username).await;
         let signed_in = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap();
         keeper.token_source(&signed_in.account.user)
+    }
+
+    /// Signs the first user in, whose name X does not tell.
+    pub async fn sign_in_unlabelled(&self, keeper: &Keeper) -> TokenSource {
+        let refused = Fault::Problem { problem: Problem::Forbidden };
+        self.x.fault(FaultRule::new(Endpoint::Whoami, refused));
+        let source = self.sign_in(keeper).await;
+        assert!(source.account().is_unlabelled());
+        source
+    }
+
+    /// Waits for what a keeper does by itself.
+    pub async fn eventually<F: Future<Output = bool>>(&self, mut is_so: impl FnMut() -> F) {
+        let waiting = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it never came to be");
     }
 
     /// Moves every clock there is.
@@ -164,7 +216,7 @@ impl Drop for World {
 pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
 
 /// 32 bytes that nobody should use.
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /// All that any thread of this process logs, at every level.
 #[derive(Clone, Default)]

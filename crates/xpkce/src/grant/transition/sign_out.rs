@@ -1,6 +1,6 @@
 //! How a grant is signed out: marked, revoked at X, and left as a tombstone.
 
-use super::super::{Grant, PairId, State, What};
+use super::super::{Candidate, Grant, PairId, State, What};
 use super::Attempt;
 
 /// What a holder may do that wants to sign out.
@@ -57,6 +57,18 @@ impl Grant {
             self.back_off(attempt, Self::FIRST_DOUBT_BACK_OFF, Self::LONGEST_BACK_OFF);
         }
         is_own
+    }
+
+    /// Keeps a pair that came after the sign-out and that X did not take back: until it does, the
+    /// grant is signing out. Returns whether that changes the record.
+    pub fn not_revoked(&mut self, late: Candidate, attempt: &Attempt) -> bool {
+        let is_news = self.state == State::SignedOut;
+        if is_news {
+            self.state = State::SigningOut;
+            self.candidates.push(late);
+            self.note(What::NotRevoked, attempt);
+        }
+        is_news
     }
 
     fn has_candidates_of(&self, other: &Self) -> bool {

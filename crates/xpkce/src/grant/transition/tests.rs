@@ -166,7 +166,7 @@ fn a_record_from_a_backup_is_told_apart_by_its_pair() {
 
 #[test]
 fn a_doubt_outlives_every_answer_that_is_not_about_the_token() {
-    for why in [Unspent::NotSent, Unspent::Limited(NOW), Unspent::Misconfigured] {
+    for why in [Unspent::NotSent, Unspent::Limited(Duration::ZERO), Unspent::Misconfigured] {
         let (mut grant, spent) = spending(&attempt(1, NOW));
         assert!(grant.left_in_doubt(&spent, &attempt(1, NOW), 2));
         let later = attempt(2, NOW + Duration::from_secs(60));

@@ -9,7 +9,7 @@ use super::failure::failure;
 use super::session::Statement;
 use crate::grant::{Account, Grant};
 use crate::store::{Due, LeaseEnd, Revision, Stored};
-use crate::{Error, Reason, Result};
+use crate::{Error, Reason, Result, Timestamp};
 
 macro_rules! now {
     () => {
@@ -22,7 +22,9 @@ macro_rules! select {
         concat!(
             "SELECT app, user_id, revision, greatest(0, lease_ends - ",
             now!(),
-            ") AS lease_left, record FROM xpkce_grants"
+            ") AS lease_left, ",
+            now!(),
+            " AS now, record FROM xpkce_grants"
         )
     };
 }
@@ -171,6 +173,7 @@ pub(super) fn stored(row: &Row) -> Result<Stored> {
         grant,
         revision: Revision(unsigned(number("revision")?)),
         lease_left: Duration::from_millis(unsigned(number("lease_left")?)),
+        now: Timestamp::from_millis(number("now")?.unwrap_or_default()),
     })
 }
 

@@ -54,6 +54,7 @@ impl Raw {
             grant,
             revision: Revision(self.revision),
             lease_left: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
+            now: boot.clock.now(),
         })
     }
 }

@@ -1,0 +1,103 @@
+//! Pairs that come after the sign-out: revoked at X, and until then a login that is signing out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::Desk;
+use super::pair::{self, Landing};
+use super::settle::Step;
+use crate::Result;
+use crate::grant::{Account, GrantId};
+use crate::store::{LeaseEnd, Stored};
+use crate::token::{Revocable, Rotated};
+
+/// What became of a pair that came after the sign-out.
+pub(super) enum Late {
+    /// X has taken it back, or the record holds it now.
+    Done(Stored),
+    /// The record has changed meanwhile: decide again on what is there.
+    Moved(Stored),
+}
+
+impl Desk {
+    const FIRST_LATE_PAUSE: Duration = Duration::from_secs(1);
+    const LONGEST_LATE_PAUSE: Duration = Duration::from_secs(15 * 60);
+
+    /// Revokes a pair that came after the sign-out, unless the user has signed in again since: X
+    /// has ended it then, and may take a revocation for one of the new login. If X does not confirm
+    /// it, the login is signing out again, with the pair, and the sign-out is tried until it is done.
+    pub(super) async fn revoke_late(
+        self: &Arc<Self>,
+        landing: &Landing,
+        rotated: &Rotated,
+        tomb: Stored,
+    ) -> Result<Late> {
+        let stored = self.load(&tomb.grant.account).await?;
+        if stored.revision != tomb.revision {
+            return Ok(Late::Moved(stored));
+        }
+        let revoked = match (&rotated.refresh, &rotated.access) {
+            (Some(token), _) => self.client.revoke(Revocable::Refresh(token)).await,
+            (None, Some(access)) => {
+                self.client.revoke(Revocable::Access(&access.access_token)).await
+            }
+            (None, None) => Ok(()),
+        };
+        let Err(why) = revoked else { return Ok(Late::Done(stored)) };
+        tracing::warn!(account = %tomb.grant.account, error = %why, "a pair that came after the sign-out is not revoked yet");
+        self.reopen(landing, rotated, stored).await
+    }
+
+    /// Puts the pair into the tombstone, durably: whoever looks finds it, and can sign out again.
+    async fn reopen(
+        self: &Arc<Self>,
+        landing: &Landing,
+        rotated: &Rotated,
+        tomb: Stored,
+    ) -> Result<Late> {
+        let Some(candidate) = pair::late(&self.sealer, &tomb.grant, landing, rotated)? else {
+            return Ok(Late::Done(tomb));
+        };
+        let left = tomb.grant.grant_id.clone();
+        let (is_open, stored) = self
+            .settle(tomb, |grant, there| {
+                let attempt = self.attempt(there.now)?;
+                let is_open =
+                    grant.grant_id == left && grant.not_revoked(candidate.clone(), &attempt);
+                Ok(if is_open { Step::Save(true, LeaseEnd::Now) } else { Step::Leave(false) })
+            })
+            .await?;
+        if !is_open {
+            return Ok(Late::Moved(stored));
+        }
+        let account = stored.grant.account.clone();
+        drop(tokio::spawn(Arc::clone(self).sign_out_at_last(account, left)));
+        Ok(Late::Done(stored))
+    }
+
+    /// Signs out again until X has confirmed it or the user has signed in again. What this process
+    /// does not get done stays marked as signing out.
+    fn sign_out_at_last(
+        self: Arc<Self>,
+        account: Account,
+        leaving: GrantId,
+    ) -> BoxFuture<'static, ()> {
+        let trying = async move {
+            let slot = self.slot(&account);
+            let mut pause = Self::FIRST_LATE_PAUSE;
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Self::LONGEST_LATE_PAUSE);
+                match self.sign_out_of(&slot, &leaving, true).await {
+                    Ok(_) => return,
+                    Err(why) => {
+                        tracing::warn!(%account, error = %why, "a login is still signing out");
+                    }
+                }
+            }
+        };
+        Box::pin(trying)
+    }
+}

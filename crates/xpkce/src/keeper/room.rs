@@ -1,0 +1,188 @@
+//! The room in a holder's file: slots of one size, and records that lie in one or in several of
+//! them. A record that is not whole is told from one that is.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack. A longer record, such
+/// as an answer that could not be read, takes as many slots in a row as it needs.
+pub(super) const SLOT: usize = 16 * 1024;
+/// How many slots there are from the start; more make the file grow.
+pub(super) const SLOTS: usize = 16;
+/// The most slots of a file that are read.
+const MOST_SLOTS: usize = 16 * 1024;
+/// A record's length and checksum, at the beginning of its first slot; zeros where there is none.
+const HEADER: usize = 4 + SUM;
+/// The bytes of a checksum.
+const SUM: usize = 8;
+/// The longest record: all the room there is from the start.
+pub(super) const LONGEST: usize = SLOT * SLOTS - HEADER;
+/// How often a record is read that is not whole. Its writer needs two short calls for it.
+const READS: usize = 16;
+
+/// Where a record lies.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) first: usize,
+    count: usize,
+}
+
+impl Slot {
+    /// Returns the slots from `first` on that a record of this length takes.
+    pub(super) fn at(first: usize, length: usize) -> Self {
+        Self { first, count: (HEADER + length).div_ceil(SLOT) }
+    }
+
+    /// Returns the slot that follows.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.count
+    }
+
+    fn offset(&self) -> u64 {
+        (self.first * SLOT) as u64
+    }
+}
+
+/// What lies in a slot.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Record(Vec<u8>),
+    /// A record that is not whole: its writer is at it, or was stopped in the middle.
+    Torn,
+}
+
+/// Writes a record. What makes it valid, its header, comes last.
+pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
+    file.write_all_at(record, slot.offset() + HEADER as u64)?;
+    file.write_all_at(&header_of(record), slot.offset())
+}
+
+/// Erases a record, what makes it valid first.
+pub(super) fn erase(file: &File, slot: &Slot) -> io::Result<()> {
+    file.write_all_at(&[0; HEADER], slot.offset())?;
+    file.write_all_at(&vec![0; slot.count * SLOT - HEADER], slot.offset() + HEADER as u64)
+}
+
+/// Returns the records in a file and where they lie, and whether there are others that were not
+/// whole however often they were read.
+pub(super) fn records(file: &File) -> (Vec<(Slot, Vec<u8>)>, bool) {
+    let size = file.metadata().map_or(0, |met| met.len());
+    let slots = usize::try_from(size.div_ceil(SLOT as u64)).unwrap_or(0).min(MOST_SLOTS);
+    let (mut found, mut is_torn, mut at) = (Vec::new(), false, 0);
+    while at < slots {
+        let mut next = at + 1;
+        match whole(|| content(file, at)) {
+            Content::Record(record) => {
+                let slot = Slot::at(at, record.len());
+                next = slot.end();
+                found.push((slot, record));
+            }
+            Content::Torn => is_torn = true,
+            Content::Nothing => {}
+        }
+        at = next;
+    }
+    (found, is_torn)
+}
+
+/// Reads again what is not whole: it is being written, or another record takes its slot.
+fn whole(mut read: impl FnMut() -> Content) -> Content {
+    for _ in 1..READS {
+        match read() {
+            Content::Torn => std::thread::yield_now(),
+            whole => return whole,
+        }
+    }
+    read()
+}
+
+fn content(file: &File, slot: usize) -> Content {
+    let at = (slot * SLOT) as u64;
+    let mut header = [0; HEADER];
+    if file.read_exact_at(&mut header, at).is_err() {
+        return Content::Nothing;
+    }
+    let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
+    // A record is text: what lies inside of a long one is no length that a record may have.
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length == 0 || length > LONGEST {
+        return Content::Nothing;
+    }
+    let mut record = vec![0; length];
+    let is_read = file.read_exact_at(&mut record, at + HEADER as u64).is_ok();
+    if is_read && header == header_of(&record) { Content::Record(record) } else { Content::Torn }
+}
+
+fn header_of(record: &[u8]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    header[4..].copy_from_slice(&sum_of(record).to_le_bytes());
+    header
+}
+
+/// Tells records apart that share a slot, eight bytes at a time. It guards against a race, not
+/// against anybody who writes on purpose: the seal of what is in a record does that.
+fn sum_of(record: &[u8]) -> u64 {
+    record.chunks(SUM).fold(record.len() as u64, |sum, chunk| {
+        let mut word = [0; SUM];
+        word[..chunk.len()].copy_from_slice(chunk);
+        (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn room() -> File {
+        tempfile::tempfile().unwrap()
+    }
+
+    fn bodies(file: &File) -> Vec<Vec<u8>> {
+        records(file).0.into_iter().map(|(_, record)| record).collect()
+    }
+
+    #[test]
+    fn a_long_record_takes_several_slots_and_hides_none_behind_it() {
+        let file = room();
+        let long = vec![b'a'; 3 * SLOT];
+        let slot = Slot::at(1, long.len());
+        write(&file, &Slot::at(0, 5), b"short").unwrap();
+        write(&file, &slot, &long).unwrap();
+        write(&file, &Slot::at(slot.end(), 4), b"last").unwrap();
+        assert_eq!(bodies(&file), [b"short".to_vec(), long, b"last".to_vec()]);
+        erase(&file, &slot).unwrap();
+        assert_eq!(bodies(&file), [b"short".to_vec(), b"last".to_vec()]);
+    }
+
+    #[test]
+    fn a_record_under_anothers_header_is_torn_and_not_a_record() {
+        let file = room();
+        write(&file, &Slot::at(0, 9), b"the first").unwrap();
+        // Its slot is reused, and the new header is not there yet.
+        file.write_all_at(b"a second", HEADER as u64).unwrap();
+        assert_eq!(content(&file, 0), Content::Torn);
+        assert!(matches!(records(&file), (found, true) if found.is_empty()));
+    }
+
+    #[test]
+    fn what_is_torn_is_read_again_until_it_is_whole() {
+        let file = room();
+        write(&file, &Slot::at(0, 9), b"the first").unwrap();
+        let mut reads = 0;
+        let found = whole(|| {
+            reads += 1;
+            match reads {
+                1 => file.write_all_at(b"a second!", HEADER as u64).unwrap(),
+                2 => file.write_all_at(&header_of(b"a second!"), 0).unwrap(),
+                _ => {}
+            }
+            content(&file, 0)
+        });
+        assert_eq!((found, reads), (Content::Record(b"a second!".to_vec()), 2));
+    }
+}

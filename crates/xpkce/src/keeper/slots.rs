@@ -1,0 +1,94 @@
+//! The accounts that a keeper has been asked for, each with its slot. Bounded by what is of use: a
+//! server that is asked for names that nobody has does not grow without end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::source::Slot;
+use crate::grant::Account;
+
+/// Below this many slots none is dropped.
+const LEAST: usize = 1024;
+
+/// One slot for each account, shared by all who ask for it.
+#[derive(Default)]
+pub(super) struct Slots(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    slots: HashMap<Account, Arc<Slot>>,
+    /// How many slots there were of use when they were last looked through.
+    of_use: usize,
+}
+
+impl Slots {
+    /// Returns the account's slot. Every time their number has doubled, the slots that are of no
+    /// use at `uptime` are dropped.
+    pub(super) fn slot(&self, account: &Account, uptime: Duration) -> Arc<Slot> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = kept.slots.get(account) {
+            return Arc::clone(slot);
+        }
+        if kept.slots.len() >= LEAST.max(kept.of_use.saturating_mul(2)) {
+            // Nobody else can take hold of a slot while the map is locked.
+            kept.slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_of_use(uptime));
+            kept.of_use = kept.slots.len();
+        }
+        let slot = Arc::new(Slot::new(account.clone()));
+        kept.slots.insert(account.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    /// Forgets a slot that nobody else has: a queue of a million logins must not fill the memory.
+    pub(super) fn let_go(&self, slot: &Arc<Slot>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's own, and the caller's.
+        if Arc::strong_count(slot) == 2 && slot.pending().is_none() {
+            kept.slots.remove(slot.account());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    fn account(user: usize) -> Account {
+        Account::new("app", user.to_string())
+    }
+
+    fn len(slots: &Slots) -> usize {
+        slots.0.lock().unwrap().slots.len()
+    }
+
+    #[test]
+    fn names_that_nobody_has_do_not_pile_up() {
+        let slots = Slots::default();
+        for user in 0..LEAST * 10 {
+            slots.slot(&account(user), NOW);
+        }
+        assert!(len(&slots) <= LEAST, "{}", len(&slots));
+    }
+
+    #[test]
+    fn a_slot_that_somebody_holds_is_kept() {
+        let slots = Slots::default();
+        let held = slots.slot(&account(0), NOW);
+        for user in 1..LEAST * 3 {
+            slots.slot(&account(user), NOW);
+        }
+        assert!(Arc::ptr_eq(&held, &slots.slot(&account(0), NOW)));
+    }
+
+    #[test]
+    fn slots_that_are_all_held_are_not_looked_through_each_time() {
+        let slots = Slots::default();
+        let held: Vec<_> = (0..LEAST * 3).map(|user| slots.slot(&account(user), NOW)).collect();
+        assert_eq!(len(&slots), held.len());
+        assert!(slots.0.lock().unwrap().of_use >= LEAST);
+    }
+}

@@ -1,0 +1,86 @@
+//! Clocks that disagree, step back, or run ahead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use xpkce::grant::{Death, Grant, State};
+use xpkce::{Clock as _, ErrorKind, ManualClock};
+use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+
+use crate::world::{A_LIFE, Process, World};
+
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn the_second_word_is_dated_by_the_stores_clock_and_not_by_a_fast_one() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.x.disconnect_app(&world.x.users()[0].username);
+    world.advance(A_LIFE);
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Retry);
+    let asked = world.x.token_requests();
+
+    // Another machine, whose clock is an hour ahead, ten seconds later.
+    world.advance(Duration::from_secs(10));
+    let fast = Arc::new(ManualClock::new(world.clock.now() + AN_HOUR));
+    let other = world.start_in(Process { clock: fast, ..world.process() });
+    let other = other.token_source(&source.account().user);
+    let why = other.access_token().await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Retry, "{why}");
+    assert!(why.retry_after().unwrap() <= Grant::SECOND_WORD);
+    assert_eq!(world.x.token_requests(), asked, "the second word was asked for at once");
+    assert_eq!(world.state(&source).await, State::Rejected);
+
+    world.advance(Grant::SECOND_WORD);
+    assert_eq!(other.access_token().await.unwrap_err().kind(), ErrorKind::SignIn);
+    assert_eq!(world.grant(&source).await.death, Some(Death::TokenInvalid));
+}
+
+#[tokio::test]
+async fn a_slow_clock_is_no_reason_to_wait_longer() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(A_LIFE);
+    world.x.fault(world.on_refresh(Fault::RateLimited { reset_in: Some(120), retry_after: None }));
+    source.access_token().await.unwrap_err();
+    world.advance(Duration::from_secs(300));
+    let slow = Arc::new(ManualClock::new(world.clock.now() - Duration::from_secs(270)));
+    let other = world.start_in(Process { clock: slow, ..world.process() });
+    let other = other.token_source(&source.account().user);
+    assert_eq!(other.refresh().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_steps_back_does_not_lengthen_a_tokens_life() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.clock.set_wall(world.clock.now() - AN_HOUR * 24);
+    world.advance(A_LIFE);
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_ahead_does_not_end_a_token_while_x_fails() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.clock.set_wall(world.clock.now() + AN_HOUR * 24);
+    let down = Fault::Status { status: 503, body: BodyForm::Html };
+    world.x.fault(FaultRule::new(Endpoint::Refresh, down).always());
+    world.advance(A_LIFE - Duration::from_secs(30));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+}
+
+#[tokio::test]
+async fn a_token_taken_in_by_a_slow_clock_is_not_served_for_longer_than_its_life() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let slow = Arc::new(ManualClock::new(world.clock.now() - AN_HOUR * 24));
+    let other = world.start_in(Process { clock: slow.clone(), ..world.process() });
+    let other = other.token_source(&source.account().user);
+    other.access_token().await.unwrap();
+    world.advance(A_LIFE);
+    slow.advance(A_LIFE);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+}

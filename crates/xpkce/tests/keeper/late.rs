@@ -1,0 +1,110 @@
+//! Pairs that come after the sign-out.
+
+use std::pin::Pin;
+
+use futures_util::FutureExt as _;
+use xpkce::grant::{GrantId, Lease, State, What};
+use xpkce::keeper::{Action, SignedOut};
+use xpkce::store::{LeaseEnd, MemoryStore, Store};
+use xpkce::{Result, TokenGuard, TokenSource};
+use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+
+use crate::picky::Picky;
+use crate::world::World;
+
+type Call<'a> = Pin<Box<dyn Future<Output = Result<TokenGuard>> + 'a>>;
+
+/// The login is forgotten by another process while X holds back the answer to its refresh.
+async fn forgotten_while_refreshing<'a>(world: &World, source: &'a TokenSource) -> Call<'a> {
+    let mut late = Box::pin(source.refresh());
+    world.hold(&mut late).await;
+    world.advance(Lease::SPAN);
+    world.keeper().token_source(&source.account().user).forget().await.unwrap();
+    late
+}
+
+fn no_revocation(world: &World) {
+    let down = Fault::Status { status: 503, body: BodyForm::Html };
+    world.x.fault(FaultRule::new(Endpoint::Revoke, down).always());
+}
+
+#[tokio::test]
+async fn a_late_pair_that_x_does_not_take_back_is_found_and_tried_again() {
+    let world = World::start().await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let late = forgotten_while_refreshing(&world, &source).await;
+    no_revocation(&world);
+    world.release(&other).await;
+    late.await.unwrap_err();
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.state, grant.candidates.len()), (State::SigningOut, 1));
+    assert_eq!(grant.history.last().unwrap().what, What::NotRevoked);
+    assert_eq!(other.logins().await.unwrap()[0].action, Action::SignOutAgain);
+
+    let before = world.x.revocations();
+    world.x.clear_faults();
+    world.eventually(async || world.state(&source).await == State::SignedOut).await;
+    assert!(world.x.revocations() > before);
+    assert!(world.grant(&source).await.candidates.is_empty());
+}
+
+#[tokio::test]
+async fn a_late_pair_that_was_not_taken_back_is_revoked_by_another_process() {
+    let world = World::start().await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let account = source.account().clone();
+    let late = forgotten_while_refreshing(&world, &source).await;
+    no_revocation(&world);
+    world.release(&other).await;
+    late.await.unwrap_err();
+    drop((source, slow));
+    world.x.clear_faults();
+    let source = other.token_source(&account.user);
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Revoked);
+    assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+/// Puts a newer sign-in of the same user in the place of what is there.
+fn sign_in_again(store: &MemoryStore, source: &TokenSource) {
+    let there = store.load(source.account()).now_or_never().unwrap().unwrap().unwrap();
+    let mut grant = there.grant;
+    grant.grant_id = GrantId::new([9; 16]);
+    grant.sign_in += 1;
+    grant.state = State::Ready;
+    let swapped = store.swap(&grant, Some(there.revision), LeaseEnd::Now).now_or_never();
+    swapped.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_late_pair_is_not_revoked_beside_a_newer_sign_in() {
+    let world = World::start().await;
+    let picky = Picky::new(world.store.clone());
+    let slow = world.start_on(picky.clone());
+    let other = world.keeper();
+    let source = world.sign_in(&slow).await;
+    let late = forgotten_while_refreshing(&world, &source).await;
+    // The user signs in between the look at the record and the revocation.
+    let (store, again) = (world.store.clone(), source.clone());
+    picky.before_load(0, move || sign_in_again(&store, &again));
+    let before = world.x.revocations();
+    world.release(&other).await;
+    let _ = late.await;
+    assert_eq!(world.x.revocations(), before);
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.grant_id, grant.candidates.len()), (GrantId::new([9; 16]), 1));
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_reach_a_sign_in_that_came_meanwhile() {
+    let world = World::start().await;
+    let picky = Picky::new(world.store.clone());
+    let source = world.sign_in(&world.start_on(picky.clone())).await;
+    let (store, again) = (world.store.clone(), source.clone());
+    // The first read is of the login that is to end.
+    picky.before_load(1, move || sign_in_again(&store, &again));
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Already);
+    assert_eq!(world.state(&source).await, State::Ready);
+    assert_eq!(world.x.revocations(), 0);
+}

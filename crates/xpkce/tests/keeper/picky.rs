@@ -1,0 +1,163 @@
+//! A store that fails, hangs or changes where a test wants it to.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use xpkce::grant::{Account, Grant, State};
+use xpkce::http::Pending;
+use xpkce::seal::{KeyId, Sealed};
+use xpkce::store::{Due, LeaseEnd, MemoryStore, PendingLogin, Revision, Store, Stored, Swapped};
+use xpkce::{Error, Reason, Result, Timestamp};
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// One process's way to the store that all share.
+pub struct Picky {
+    store: Arc<MemoryStore>,
+    /// How many labels it refuses.
+    pub refused_labels: AtomicUsize,
+    /// Whether it refuses to save what X answered; leases it grants all the same.
+    pub refuses_answers: AtomicBool,
+    /// Whether it answers no question.
+    pub refuses_reads: AtomicBool,
+    /// What happens before the nth read from now, counted from zero.
+    before_load: Mutex<Option<(usize, Hook)>>,
+}
+
+impl Picky {
+    pub fn new(store: Arc<MemoryStore>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            refused_labels: AtomicUsize::new(0),
+            refuses_answers: AtomicBool::new(false),
+            refuses_reads: AtomicBool::new(false),
+            before_load: Mutex::default(),
+        })
+    }
+
+    pub fn before_load(&self, nth: usize, hook: impl FnOnce() + Send + 'static) {
+        *self.before_load.lock().unwrap() = Some((nth, Box::new(hook)));
+    }
+
+    fn count_load(&self) {
+        let mut before = self.before_load.lock().unwrap();
+        match before.take() {
+            Some((0, hook)) => {
+                drop(before);
+                hook();
+            }
+            Some((nth, hook)) => *before = Some((nth - 1, hook)),
+            None => {}
+        }
+    }
+
+    fn refuses(&self, grant: &Grant) -> bool {
+        let is_answer =
+            matches!(grant.state, State::Ready | State::InDoubt) && grant.lease.is_none();
+        is_answer && self.refuses_answers.load(SeqCst)
+    }
+}
+
+fn refused<'a, T: Send + 'a>() -> Pending<'a, Result<T>> {
+    Box::pin(async { Err(Error::new(Reason::Store, "the store was told to refuse")) })
+}
+
+impl fmt::Debug for Picky {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Picky")
+    }
+}
+
+impl Store for Picky {
+    fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
+        self.count_load();
+        if self.refuses_reads.load(SeqCst) {
+            return refused();
+        }
+        self.store.load(account)
+    }
+
+    fn swap<'a>(
+        &'a self,
+        grant: &'a Grant,
+        expected: Option<Revision>,
+        lease: LeaseEnd,
+    ) -> Pending<'a, Result<Swapped>> {
+        if self.refuses(grant) {
+            return refused();
+        }
+        self.store.swap(grant, expected, lease)
+    }
+
+    fn relabel<'a>(
+        &'a self,
+        from: (&'a Account, Revision),
+        grant: &'a Grant,
+        expected: Option<Revision>,
+    ) -> Pending<'a, Result<Swapped>> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.refused_labels.fetch_update(SeqCst, SeqCst, one_less).is_ok() {
+            return refused();
+        }
+        self.store.relabel(from, grant, expected)
+    }
+
+    fn list<'a>(
+        &'a self,
+        after: Option<&'a Account>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Stored>>> {
+        self.store.list(after, limit)
+    }
+
+    fn due<'a>(
+        &'a self,
+        app: &'a str,
+        now: Timestamp,
+        after: Option<&'a Due>,
+        limit: usize,
+    ) -> Pending<'a, Result<Vec<Due>>> {
+        self.store.due(app, now, after, limit)
+    }
+
+    fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
+        self.store.next_sign_in()
+    }
+
+    fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
+        self.store.put_login(login, now)
+    }
+
+    fn take_login<'a>(
+        &'a self,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        self.store.take_login(key, now)
+    }
+
+    fn key_check<'a>(
+        &'a self,
+        proposed: Option<&'a Sealed>,
+    ) -> Pending<'a, Result<Option<Sealed>>> {
+        self.store.key_check(proposed)
+    }
+
+    fn replace_key_check<'a>(
+        &'a self,
+        expected: &'a Sealed,
+        check: &'a Sealed,
+    ) -> Pending<'a, Result<bool>> {
+        self.store.replace_key_check(expected, check)
+    }
+
+    fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
+        self.store.login_keys()
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.store.folder()
+    }
+}

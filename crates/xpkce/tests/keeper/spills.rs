@@ -1,0 +1,213 @@
+//! Spilled pairs: found, told from what is saved, and never sent past.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use xpkce::grant::{Account, State};
+use xpkce::keeper::SignedOut;
+use xpkce::seal::Sealer;
+use xpkce::{ErrorKind, Keeper, Reason, TokenSource};
+
+use crate::picky::Picky;
+use crate::world::{A_LIFE, KEY, Process, World};
+
+/// The keeper rotates, and its store does not take the pair.
+async fn rotate_into_a_failing_store(world: &World, store: &Picky, source: &TokenSource) {
+    world.advance(A_LIFE);
+    store.refuses_answers.store(true, SeqCst);
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.grant(source).await.generation.0, 1);
+}
+
+async fn picky(world: &World) -> (Arc<Picky>, Keeper, TokenSource) {
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    (store, keeper, source)
+}
+
+/// Returns the one file in the folder that holds something, as an old backup would.
+fn copy_of_the_spill(folder: &Path) -> Vec<u8> {
+    let files =
+        std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()));
+    let full = |file: &Vec<u8>| file.iter().any(|byte| *byte != 0);
+    files.map(Result::unwrap).find(full).expect("nothing is spilled")
+}
+
+/// Puts it back as the file of a holder that is dead.
+fn put_back(folder: &Path, spill: &[u8]) -> PathBuf {
+    let path = folder.join(format!("{}.holder", "0".repeat(32)));
+    std::fs::write(&path, spill).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_spent_token_is_not_sent_while_its_pair_waits_for_the_store() {
+    let world = World::start().await;
+    let (store, _keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(world.x.token_requests(), asked, "the spent token was sent again");
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    store.refuses_answers.store(false, SeqCst);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2, "the pair that waited is one");
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_pair_that_a_living_process_cannot_save_is_taken_in_by_another() {
+    let world = World::start().await;
+    let (store, _keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let asked = world.x.token_requests();
+    let other = world.keeper().token_source(&source.account().user);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.token_requests(), asked);
+}
+
+#[tokio::test]
+async fn a_sign_out_revokes_the_pair_that_a_dead_process_could_not_save() {
+    let world = World::start().await;
+    let (store, keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let account = source.account().clone();
+    drop((source, keeper));
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.sign_out().await.unwrap(), SignedOut::Revoked);
+    let grant = world.grant(&next).await;
+    assert_eq!((grant.state, grant.generation.0), (State::SignedOut, 3), "the pair is left at X");
+}
+
+#[tokio::test]
+async fn a_sign_out_revokes_the_pair_that_a_living_process_cannot_save() {
+    let world = World::start().await;
+    let (store, _keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let other = world.keeper().token_source(&source.account().user);
+    assert_eq!(other.sign_out().await.unwrap(), SignedOut::Revoked);
+    let grant = world.grant(&other).await;
+    assert_eq!((grant.state, grant.generation.0), (State::SignedOut, 3), "the pair is left at X");
+}
+
+#[tokio::test]
+async fn a_sign_out_again_revokes_a_pair_that_was_spilled_past_the_first() {
+    let world = World::start().await;
+    let (store, keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let account = source.account().clone();
+    // A machine that does not see the spill signs out.
+    let elsewhere = world.folder.path().join("elsewhere");
+    let other = world.start_in(Process { folder: elsewhere, ..world.process() });
+    world.advance(xpkce::grant::Lease::SPAN);
+    other.token_source(&account.user).forget().await.unwrap();
+    drop((source, keeper));
+    let before = world.x.revocations();
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.sign_out().await.unwrap(), SignedOut::Already);
+    assert_eq!(world.x.revocations(), before + 1);
+}
+
+#[tokio::test]
+async fn a_spilled_pair_that_was_saved_long_ago_is_no_candidate() {
+    let world = World::start().await;
+    let (store, keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let spill = copy_of_the_spill(world.folder.path());
+    store.refuses_answers.store(false, SeqCst);
+    for generation in 2..=4 {
+        assert_eq!(source.refresh().await.unwrap().generation().0, generation);
+    }
+    let account = source.account().clone();
+    drop((source, keeper));
+    put_back(world.folder.path(), &spill);
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 5);
+    let grant = world.grant(&next).await;
+    assert!(grant.candidates.is_empty(), "{grant:#?}");
+}
+
+#[tokio::test]
+async fn a_spilled_pair_is_put_in_its_place_after_a_verdict_of_death() {
+    let world = World::start().await;
+    let (store, keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let account = source.account().clone();
+    // A machine that does not see the spill asks again and again, and X says no.
+    let elsewhere = world.folder.path().join("elsewhere");
+    let other = world.start_in(Process { folder: elsewhere, ..world.process() });
+    let other = other.token_source(&account.user);
+    drop((source, keeper));
+    for _ in 0..2 {
+        world.advance(xpkce::grant::Lease::SPAN);
+        other.access_token().await.unwrap_err();
+    }
+    assert_eq!(world.state(&other).await, State::SignInNeeded);
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.access_token().await.unwrap().generation().0, 2);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 3);
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
+    const NEWER: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let store = Picky::new(world.store.clone());
+    let both = Arc::new(Sealer::from_text(&format!("{KEY} {NEWER}")).unwrap());
+    let process = Process { sealer: both.clone(), store: store.clone(), ..world.process() };
+    let keeper = world.start_in(process);
+    let account = source.account().clone();
+    rotate_into_a_failing_store(&world, &store, &keeper.token_source(&account.user)).await;
+    drop(keeper);
+    let asked = world.x.token_requests();
+    let why = world.keeper().token_source(&account.user).refresh().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Key);
+    assert_eq!(world.x.token_requests(), asked, "the spent token was sent");
+
+    let again = world.start_in(Process { sealer: both, ..world.process() });
+    assert_eq!(again.token_source(&account.user).refresh().await.unwrap().generation().0, 2);
+}
+
+/// A sign-in that the store does not take.
+async fn sign_in_into_a_failing_store(world: &World) -> Keeper {
+    let store = Picky::new(world.store.clone());
+    store.refuses_answers.store(true, SeqCst);
+    let keeper = world.start_on(store);
+    let login = keeper.begin_login().unwrap();
+    let callback = world.x.approve(login.url()).await;
+    let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Store);
+    keeper
+}
+
+#[tokio::test]
+async fn a_sign_in_is_not_recovered_from_a_process_that_still_saves_it() {
+    let world = World::start().await;
+    let _keeper = sign_in_into_a_failing_store(&world).await;
+    let other = world.keeper().token_source("unlabelled-1");
+    assert_eq!(other.access_token().await.unwrap_err().reason(), Reason::NotSignedIn);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_recovered_once_though_its_spill_comes_back() {
+    let world = World::start().await;
+    let keeper = sign_in_into_a_failing_store(&world).await;
+    let spill = copy_of_the_spill(world.folder.path());
+    drop(keeper);
+    let first = world.keeper();
+    first.token_source("unlabelled-1").access_token().await.unwrap();
+    let labelled = first.label("unlabelled-1").await.unwrap().account;
+    drop(first);
+
+    let file = put_back(world.folder.path(), &spill);
+    let next = world.keeper();
+    let nobody = next.token_source("nobody").access_token().await.unwrap_err();
+    assert_eq!(nobody.reason(), Reason::NotSignedIn);
+    let logins = next.logins().await.unwrap();
+    let accounts: Vec<&Account> = logins.iter().map(|login| &login.account).collect();
+    assert_eq!(accounts, [&labelled]);
+    assert!(std::fs::read(file).unwrap().iter().all(|byte| *byte == 0), "it is erased");
+}
