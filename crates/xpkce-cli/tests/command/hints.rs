@@ -179,6 +179,22 @@ fn a_wrong_secret_of_the_environment_alone_is_named_as_the_variable() {
 }
 
 #[test]
+fn a_wrong_secret_of_the_environment_over_a_stored_app_is_named_as_the_variable() {
+    let mut world = World::new();
+    world.add_confidential("harbour");
+    world.set("XPKCE_CLIENT_ID", &world.x.confidential_app().client_id);
+    world.set("XPKCE_CLIENT_SECRET", "wrong");
+    let refused = world.run(&["app", "check"]).exited(2);
+    assert!(
+        refused.hint().contains("XPKCE_CLIENT_SECRET to it, or unset it"),
+        "{}",
+        refused.stderr
+    );
+    world.unset("XPKCE_CLIENT_SECRET");
+    world.run(&["app", "check"]).succeeded();
+}
+
+#[test]
 fn with_the_environment_alone_the_hints_need_no_flag() {
     let mut world = World::of_environment(&World::new().x.public_app());
     let uri = format!("http://127.0.0.1:{}/callback", free_port());
