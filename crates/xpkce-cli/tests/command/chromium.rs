@@ -4,6 +4,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -99,6 +100,9 @@ fn browser(world: &World) -> String {
     path("browser")
 }
 
+/// How long a browser may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The browser that the command has opened.
 struct Chromium {
     process: String,
@@ -107,17 +111,22 @@ struct Chromium {
 
 impl Chromium {
     fn opened(world: &World) -> Self {
-        // Waits here for the script to open the other end.
-        let said = std::fs::File::open(world.folder().join("said")).unwrap();
-        let mut lines = BufReader::new(said).lines().map(Result::unwrap);
-        let process = lines.find_map(|line| line.strip_prefix("process ").map(str::to_owned));
-        let devtools = lines.find_map(|line| {
-            let address = line.strip_prefix("DevTools listening on ws://")?;
-            Some(address.split('/').next()?.to_owned())
+        let said = world.folder().join("said");
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // Waits here for the script to open the other end; read for as long as it is written.
+            let said = BufReader::new(std::fs::File::open(said).unwrap());
+            said.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)));
         });
-        std::thread::spawn(move || lines.for_each(drop));
-        let driver = Driver::attach(&devtools.expect("Chromium says where its DevTools are"));
-        Self { process: process.expect("the script says its process"), driver }
+        let after = |start: &str| loop {
+            let line: String = told.recv_timeout(PATIENCE).expect("the command opens the browser");
+            if let Some(rest) = line.strip_prefix(start) {
+                break rest.split('/').next().unwrap().to_owned();
+            }
+        };
+        let process = after("process ");
+        let driver = Driver::attach(&after("DevTools listening on ws://"));
+        Self { process, driver }
     }
 }
 
