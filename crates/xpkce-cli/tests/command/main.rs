@@ -16,6 +16,8 @@ mod keep;
 mod keys;
 mod life;
 mod pasted;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod secrets;
 mod settings;
 mod shapes;
