@@ -91,6 +91,7 @@ pub(crate) fn name(grant: &Grant) -> String {
 pub(crate) fn is_called(grant: &Grant, name: &str) -> bool {
     let handle = name.strip_prefix('@').unwrap_or(name);
     grant.account.user == name
+        || grant.provisional_user() == name
         || grant.username.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(handle))
 }
 

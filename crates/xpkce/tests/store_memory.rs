@@ -15,7 +15,7 @@ struct Memory {
 }
 
 async fn memory() -> Memory {
-    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_790_000_000)));
     Memory { clock: Arc::clone(&clock), store: Arc::new(MemoryStore::new(clock)) }
 }
 

@@ -97,6 +97,25 @@ async fn a_store_that_many_make_at_once_is_one() {
     assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
 }
 
+#[test]
+fn a_store_outlives_the_runtime_that_called_it_first() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let store = first.block_on(async {
+        let store = postgres().await.store().await;
+        assert_eq!(store.next_sign_in().await.unwrap(), 1);
+        store
+    });
+    // The first one's connections are there, and nobody drives them.
+    let number = runtime().block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), store.next_sign_in()).await
+    });
+    assert_eq!(number.expect("another runtime's connection was waited for").unwrap(), 2);
+    drop(first);
+    let number = runtime().block_on(store.next_sign_in());
+    assert_eq!(number.unwrap(), 3);
+}
+
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
     let subject = postgres().await;

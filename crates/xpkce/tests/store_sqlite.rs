@@ -16,7 +16,7 @@ struct Sqlite {
 }
 
 async fn sqlite() -> Sqlite {
-    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_790_000_000)));
     Sqlite { clock, folder: TempDir::new().unwrap() }
 }
 

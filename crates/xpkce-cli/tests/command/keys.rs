@@ -168,11 +168,21 @@ fn spill(world: &World, key: &str) -> PathBuf {
     });
     let record = record.to_string();
     let mut slot = u32::try_from(record.len()).unwrap().to_le_bytes().to_vec();
+    slot.extend_from_slice(&sum_of(record.as_bytes()).to_le_bytes());
     slot.extend_from_slice(record.as_bytes());
-    let path = world.home().join("holders").join("dead.holder");
+    let path = world.home().join("holders").join(format!("{}.holder", "0".repeat(32)));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, slot).unwrap();
     path
+}
+
+/// The checksum in a record's header.
+fn sum_of(record: &[u8]) -> u64 {
+    record.chunks(8).fold(record.len() as u64, |sum, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+    })
 }
 
 #[test]

@@ -150,7 +150,9 @@ impl Desk {
                 // The next spend has saved it, and may have spent it: it is no candidate for later.
                 return self.unspill(spilled);
             }
-            match self.save(&landing, stored.clone()).await {
+            // Another process may have found it, and gone on from there.
+            let there = self.load(&stored.grant.account).await.unwrap_or_else(|_| stored.clone());
+            match self.save_found(&landing, there).await {
                 Ok(_) => {
                     tracing::info!(account = %stored.grant.account, "what was spilled is saved");
                     slot.is_saved(&landing);

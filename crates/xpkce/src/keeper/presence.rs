@@ -201,7 +201,7 @@ impl Foreign {
         let mut records = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
+            if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_holders_name) {
                 continue;
             }
             match File::open(&path) {
@@ -280,6 +280,61 @@ mod tests {
         drop(presence);
         liveness.inode += 1;
         assert!(!is_dead(folder.path(), &liveness));
+    }
+
+    #[test]
+    fn nobody_opens_a_holders_file_outside_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("holders");
+        let presence = Presence::enter(&inner, &name()).unwrap();
+        let own = presence.liveness().clone();
+        presence.spill(b"still here").unwrap();
+        drop(presence);
+        assert!(is_dead(&inner, &own));
+        for file in [
+            format!("../holders/{}", own.file),
+            format!("./{}", own.file),
+            inner.join(&own.file).to_str().unwrap().to_owned(),
+        ] {
+            assert!(!is_dead(&inner, &Liveness { file: file.clone(), ..own.clone() }), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_forked_childs_end_leaves_its_parents_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut childs = Presence::enter(folder.path(), &name()).unwrap();
+        childs.process += 1;
+        drop(childs);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_long_record_takes_free_slots_in_a_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
+        let slots: Vec<_> = (0..4).map(|_| presence.spill(b"short").unwrap()).collect();
+        presence.erase(&slots[1]).unwrap();
+        let long = vec![b'a'; SLOT * 2];
+        let kept = presence.spill(&long).unwrap();
+        assert_eq!((kept.first, kept.end()), (4, 7), "one free slot is not enough for it");
+        assert_eq!(presence.spill(b"short").unwrap().first, 1);
+        presence.erase(&kept).unwrap();
+        assert_eq!(presence.spill(&long).unwrap().first, 4);
+    }
+
+    #[test]
+    fn a_record_that_is_being_written_is_an_error_and_one_that_never_will_be_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let presence = Presence::enter(folder.path(), &name()).unwrap();
+        let slot = presence.spill(b"whole").unwrap();
+        presence.file.write_all_at(b"other", 12).unwrap();
+        let seen = || Foreign::all(folder.path(), None).pop().unwrap();
+        assert!(!seen().is_dead());
+        seen().records().unwrap_err();
+        drop((presence, slot));
+        assert!(seen().is_dead());
+        assert!(seen().records().unwrap().is_empty());
     }
 
     #[test]

@@ -155,7 +155,11 @@ impl Desk {
 
     /// Saves a pair that was found. One whose grant is well, and has moved on by more than this
     /// rotation, was saved by its holder, who died before erasing it: its token is spent.
-    async fn save_found(self: &Arc<Self>, landing: &Landing, stored: Stored) -> Result<Stored> {
+    pub(super) async fn save_found(
+        self: &Arc<Self>,
+        landing: &Landing,
+        stored: Stored,
+    ) -> Result<Stored> {
         let (grant, spent) = (&stored.grant, &landing.spent);
         let is_past = grant.grant_id == spent.grant_id
             && grant.generation > spent.generation.next()

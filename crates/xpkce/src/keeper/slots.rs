@@ -40,10 +40,9 @@ impl Slots {
         slot
     }
 
-    /// Forgets a slot that nobody else has: a queue of a million logins must not fill the memory.
+    /// Drops a slot that nobody has but the map and the caller, unless an answer waits in it.
     pub(super) fn let_go(&self, slot: &Arc<Slot>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map's own, and the caller's.
         if Arc::strong_count(slot) == 2 && slot.pending().is_none() {
             kept.slots.remove(slot.account());
         }

@@ -95,6 +95,7 @@ macro_rules! store_contract {
             a_lease_ends_where_a_swap_ends_it
             a_lease_is_seen_by_every_handle
             a_lost_swap_leaves_the_lease
+            what_is_read_says_when_by_the_stores_clock
             a_relabelled_record_is_under_its_new_name_alone
             a_relabelled_record_replaces_the_one_it_expects
             a_relabelling_of_a_stale_record_changes_nothing

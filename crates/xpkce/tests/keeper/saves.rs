@@ -1,11 +1,13 @@
 //! The store failing, before a spend and after it.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::ErrorKind;
 use xpkce::grant::State;
 use xpkce_emulator::{Fault, FaultRule};
 
+use crate::picky::Picky;
 use crate::world::{A_LIFE, World};
 
 #[tokio::test]
@@ -130,4 +132,29 @@ async fn a_sign_in_that_the_store_would_not_take_is_found_by_the_next_process() 
     let source = world.keeper().token_source("unlabelled-1");
     assert_eq!(source.access_token().await.unwrap().generation().0, 1);
     assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_does_not_take_a_living_token_away() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    source.access_token().await.unwrap();
+    world.advance(A_LIFE - Duration::from_secs(30));
+    store.refuses_reads.store(true, SeqCst);
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+    world.advance(Duration::from_secs(60));
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Store);
+}
+
+#[tokio::test]
+async fn a_living_token_is_served_while_x_takes_its_time() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.advance(A_LIFE - Duration::from_secs(30));
+    world.x.fault(world.on_refresh(Fault::Slow).delayed(Duration::from_secs(8)));
+    let waited = tokio::time::timeout(Duration::from_secs(7), source.access_token()).await;
+    assert_eq!(waited.expect("nobody waits that long").unwrap().generation().0, 1);
 }

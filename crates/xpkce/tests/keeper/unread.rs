@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use xpkce::grant::State;
 use xpkce::{ErrorKind, TokenSource};
-use xpkce_emulator::Fault;
+use xpkce_emulator::{Fault, Quirks};
 
 use crate::picky::Picky;
 use crate::world::{A_LIFE, World};
@@ -63,8 +63,9 @@ async fn an_unreadable_answer_goes_along_when_its_login_is_labelled() {
     // It is not the user's first: the label moves it to another generation.
     world.sign_in(&keeper).await.refresh().await.unwrap();
     let source = world.sign_in_unlabelled(&keeper).await;
-    // X has not rotated, so that the access token lives, by which it is asked whose the login is.
-    world.x.fault(world.on_refresh(Fault::HtmlInside200));
+    let quirks = world.x.quirks();
+    world.x.set_quirks(Quirks { old_access_survives_refresh: true, ..quirks });
+    world.x.fault(world.on_refresh(Fault::HtmlInside200).after_commit());
     assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::InDoubt);
     let labelled = keeper.label(&source.account().user).await.unwrap();
     let grant = world.grant_of(&labelled.account).await.unwrap();

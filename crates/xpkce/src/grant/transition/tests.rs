@@ -270,6 +270,89 @@ fn a_sign_out_does_not_bury_a_pair_that_came_while_it_revoked() {
 }
 
 #[test]
+fn a_late_pair_that_x_did_not_take_back_makes_the_tombstone_a_sign_out_again() {
+    let late = attempt(1, NOW);
+    let (mut grant, spent) = spending(&late);
+    let leaving = attempt(2, NOW);
+    grant.begin_sign_out(&leaving, false);
+    let revoked = grant.clone();
+    assert!(grant.signed_out(&revoked, PairId::new([9; 16]), &leaving));
+    assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::SignedOut);
+    let candidate = |name: u8| Candidate {
+        pair: PairId::new([name; 16]),
+        grant_id: spent.grant_id.clone(),
+        generation: spent.generation.next(),
+        refresh: sealed("candidate"),
+        received_at: NOW,
+    };
+    assert!(grant.not_revoked(candidate(2), &late));
+    assert_eq!((grant.state, grant.candidates.len()), (State::SigningOut, 1));
+    assert!(!grant.not_revoked(candidate(3), &late), "decide again on what is there");
+    assert_eq!(grant.begin(&attempt(3, NOW), true), Begin::SignedOut);
+    assert_eq!(grant.begin_sign_out(&leaving, false), SignOut::Revoke);
+    let revoked = grant.clone();
+    assert!(grant.signed_out(&revoked, PairId::new([8; 16]), &leaving));
+    assert!(grant.candidates.is_empty());
+}
+
+#[test]
+fn an_unread_answer_is_a_doubt_once_however_often_it_is_saved() {
+    let own = attempt(1, NOW);
+    let (mut grant, spent) = spending(&own);
+    let unread = |attempt: &Attempt| Unread {
+        attempt: attempt.id.clone(),
+        status: 200,
+        body: sealed("body"),
+        received_at: NOW,
+    };
+    assert!(grant.unread(&spent, &own, unread(&own)));
+    assert_eq!((grant.state, grant.unresolved_sends), (State::InDoubt, 1));
+    assert!(!grant.unread(&spent, &own, unread(&own)));
+    assert_eq!(grant.unresolved_sends, 1);
+    let next = attempt(2, NOW + Duration::from_secs(60));
+    assert_eq!(grant.begin(&next, false), Begin::Send);
+    assert!(grant.unread(&spent, &next, unread(&next)));
+    assert_eq!(grant.unresolved_sends, 2);
+}
+
+#[test]
+fn the_longest_back_off_is_a_quarter_of_an_hour() {
+    let quarter = Duration::from_secs(900);
+    let mut grant = Grant { failures: 40, ..grant() };
+    let own = Attempt { id: AttemptId::new([255; 16]), ..attempt(1, NOW) };
+    assert_eq!(grant.begin(&own, true), Begin::Send);
+    let spent = grant.spent();
+    grant.left_in_doubt(&spent, &own, 1);
+    assert_eq!(grant.not_before, Some(NOW + quarter));
+
+    grant.feedback = Feedback { count: 40, last: Some(NOW) };
+    grant.access = Some(Access {
+        token: sealed("access"),
+        token_type: "bearer".into(),
+        issued_at: NOW,
+        expires_at: NOW + quarter * 4,
+        is_rejected: true,
+    });
+    assert_eq!(grant.feedback_held_until(NOW), Some(NOW + quarter));
+}
+
+#[test]
+fn what_a_wrong_clock_wrote_holds_nobody_up() {
+    let far = NOW + Duration::from_secs(86_400);
+    let mut grant = Grant { not_before: Some(far), ..grant() };
+    assert_eq!(grant.begin(&attempt(1, NOW), true), Begin::Send);
+    grant.feedback = Feedback { count: 1, last: Some(far) };
+    grant.access = Some(Access {
+        token: sealed("access"),
+        token_type: "bearer".into(),
+        issued_at: NOW,
+        expires_at: far,
+        is_rejected: true,
+    });
+    assert_eq!(grant.feedback_held_until(NOW), None);
+}
+
+#[test]
 fn history_is_bounded() {
     let mut grant = grant();
     for _ in 0..50 {

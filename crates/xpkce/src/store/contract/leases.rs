@@ -72,3 +72,15 @@ pub async fn a_lost_swap_leaves_the_lease(subject: &dyn Subject) {
     moved(swap(&*store, &sample(), None, LeaseEnd::In(Lease::SPAN * 9)).await);
     assert!(left(&*store).await <= Lease::SPAN);
 }
+
+/// [`Stored::now`](crate::store::Stored::now) is one clock's, whoever reads, and however.
+pub async fn what_is_read_says_when_by_the_stores_clock(subject: &dyn Subject) {
+    let [one, other] = two(subject).await;
+    create(&*one, &sample()).await;
+    let loaded = load(&*one, &sample().account).await.expect("a record").now;
+    let listed = other.list(None, 1).await.expect("the store reads")[0].now;
+    let lost = moved(swap(&*one, &sample(), None, LeaseEnd::Keep).await).expect("a record").now;
+    assert!(loaded.as_secs() > 0, "the store tells no time");
+    assert!(loaded <= listed && listed <= lost, "{loaded:?} {listed:?} {lost:?}");
+    assert!(lost.since(loaded) < Duration::from_secs(60));
+}
