@@ -106,3 +106,50 @@ impl Desk {
         self.settle(stored, |_, _| Ok(Step::Save((), LeaseEnd::Keep))).await.map(drop)
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
+    use crate::seal::Sealer;
+    use crate::store::contract::grant;
+    use crate::store::{MemoryStore, Store as _};
+    use crate::{App, Client, Keeper, ManualClock, Timestamp};
+
+    /// Nothing is asked of X here.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl HttpClient for Nobody {
+        fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+            unreachable!("nothing is due")
+        }
+    }
+
+    fn due(user: &str) -> Due {
+        Due { minute: 1, user: user.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_login_that_the_queue_has_looked_at_is_not_kept_in_memory() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let client = Client::new(App::public("app"), Arc::new(Nobody), clock);
+        let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
+        let keeper = Keeper::new(client, store.clone(), Arc::new(sealer), None).unwrap();
+        let desk = Arc::clone(keeper.desk());
+        let slots = || desk.slots.lock().unwrap().len();
+        for user in ["one", "other"] {
+            let waiting = grant(Account::new("app", user));
+            store.swap(&waiting, None, LeaseEnd::Keep).await.unwrap();
+        }
+        let source = keeper.token_source("other");
+        for user in ["one", "other", "nobody"] {
+            assert!(matches!(desk.run_errand(&due(user)).await, Tended::Left));
+        }
+        assert_eq!(slots(), 1, "who is asked for stays, and nobody else");
+        drop(source);
+        desk.run_errand(&due("other")).await;
+        assert_eq!(slots(), 0);
+    }
+}
