@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use xpkce::grant::{Death, Event};
-use xpkce::keeper::Action;
+use xpkce::keeper::{Action, LeaseHolder, WaitingPair};
 use xpkce::{LoginStatus, SignedIn, Timestamp};
 
 use crate::choose::login_flags;
 use crate::config::Settings;
 use crate::hint::quoted;
-use crate::text::clean;
+use crate::text::{clean, span};
 
 /// Who a login is. Part of every shape.
 #[derive(Debug, Serialize)]
@@ -90,6 +90,27 @@ pub(crate) struct LoginView {
     not_before: Option<i64>,
     pub(crate) action: &'static str,
     history: Vec<EventView>,
+    /// Who is spending it or signing it out.
+    holder: Option<HolderView>,
+}
+
+#[derive(Debug, Serialize)]
+struct HolderView {
+    holder: String,
+    since: i64,
+    /// Whether it has ended; null where that cannot be told from here.
+    is_gone: Option<bool>,
+}
+
+/// A pair that the store has not taken yet.
+#[derive(Debug, Serialize)]
+pub(crate) struct WaitingView {
+    user: String,
+    pub(crate) app: String,
+    generation: u64,
+    pub(crate) sign_in: bool,
+    pub(crate) received_at: i64,
+    holder: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +122,11 @@ struct EventView {
 }
 
 impl LoginView {
-    pub(crate) fn new(settings: &Settings<'_>, login: &LoginStatus) -> Self {
+    pub(crate) fn new(
+        settings: &Settings<'_>,
+        login: &LoginStatus,
+        holder: Option<&LeaseHolder>,
+    ) -> Self {
         Self {
             who: Who::new(settings, &login.account, login.username.as_deref()),
             client_id: clean(&login.account.app),
@@ -114,8 +139,51 @@ impl LoginView {
             not_before: login.not_before.map(Timestamp::as_secs),
             action: action(login.action),
             history: login.history.iter().map(EventView::new).collect(),
+            holder: holder.map(HolderView::new),
         }
     }
+}
+
+impl HolderView {
+    fn new(holder: &LeaseHolder) -> Self {
+        Self {
+            holder: clean(&holder.holder.to_string()),
+            since: holder.since.as_secs(),
+            is_gone: holder.is_gone,
+        }
+    }
+}
+
+impl WaitingView {
+    pub(crate) fn new(settings: &Settings<'_>, pair: &WaitingPair) -> Self {
+        Self {
+            user: clean(&pair.account.user),
+            app: clean(settings.name_of(&pair.account.app)),
+            generation: pair.generation.0,
+            sign_in: pair.is_sign_in,
+            received_at: pair.received_at.as_secs(),
+            holder: clean(&pair.holder.to_string()),
+        }
+    }
+
+    /// Says what waits, and what saves it.
+    pub(crate) fn told(&self, now: Timestamp) -> String {
+        let Self { user, app, holder, .. } = self;
+        let what = match self.sign_in {
+            true => "a sign-in".to_owned(),
+            false => format!("a rotated pair of {user}"),
+        };
+        let ago = span(now.since(Timestamp::from_secs(self.received_at)));
+        format!(
+            "{what} to {app}, which {holder} received {ago} ago, is not in the store yet; \
+             its next use saves it, or: xpkce keep --once"
+        )
+    }
+}
+
+/// Names what happened, for people.
+pub(crate) fn event(event: &Event) -> String {
+    EventView::new(event).what.as_str().unwrap_or("-").replace('_', " ")
 }
 
 impl EventView {

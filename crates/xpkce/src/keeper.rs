@@ -66,6 +66,7 @@ mod spend;
 mod spill;
 mod status;
 mod tend;
+mod waiting;
 
 pub use self::errand::Tended;
 pub use self::fresh::fresh_token;
@@ -77,6 +78,7 @@ pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
 pub use self::spill::spilled_keys;
 pub use self::status::{Action, LoginStatus};
+pub use self::waiting::{LeaseHolder, WaitingPair, waiting_pairs};
 
 /// Keeps the grants of one app. Cheap to clone; all clones are one keeper.
 ///

@@ -158,7 +158,7 @@ fn a_key_that_a_spilled_pair_names_is_not_dropped() {
 }
 
 /// Leaves a pair behind as a process does that dies before the store has taken it.
-fn spill(world: &World, key: &str) -> PathBuf {
+pub(crate) fn spill(world: &World, key: &str) -> PathBuf {
     let id = "0".repeat(32);
     let record = json!({
         "account": {"app": "app", "user": "user"}, "grant_id": id, "generation": 1,

@@ -21,6 +21,7 @@ mod postgres;
 mod secrets;
 mod settings;
 mod shapes;
+mod status;
 mod terminal;
 mod two_processes;
 mod webdriver;

@@ -48,6 +48,7 @@ fn every_answer_about_a_login_has_its_documented_fields() {
         "not_before",
         "action",
         "history",
+        "holder",
     ];
     has(login, &more);
     assert_eq!((&login["state"], &login["action"]), (&"ready".into(), &"none".into()));
@@ -66,7 +67,10 @@ fn every_answer_about_a_login_has_its_documented_fields() {
 #[test]
 fn nobody_is_an_empty_list() {
     let world = World::new();
-    assert_eq!(world.run(&["status", "--json"]).succeeded().stdout, "{\"logins\":[]}\n");
+    assert_eq!(
+        world.run(&["status", "--json"]).succeeded().stdout,
+        "{\"logins\":[],\"waiting\":[]}\n"
+    );
     assert_eq!(world.run(&["app", "list", "--json"]).succeeded().stdout, "{\"apps\":[]}\n");
     assert!(!world.home().exists(), "asking makes nothing");
 }

@@ -223,17 +223,20 @@ impl Foreign {
     }
 }
 
-/// Returns whether a holder is dead, where this process may judge: it must see the same inode.
+/// Returns whether a holder is dead, where this process may judge.
 pub(super) fn is_dead(folder: &Path, holder: &Liveness) -> bool {
+    is_alive(folder, holder) == Some(false)
+}
+
+/// Returns whether a holder lives; none where this process may not judge: it must see the same inode.
+pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     if !is_holders_name(&holder.file) {
-        return false;
+        return None;
     }
-    let Ok(file) = OpenOptions::new().read(true).open(folder.join(&holder.file)) else {
-        return false;
-    };
-    let is_same =
-        file.metadata().is_ok_and(|met| met.dev() == holder.device && met.ino() == holder.inode);
-    is_same && !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    let file = OpenOptions::new().read(true).open(folder.join(&holder.file)).ok()?;
+    let met = file.metadata().ok()?;
+    let is_same = met.dev() == holder.device && met.ino() == holder.inode;
+    is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Returns whether a file's name is one that [`Presence::enter`] gives. A store may name any: one

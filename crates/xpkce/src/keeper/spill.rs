@@ -29,8 +29,8 @@ pub(super) struct Spilled {
     spent_pair: PairId,
     pair: PairId,
     attempt: AttemptId,
-    holder: Holder,
-    received_at: Timestamp,
+    pub(super) holder: Holder,
+    pub(super) received_at: Timestamp,
     secrets: Sealed,
 }
 
@@ -187,12 +187,14 @@ impl Desk {
 /// # Errors
 /// [`Reason::Store`] when a file cannot be read.
 pub fn spilled_keys(folder: &Path) -> Result<BTreeSet<KeyId>> {
-    let records = Foreign::all_records(folder).map_err(|why| {
-        let message = format!("the holders' files in {} cannot be read", folder.display());
-        Error::new(Reason::Store, message).with_source(why)
-    })?;
+    let records = Foreign::all_records(folder).map_err(|why| unreadable(folder, why))?;
     let spilled = records.iter().filter_map(|record| Spilled::parse(record));
     Ok(spilled.map(|spilled| spilled.secrets.key().clone()).collect())
+}
+
+pub(super) fn unreadable(folder: &Path, why: std::io::Error) -> Error {
+    let message = format!("the holders' files in {} cannot be read", folder.display());
+    Error::new(Reason::Store, message).with_source(why)
 }
 
 impl Spilled {

@@ -172,11 +172,12 @@ async fn a_use_that_cannot_be_noted_is_served_all_the_same() {
 async fn a_rotation_that_a_caller_caused_is_a_use_and_one_of_the_queue_is_none() {
     let world = World::start().await;
     idle(&world, 2).await;
-    let user = world.x.users()[0].id.clone();
+    let account = all(&world).await[0].account.clone();
+    let revision = async || world.store.load(&account).await.unwrap().unwrap().revision.0;
+    let before = revision().await;
     world.advance(A_LIFE);
-    let keeper = world.keeper();
-    keeper.token_source(&user).access_token().await.unwrap();
-    drop(keeper);
+    ask_anew(&world, &account).await;
+    assert_eq!(revision().await, before + 2, "the use was noted by a write of its own");
     let called = world.now();
     world.advance(DAY * 99 + MINUTE);
     once(&world.keeper()).await;
