@@ -168,7 +168,7 @@ pub(crate) fn spill(world: &World, key: &str) -> PathBuf {
     });
     let record = record.to_string();
     let mut slot = u32::try_from(record.len()).unwrap().to_le_bytes().to_vec();
-    slot.extend_from_slice(&sum_of(record.as_bytes()).to_le_bytes());
+    slot.extend(sum_of(record.as_bytes()).to_le_bytes());
     slot.extend_from_slice(record.as_bytes());
     let path = world.home().join("holders").join(format!("{}.holder", "0".repeat(32)));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -176,7 +176,7 @@ pub(crate) fn spill(world: &World, key: &str) -> PathBuf {
     path
 }
 
-/// The checksum in a record's header.
+/// The sum that stands before a record, as the holders' files have it.
 fn sum_of(record: &[u8]) -> u64 {
     record.chunks(8).fold(record.len() as u64, |sum, chunk| {
         let mut word = [0; 8];

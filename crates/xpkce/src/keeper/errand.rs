@@ -138,7 +138,7 @@ mod tests {
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
         let keeper = Keeper::new(client, store.clone(), Arc::new(sealer), None).unwrap();
         let desk = Arc::clone(keeper.desk());
-        let slots = || desk.slots.lock().unwrap().len();
+        let slots = || desk.slots.count();
         for user in ["one", "other"] {
             let waiting = grant(Account::new("app", user));
             store.swap(&waiting, None, LeaseEnd::Keep).await.unwrap();

@@ -192,7 +192,8 @@ impl Foreign {
     /// Reads every record of every holder, dead or alive, and judges nobody.
     ///
     /// # Errors
-    /// When the folder or a file in it cannot be read: then there may be more.
+    /// When the folder or a file in it cannot be read, or a record is being written: then there may
+    /// be more.
     pub(super) fn all_records(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
         let entries = match std::fs::read_dir(folder) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -208,7 +209,10 @@ impl Foreign {
                 // Its holder ended well meanwhile, with nothing in it.
                 Err(why) if why.kind() == io::ErrorKind::NotFound => {}
                 file => {
-                    let read = Self { file: file?, path, is_dead: false };
+                    let file = file?;
+                    // Let go at once with the file: nobody takes the living for dead by it.
+                    let is_dead = file.try_lock_shared().is_ok();
+                    let read = Self { file, path, is_dead };
                     records.extend(read.records()?.into_iter().map(|(_, record)| record));
                 }
             }

@@ -50,6 +50,13 @@ impl Slots {
 }
 
 #[cfg(test)]
+impl Slots {
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).slots.len()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
