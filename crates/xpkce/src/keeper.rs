@@ -315,6 +315,11 @@ impl Desk {
     }
 }
 
+/// In a forked child: lets go of what only its parent may hold.
+pub(crate) fn leave_to_parent() {
+    presence::leave_to_parent();
+}
+
 fn random() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|why| {

@@ -86,6 +86,9 @@ pub mod blocking;
 pub mod loopback;
 
 #[cfg(any(feature = "reqwest", feature = "keeper"))]
+pub mod fork;
+
+#[cfg(any(feature = "reqwest", feature = "keeper"))]
 #[cfg_attr(not(feature = "blocking"), allow(dead_code, reason = "not every face waits"))]
 mod worker;
 

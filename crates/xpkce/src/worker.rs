@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::{Error, Reason, Result};
+use crate::{Error, Reason, Result, fork};
 
 /// How long a worker that is let go waits for what it runs: a send's deadlines for the connection
 /// and the answer, and twice the store's for what is written before and after.
@@ -36,12 +36,11 @@ impl Worker {
     }
 
     fn start_with(name: &str, drain: Duration) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = fork::runtime()?;
         let (tasks, queue) = unbounded_channel();
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            runtime.block_on(serve(queue, drain));
-            runtime.shutdown_background();
-        })?;
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || runtime.run(serve(queue, drain)))?;
         Ok(Self { tasks: Some(tasks), thread: Some(thread), process: std::process::id() })
     }
 
@@ -88,10 +87,15 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        drop(self.tasks.take());
-        let Some(thread) = self.thread.take() else { return };
+        let (tasks, thread) = (self.tasks.take(), self.thread.take());
+        if self.is_forked() {
+            // Telling the thread, which is not here, would wake the parent's.
+            return std::mem::forget((tasks, thread));
+        }
+        drop(tasks);
+        let Some(thread) = thread else { return };
         // A task may hold the last handle of the worker that runs it.
-        if thread.thread().id() != thread::current().id() && !self.is_forked() {
+        if thread.thread().id() != thread::current().id() {
             let _ = thread.join();
         }
     }

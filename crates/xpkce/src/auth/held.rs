@@ -20,10 +20,20 @@ pub(super) struct Held {
     /// A pair that was set and that no URL has used yet.
     pub(super) set: Option<Pkce>,
     pub(super) logins: VecDeque<Login>,
-    pub(super) refreshing: Option<Refreshing>,
+    /// A refresh under way, and the process that began it.
+    pub(super) refreshing: Option<(u32, Refreshing)>,
 }
 
 impl Held {
+    /// A refresh under way to join. One of the process that this one was forked from goes on there
+    /// and not here; it is left alone, as its parts may be in use by threads that are not here.
+    pub(super) fn refreshing(&mut self) -> Option<Refreshing> {
+        let is_forked = |&mut (process, _): &mut (u32, _)| process != std::process::id();
+        std::mem::forget(self.refreshing.take_if(is_forked));
+        let under_way = self.refreshing.as_ref().filter(|(_, it)| it.peek().is_none());
+        under_way.map(|(_, refreshing)| refreshing.clone())
+    }
+
     pub(super) fn set_pair(&mut self, pair: Pkce) {
         self.current = Some((CodeVerifier::new(pair.verifier().expose()), pair.challenge().into()));
         self.set = Some(pair);

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
@@ -23,22 +24,22 @@ pub(super) type Refreshing = Shared<Landing>;
 pub(crate) struct Session {
     pub(super) client: Client,
     held: Arc<Mutex<Held>>,
-    worker: Arc<Mutex<Option<Arc<Worker>>>>,
 }
 
 /// The thread of every object of this process, from the first use on. What it runs lands in the
-/// object that asked, so there is nothing to wait for when the last one goes.
-static SHARED: Mutex<Option<Arc<Worker>>> = Mutex::new(None);
+/// object that asked, so there is nothing to wait for when the last one goes. Behind no lock: a
+/// fork may come at any moment.
+static SHARED: ArcSwapOption<Worker> = ArcSwapOption::const_empty();
 
 impl Session {
     pub(super) fn new(client: Client, token: Option<Token>) -> Self {
         let held = Held { token: token.map(Arc::new), ..Held::default() };
-        Self { client, held: Arc::new(Mutex::new(held)), worker: Arc::default() }
+        Self { client, held: Arc::new(Mutex::new(held)) }
     }
 
     /// The same token, sign-ins and thread, with another client.
     pub(super) fn with_client(&self, client: Client) -> Self {
-        Self { client, held: self.held.clone(), worker: self.worker.clone() }
+        Self { client, held: self.held.clone() }
     }
 
     pub(super) fn held(&self) -> MutexGuard<'_, Held> {
@@ -46,19 +47,9 @@ impl Session {
     }
 
     /// Returns the thread, started at its first use, and again in a fork of this process.
+    #[cfg_attr(not(feature = "blocking"), allow(clippy::unused_self, reason = "a face asks it"))]
     pub(crate) fn worker(&self) -> Result<Arc<Worker>> {
-        let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(worker) = slot.as_ref().filter(|worker| !worker.is_forked()) {
-            return Ok(worker.clone());
-        }
-        let is_forked = slot.is_some();
-        let worker = slot.insert(shared_worker()?).clone();
-        drop(slot);
-        if is_forked {
-            // What was under way goes on in the process that began it, not here.
-            self.held().refreshing = None;
-        }
-        Ok(worker)
+        shared_worker()
     }
 
     pub(super) fn begin(&self, state: Option<State>) -> Result<String> {
@@ -121,8 +112,8 @@ impl Session {
     pub(crate) fn refresh(self: &Arc<Self>) -> Result<Refreshing> {
         let worker = self.worker()?;
         let mut held = self.held();
-        if let Some(refreshing) = held.refreshing.as_ref().filter(|it| it.peek().is_none()) {
-            return Ok(refreshing.clone());
+        if let Some(refreshing) = held.refreshing() {
+            return Ok(refreshing);
         }
         let spent = held.spendable().ok_or_else(no_refresh_token)?;
         let session = self.clone();
@@ -132,7 +123,7 @@ impl Session {
             landed
         });
         let refreshing = landing.map(|landed| landed.and_then(|landed| landed)).boxed().shared();
-        held.refreshing = Some(refreshing.clone());
+        held.refreshing = Some((std::process::id(), refreshing.clone()));
         Ok(refreshing)
     }
 
@@ -196,14 +187,21 @@ impl Session {
 }
 
 fn shared_worker() -> Result<Arc<Worker>> {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(worker) = shared.as_ref().filter(|worker| !worker.is_forked()) {
+    let there = SHARED.load();
+    if let Some(worker) = there.as_ref().filter(|worker| !worker.is_forked()) {
         return Ok(worker.clone());
     }
     let worker = Worker::start("xpkce-auth").map_err(|why| {
         Error::new(Reason::Internal, "a thread could not be started").with_source(why)
     })?;
-    Ok(shared.insert(Arc::new(worker)).clone())
+    let worker = Arc::new(worker);
+    let before = SHARED.compare_and_swap(&*there, Some(worker.clone()));
+    // Another thread may have been quicker.
+    if ptr_eq(&before, &there) { Ok(worker) } else { shared_worker() }
+}
+
+fn ptr_eq(one: &Option<Arc<Worker>>, other: &Option<Arc<Worker>>) -> bool {
+    one.as_ref().map(Arc::as_ptr) == other.as_ref().map(Arc::as_ptr)
 }
 
 fn not_begun_here() -> Error {

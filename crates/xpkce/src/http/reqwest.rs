@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use reqwest::redirect;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -29,11 +30,20 @@ const MAX_HOMES: usize = 8;
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
 ///
 /// Connections are kept apart by runtime: one that a sleeping or ended runtime drives would take a
-/// request and never answer. They are kept apart by process too, for the sake of forks.
+/// request and never answer. A forked child has its own.
 #[derive(Debug)]
 pub struct ReqwestClient {
     connect: Duration,
     read: Duration,
+    here: ArcSwap<Here>,
+}
+
+/// What one process has built. A forked child leaves its parent's alone: its lock may be held by a
+/// thread that is not there, and a connection that is let go there is cut off from the parent's
+/// runtime.
+#[derive(Debug)]
+struct Here {
+    process: u32,
     built: Mutex<Built>,
 }
 
@@ -46,7 +56,6 @@ struct Built {
 /// Where a client's connections live, and whether they are to this machine.
 #[derive(Debug, PartialEq)]
 struct Home {
-    process: u32,
     runtime: tokio::runtime::Id,
     is_loopback: bool,
 }
@@ -60,14 +69,24 @@ impl ReqwestClient {
     /// Makes a client with other deadlines; a whole send takes at most both. A short one for
     /// reading is a way to lose a pair.
     pub fn with_deadlines(connect: Duration, read: Duration) -> Self {
-        Self { connect, read, built: Mutex::default() }
+        Self { connect, read, here: ArcSwap::from_pointee(Here::new()) }
+    }
+
+    fn here(&self) -> Arc<Here> {
+        let here = self.here.load_full();
+        if here.process == std::process::id() {
+            return here;
+        }
+        let fresh = Arc::new(Here::new());
+        std::mem::forget((here, self.here.swap(fresh.clone())));
+        fresh
     }
 
     fn client(&self, is_loopback: bool) -> Result<reqwest::Client, SendError> {
-        let process = std::process::id();
         let runtime = tokio::runtime::Handle::current().id();
-        let home = Home { process, runtime, is_loopback };
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = Home { runtime, is_loopback };
+        let here = self.here();
+        let mut built = here.built.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = built.homes.iter().find(|(built, _)| *built == home) {
             return Ok(client.clone());
         }
@@ -115,6 +134,12 @@ impl ReqwestClient {
         let headers = std::mem::take(response.headers_mut());
         let (body, is_whole) = body(response).await;
         Ok(HttpResponse { status, headers, body, is_whole })
+    }
+}
+
+impl Here {
+    fn new() -> Self {
+        Self { process: std::process::id(), built: Mutex::default() }
     }
 }
 

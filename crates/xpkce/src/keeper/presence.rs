@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
 use crate::Timestamp;
@@ -22,11 +22,27 @@ const FOUND_DEAD: u64 = 1;
 /// This process's file. Unlinked when dropped, unless a pair is still in it.
 #[derive(Debug)]
 pub(super) struct Presence {
-    file: File,
+    file: Arc<Mutex<File>>,
     path: PathBuf,
     liveness: Liveness,
     process: u32,
     taken: Mutex<Vec<bool>>,
+}
+
+/// The files of this process. A forked child has them too, and would keep its parent's locks.
+static OWN: Mutex<Vec<Weak<Mutex<File>>>> = Mutex::new(Vec::new());
+
+/// Lets go, in a forked child, of the files that are its parent's. One that somebody was at when
+/// the process was forked is kept: then a dead parent is noticed when its lease runs out.
+pub(super) fn leave_to_parent() {
+    let Ok(mut own) = OWN.try_lock() else { return };
+    for file in own.drain(..).filter_map(|file| file.upgrade()) {
+        if let (Ok(mut file), Ok(nothing)) = (file.try_lock(), File::open("/dev/null")) {
+            *file = nothing;
+        }
+        // Its owner is the parent's, and stays as it is.
+        std::mem::forget(file);
+    }
 }
 
 impl Presence {
@@ -47,7 +63,11 @@ impl Presence {
         File::open(folder)?.sync_all()?;
         let met = file.metadata()?;
         let liveness = Liveness { file: file_name, device: met.dev(), inode: met.ino() };
-        let process = std::process::id();
+        let (file, process) = (Arc::new(Mutex::new(file)), std::process::id());
+        let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+        own.retain(|file| file.strong_count() > 0);
+        own.push(Arc::downgrade(&file));
+        drop(own);
         Ok(Self { file, path, liveness, process, taken: Mutex::new(vec![false; SLOTS]) })
     }
 
@@ -63,7 +83,7 @@ impl Presence {
             return Err(io::Error::other("the record is longer than any may be"));
         }
         let slot = self.take_slots(record.len());
-        let written = room::write(&self.file, &slot, record);
+        let written = room::write(&self.file(), &slot, record);
         if let Err(why) = written {
             self.free(&slot);
             return Err(why);
@@ -73,8 +93,9 @@ impl Presence {
 
     /// Makes what was spilled durable. A record that a failing machine tore does not open.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()?;
-        if self.file.metadata()?.nlink() == 0 {
+        let file = self.file();
+        file.sync_data()?;
+        if file.metadata()?.nlink() == 0 {
             return Err(io::Error::other("somebody has removed the file"));
         }
         Ok(())
@@ -83,7 +104,7 @@ impl Presence {
     /// Erases a record that is durable elsewhere. One that comes back with the machine is known
     /// for what it is by its generation.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
-        room::erase(&self.file, slot)?;
+        room::erase(&self.file(), slot)?;
         self.free(slot);
         Ok(())
     }
@@ -107,7 +128,11 @@ impl Presence {
         self.slots()[slot.first..slot.end()].fill(false);
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<bool>> {
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<bool>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -368,7 +393,7 @@ mod tests {
         let presence = Presence::enter(folder.path(), &name()).unwrap();
         let liveness = presence.liveness().clone();
         let slot = presence.spill(b"keeps the file").unwrap();
-        let kept = presence.file.try_clone().unwrap();
+        let kept = presence.file().try_clone().unwrap();
         drop(presence);
         room::erase(&kept, &slot).unwrap();
         drop(kept);

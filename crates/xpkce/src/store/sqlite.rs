@@ -109,6 +109,12 @@ impl SqliteStore {
         live::has_connections()
     }
 
+    /// Asks every store of this process to close its file while a fork is near; the next call opens
+    /// it again.
+    pub(crate) fn close_for_fork() {
+        lane::close_all();
+    }
+
     /// Reads the whole file and checks that it is sound.
     ///
     /// # Errors

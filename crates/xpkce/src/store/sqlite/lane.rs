@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Place;
 use super::live::Live;
+use crate::fork::{self, Working};
 use crate::{Error, Reason, Result};
 
 /// How many jobs may wait for one thread.
@@ -18,17 +19,32 @@ const LENGTH: usize = 8192;
 /// next.
 pub(super) struct Lane<J> {
     started: Mutex<Option<Started<J>>>,
-    work: fn(Place, Receiver<J>),
+    work: fn(Place, Jobs<J>),
+}
+
+/// A job; none asks for the connection to be closed because a fork is near.
+type Asked<J> = Option<J>;
+
+/// Asks one thread to close its connection; false once the thread has ended.
+type Ask = Box<dyn Fn() -> bool + Send>;
+
+/// Every thread that may have a connection.
+static THREADS: Mutex<Vec<Ask>> = Mutex::new(Vec::new());
+
+/// Asks every thread of this process to close its connection, which it does while a fork is near.
+pub(super) fn close_all() {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    threads.retain(|ask| ask());
 }
 
 struct Started<J> {
-    queue: Sender<J>,
+    queue: Sender<Asked<J>>,
     thread: JoinHandle<()>,
     process: u32,
 }
 
 impl<J: Send + 'static> Lane<J> {
-    pub(super) fn new(work: fn(Place, Receiver<J>)) -> Self {
+    pub(super) fn new(work: fn(Place, Jobs<J>)) -> Self {
         Self { started: Mutex::new(None), work }
     }
 
@@ -38,7 +54,7 @@ impl<J: Send + 'static> Lane<J> {
             Some(started) => started,
             empty => empty.insert(self.start(place)?),
         };
-        started.queue.try_send(job).map_err(|why| match why {
+        started.queue.try_send(Some(job)).map_err(|why| match why {
             TrySendError::Full(_) => {
                 Error::new(Reason::Busy, format!("{LENGTH} calls wait for the store already"))
             }
@@ -47,19 +63,23 @@ impl<J: Send + 'static> Lane<J> {
     }
 
     fn start(&self, place: &Place) -> Result<Started<J>> {
-        let (queue, jobs) = channel(LENGTH);
+        let (queue, asked) = channel(LENGTH);
         let (place, work) = (place.clone(), self.work);
-        let live = Live::enter()?;
+        let jobs = Jobs { asked, live: Some(Live::enter()?) };
         let thread = thread::Builder::new()
             .name("xpkce-sqlite".to_owned())
-            .spawn(move || {
-                // Counts until the connection is closed.
-                let _live = live;
-                work(place, jobs);
-            })
+            .spawn(move || work(place, jobs))
             .map_err(|why| {
                 Error::new(Reason::Store, "cannot start the store's thread").with_source(why)
             })?;
+        let weak = queue.downgrade();
+        let ask = move || {
+            weak.upgrade().is_some_and(|queue| {
+                // A full queue has jobs, and its thread sees the fork at the next one.
+                !matches!(queue.try_send(None), Err(TrySendError::Closed(_)))
+            })
+        };
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(ask));
         Ok(Started { queue, thread, process: std::process::id() })
     }
 }
@@ -72,6 +92,43 @@ impl<J> Drop for Lane<J> {
         // In a forked child the thread is its parent's.
         if process == std::process::id() && thread.thread().id() != thread::current().id() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// The jobs of one thread.
+pub(super) struct Jobs<J> {
+    asked: Receiver<Asked<J>>,
+    /// Counts until the connection is closed.
+    live: Option<Live>,
+}
+
+impl<J> Jobs<J> {
+    /// Waits for the next job, and says when it may begin. While a fork is near, closes the
+    /// connection by `close` and lets the fork pass.
+    pub(super) fn next(&mut self, mut close: impl FnMut()) -> Option<(J, Working)> {
+        loop {
+            let asked = self.asked.blocking_recv()?;
+            let working = fork::try_work().unwrap_or_else(|| {
+                close();
+                self.live = None;
+                fork::work()
+            });
+            if self.live.is_none() {
+                self.live = Some(Live::enter().ok()?);
+            }
+            if let Some(job) = asked {
+                return Some((job, working));
+            }
+        }
+    }
+
+    /// Returns a job that waits, if there is one.
+    pub(super) fn at_once(&mut self) -> Option<J> {
+        loop {
+            if let Some(job) = self.asked.try_recv().ok()? {
+                return Some(job);
+            }
         }
     }
 }

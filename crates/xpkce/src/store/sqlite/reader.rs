@@ -1,8 +1,8 @@
 //! The thread that reads, so that no read waits behind a flush.
 
 use rusqlite::Connection;
-use tokio::sync::mpsc::Receiver;
 
+use super::lane::Jobs;
 use super::{Place, file};
 use crate::Result;
 
@@ -16,9 +16,9 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn work(place: Place, mut reads: Receiver<Read>) {
+    pub(super) fn work(place: Place, mut reads: Jobs<Read>) {
         let mut reader = Self { place, db: None };
-        while let Some(read) = reads.blocking_recv() {
+        while let Some((read, _working)) = reads.next(|| reader.db = None) {
             read(&mut reader);
         }
     }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
 use super::failure::{failure, is_busy, is_full};
 use super::file::{self, Identity};
+use super::lane::Jobs;
 use super::reserve::Reserve;
 use super::{Place, schema};
 use crate::{Error, Reason, Result};
@@ -89,13 +89,15 @@ where
 /// The writing connection, opened when it is first needed.
 pub(super) struct Writer {
     place: Place,
-    db: Option<(Connection, Identity)>,
+    db: Option<Connection>,
+    /// The file that it was first opened on.
+    opened: Option<Identity>,
 }
 
 impl Writer {
-    pub(super) fn work(place: Place, mut writes: Receiver<Box<dyn Write>>) {
-        let mut writer = Self { place, db: None };
-        while let Some(first) = writes.blocking_recv() {
+    pub(super) fn work(place: Place, mut writes: Jobs<Box<dyn Write>>) {
+        let mut writer = Self { place, db: None, opened: None };
+        while let Some((first, _working)) = writes.next(|| writer.db = None) {
             let mut batch = Batch { writes: vec![first], waiting: &mut writes };
             batch.fill();
             match writer.commit(&mut batch) {
@@ -151,21 +153,21 @@ impl Writer {
             Error::new(Reason::Store, format!("the store {} is gone", path.display()))
                 .with_source(why)
         })?;
-        let (db, opened) = match &mut self.db {
-            Some(open) => open,
-            closed => {
-                let db = file::open_for_writing(path).map_err(|why| failure(path, &why))?;
-                closed.insert((db, there))
-            }
-        };
-        if *opened != there {
+        if self.opened.is_some_and(|opened| opened != there) {
             return Err(Error::new(
                 Reason::Store,
                 format!("the store {} was replaced while it was open", path.display()),
             )
             .with_hint("start this program again"));
         }
-        Ok(db)
+        match &mut self.db {
+            Some(db) => Ok(db),
+            closed => {
+                let db = file::open_for_writing(path).map_err(|why| failure(path, &why))?;
+                self.opened = Some(there);
+                Ok(closed.insert(db))
+            }
+        }
     }
 }
 
@@ -213,13 +215,13 @@ fn begin<'db>(
 /// Writes that share a transaction.
 struct Batch<'w> {
     writes: Vec<Box<dyn Write>>,
-    waiting: &'w mut Receiver<Box<dyn Write>>,
+    waiting: &'w mut Jobs<Box<dyn Write>>,
 }
 
 impl Batch<'_> {
     fn fill(&mut self) {
         while self.writes.len() < TOGETHER {
-            let Ok(write) = self.waiting.try_recv() else {
+            let Some(write) = self.waiting.at_once() else {
                 return;
             };
             self.writes.push(write);

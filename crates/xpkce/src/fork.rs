@@ -1,0 +1,208 @@
+//! Forks of a process that has threads of this library.
+//!
+//! A child has a copy of every lock and one thread. A lock that another thread held at that moment
+//! is held for ever in the child, and SQLite takes locks for held that the child does not hold. So
+//! whoever forks asks first: [`begin`] lets nobody begin to work, [`is_still`] says when those who
+//! worked have come to a rest and no store is open. A request that is on its way goes on meanwhile
+//! in the kernel, and nothing waits for its answer.
+//!
+//! ```no_run
+//! xpkce::fork::begin();
+//! for _ in 0..2000 {
+//!     if xpkce::fork::is_still() {
+//!         break;
+//!     }
+//!     std::thread::sleep(std::time::Duration::from_millis(1));
+//! }
+//! let is_child = false; // fork here
+//! if is_child { xpkce::fork::end_in_child() } else { xpkce::fork::end_in_parent() }
+//! ```
+//!
+//! Who forks without asking has a child that works too, but for what was in use at that moment: it
+//! knows by its process id, and leaves what it inherited alone. A child that forks with a store open
+//! cannot open one.
+
+use std::process;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
+use std::time::Duration;
+
+/// How often a thread that waits for a fork to be over looks.
+const PAUSE: Duration = Duration::from_millis(1);
+
+static HERE: AtomicU64 = AtomicU64::new(0);
+
+/// Who works in which process; in one word, because a fork may come between any two, and without a
+/// lock, because that is what a fork must not meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Word {
+    process: u32,
+    /// Whether nobody worked when this process was forked.
+    is_clean: bool,
+    /// How many forks are near.
+    forks: u8,
+    /// How many threads work.
+    threads: u16,
+}
+
+impl Word {
+    /// Reads a word. In a process that is not its own nobody works yet.
+    fn of(word: u64, process: u32) -> Self {
+        if (word >> 32) as u32 != process {
+            return Self { process, ..Self::default() };
+        }
+        let (is_clean, forks, threads) = (word >> 24 & 1 == 1, (word >> 16) as u8, word as u16);
+        Self { process, is_clean, forks, threads }
+    }
+
+    fn to_bits(self) -> u64 {
+        let Self { process, is_clean, forks, threads } = self;
+        let [process, is_clean] = [u64::from(process), u64::from(is_clean)];
+        process << 32 | is_clean << 24 | u64::from(forks) << 16 | u64::from(threads)
+    }
+
+    fn with_one_more(self) -> Option<Self> {
+        let threads = self.threads.checked_add(1).filter(|_| self.forks == 0)?;
+        Some(Self { threads, ..self })
+    }
+}
+
+fn change(word: impl Fn(Word) -> Option<Word>) -> bool {
+    let me = process::id();
+    let changed = |bits| Some(word(Word::of(bits, me))?.to_bits());
+    HERE.fetch_update(SeqCst, SeqCst, changed).is_ok()
+}
+
+/// Lets nobody begin to work until the fork is over. Every call is followed by [`end_in_parent`].
+pub fn begin() {
+    change(|word| Some(Word { forks: word.forks.saturating_add(1), ..word }));
+}
+
+/// Returns whether nobody works and no store is open. Asks those that are to close.
+pub fn is_still() -> bool {
+    if Word::of(HERE.load(SeqCst), process::id()).threads > 0 {
+        return false;
+    }
+    #[cfg(feature = "sqlite")]
+    if crate::store::SqliteStore::is_open_here() {
+        crate::store::SqliteStore::close_for_fork();
+        return false;
+    }
+    true
+}
+
+/// Ends what [`begin`] began, in the process that forked; also when the fork failed.
+pub fn end_in_parent() {
+    change(|word| Some(Word { forks: word.forks.saturating_sub(1), ..word }));
+}
+
+/// Begins anew in the child: what is under way goes on in the parent, and not here.
+pub fn end_in_child() {
+    let parents = HERE.load(SeqCst);
+    let is_clean = Word::of(parents, (parents >> 32) as u32).threads == 0;
+    let (process, word) = (process::id(), Word::default());
+    HERE.store(Word { process, is_clean, ..word }.to_bits(), SeqCst);
+    #[cfg(feature = "keeper")]
+    crate::keeper::leave_to_parent();
+}
+
+/// Returns whether nobody worked when this child was forked: then no lock that it has is held by a
+/// thread that it has not. False in a process that is no child, or whose parent did not ask.
+pub fn was_clean() -> bool {
+    Word::of(HERE.load(SeqCst), process::id()).is_clean
+}
+
+/// A thread that works, until it is dropped.
+#[derive(Debug)]
+#[must_use = "a fork waits for it until it is dropped"]
+pub struct Working(());
+
+/// Begins to work; waits while a fork is near. Not to be called by a thread that works already.
+pub fn work() -> Working {
+    come_in();
+    Working(())
+}
+
+/// As [`work`], if no fork is near.
+pub(crate) fn try_work() -> Option<Working> {
+    change(Word::with_one_more).then_some(Working(()))
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        rest();
+    }
+}
+
+/// Begins to work, in a thread that [`rest`]s by itself.
+pub(crate) fn come_in() {
+    while !change(Word::with_one_more) {
+        thread::sleep(PAUSE);
+    }
+}
+
+pub(crate) fn rest() {
+    change(|word| Some(Word { threads: word.threads.saturating_sub(1), ..word }));
+}
+
+/// A runtime on a thread of its own: it rests whenever it waits.
+///
+/// # Errors
+///
+/// When the system gives no resources for it.
+pub fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(rest)
+        .on_thread_unpark(come_in)
+        .build()
+        .map(Runtime)
+}
+
+/// See [`runtime`].
+#[derive(Debug)]
+pub struct Runtime(tokio::runtime::Runtime);
+
+impl Runtime {
+    /// Runs a future on the calling thread to its end, and lets the runtime go without waiting for
+    /// what else it ran.
+    pub fn run<T>(self, main: impl Future<Output = T>) -> T {
+        let ended = {
+            let _working = work();
+            self.0.block_on(main)
+        };
+        self.0.shutdown_background();
+        ended
+    }
+
+    /// Returns what spawns on it from other threads.
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.0.handle().clone()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_as_it_was_written() {
+        let word = Word { process: 0xdead_beef, is_clean: true, forks: 3, threads: 0xfedc };
+        assert_eq!(Word::of(word.to_bits(), word.process), word);
+    }
+
+    #[test]
+    fn in_another_process_nobody_works() {
+        let word = Word { process: 1, is_clean: true, forks: 3, threads: 7 };
+        assert_eq!(Word::of(word.to_bits(), 2), Word { process: 2, ..Word::default() });
+    }
+
+    #[test]
+    fn nobody_begins_to_work_while_a_fork_is_near() {
+        let word = Word { forks: 1, ..Word::default() };
+        assert_eq!(word.with_one_more(), None);
+        assert_eq!(Word::default().with_one_more().unwrap().threads, 1);
+    }
+}
