@@ -1,17 +1,23 @@
 //! X's class, `OAuth2PKCEAuth`: its attributes and methods, over the library's own class.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple};
 
 mod calls;
 mod desk;
+mod exchange;
 mod expiry;
 mod oauth2_session;
+mod own;
+mod pair;
+mod set_up;
 mod settings;
+mod words;
 
+use crate::names::name;
 use desk::Desk;
+pub(crate) use own::remember;
 use settings::Settings;
 
 /// OAuth 2.0 sign-in with PKCE for the X API: `xdk.oauth2_auth.OAuth2PKCEAuth`, without its holes.
@@ -37,6 +43,12 @@ pub(crate) struct Auth {
     desk: Desk,
 }
 
+impl Auth {
+    fn blank(py: Python<'_>) -> Self {
+        Self { desk: Desk::new(py) }
+    }
+}
+
 #[pymethods]
 impl Auth {
     #[new]
@@ -49,7 +61,7 @@ impl Auth {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> Self {
-        Self { desk: Desk::new(py) }
+        Self::blank(py)
     }
 
     #[pyo3(signature = (
@@ -63,8 +75,7 @@ impl Auth {
     ))]
     #[expect(clippy::too_many_arguments, reason = "the reference's")]
     fn __init__(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         base_url: Option<Py<PyAny>>,
         authorization_base_url: Option<&str>,
         client_id: Option<Py<PyAny>>,
@@ -73,6 +84,7 @@ impl Auth {
         token: Option<Py<PyAny>>,
         scope: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        let py = slf.py();
         let settings = Settings::new(
             py,
             base_url,
@@ -82,8 +94,11 @@ impl Auth {
             redirect_uri,
             scope,
         )?;
-        self.desk.configure(py, settings, token);
-        Ok(())
+        if own::is_plain(slf) {
+            slf.get().desk.configure(py, settings, token);
+            return Ok(());
+        }
+        set_up::subclass(slf, &settings, token)
     }
 
     /// Begins a sign-in and returns the URL for the user's browser.
@@ -101,12 +116,11 @@ impl Auth {
     ///
     /// RFC 6749 section 4.1.1, RFC 7636 section 4.3.
     #[pyo3(signature = (state = None))]
-    fn get_authorization_url(&self, py: Python<'_>, state: Option<&str>) -> PyResult<String> {
-        let core = self.desk.core(py)?;
-        let url = core.authorization_url(state.filter(|state| !state.is_empty()));
-        let url = url.map_err(|why| crate::failure::raise(&why))?;
-        self.desk.url_was_made(py);
-        Ok(url)
+    fn get_authorization_url(
+        slf: &Bound<'_, Self>,
+        state: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<String> {
+        exchange::authorization_url(slf, state)
     }
 
     /// Exchanges a code for a token.
@@ -130,12 +144,11 @@ impl Auth {
     /// `fetch_token` checks the state too.
     #[pyo3(signature = (code, code_verifier = None))]
     fn exchange_code<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         code: &str,
         code_verifier: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.desk.exchange(py, code, code_verifier.filter(|verifier| !verifier.is_empty()))
+        exchange::exchange(slf, code, code_verifier.filter(|verifier| !verifier.is_empty()))
     }
 
     /// Takes the callback, checks it and exchanges its code.
@@ -156,17 +169,16 @@ impl Auth {
         slf: &Bound<'py, Self>,
         authorization_response: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, desk) = (slf.py(), &slf.get().desk);
-        let (code, verifier) = desk.check_callback(py, authorization_response)?;
-        if !overrides(slf, "exchange_code")? {
-            return desk.exchange(py, code.expose(), Some(verifier.expose()));
+        let (code, verifier) = exchange::check_callback(slf, authorization_response)?;
+        let own_exchange = name!(slf.py(), exchange_code);
+        if !own::overrides(slf, own_exchange)? {
+            return exchange::exchange(slf, code.expose(), Some(verifier.expose()));
         }
-        // A subclass's own exchange is called as the reference calls it.
-        let is_current = desk.verifier(py).is_some_and(|now| now.matches(verifier.expose()));
-        if is_current {
-            return slf.call_method1(intern!(py, "exchange_code"), (code.expose(),));
+        // Somebody else's exchange is called as the reference calls it.
+        if pair::is_current(slf, verifier.expose()) {
+            return slf.call_method1(own_exchange, (code.expose(),));
         }
-        slf.call_method1(intern!(py, "exchange_code"), (code.expose(), verifier.expose()))
+        slf.call_method1(own_exchange, (code.expose(), verifier.expose()))
     }
 
     /// Spends the refresh token for the next pair. Threads at the same time share one request.
@@ -181,8 +193,8 @@ impl Auth {
     ///     InDoubtError: The token may be spent, and no answer came.
     ///
     /// RFC 6749 section 6.
-    fn refresh_token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.desk.refresh(py)
+    fn refresh_token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        exchange::refresh(slf)
     }
 
     /// Returns whether there is no token, or its end is not known or at most ten seconds away.
@@ -190,18 +202,18 @@ impl Auth {
     /// >>> from xpkce.oauth2_auth import OAuth2PKCEAuth
     /// >>> OAuth2PKCEAuth().is_token_expired()
     /// True
-    fn is_token_expired(&self, py: Python<'_>) -> PyResult<bool> {
-        expiry::is_expired(&self.desk.token(py)?)
+    fn is_token_expired(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        expiry::is_expired(&exchange::token(slf)?)
     }
 
     /// Returns the current PKCE verifier, or None.
-    fn get_code_verifier(&self, py: Python<'_>) -> Option<String> {
-        self.desk.verifier(py).map(|verifier| verifier.expose().to_owned())
+    fn get_code_verifier<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.getattr(name!(slf.py(), code_verifier))
     }
 
     /// Returns the current PKCE challenge, or None.
-    fn get_code_challenge(&self, py: Python<'_>) -> Option<String> {
-        self.desk.challenge(py)
+    fn get_code_challenge<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.getattr(name!(slf.py(), code_challenge))
     }
 
     /// Sets the PKCE pair that the next URL or exchange uses.
@@ -214,37 +226,44 @@ impl Auth {
     ///     ConfigureError: When either has a character that it may not have.
     #[pyo3(signature = (code_verifier, code_challenge = None))]
     fn set_pkce_parameters(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         code_verifier: &str,
         code_challenge: Option<&str>,
     ) -> PyResult<()> {
-        self.desk.set_pair(py, code_verifier, code_challenge.filter(|given| !given.is_empty()))
+        let challenge = code_challenge.filter(|given| !given.is_empty());
+        pair::set(slf, code_verifier, challenge)
     }
 
     /// str | None: The current access token, expired or not.
     #[getter]
-    fn access_token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let token = self.desk.token(py)?;
+    fn access_token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, token) = (slf.py(), exchange::token(slf)?);
         if let Ok(dict) = token.cast_exact::<PyDict>() {
-            let found = dict.get_item(intern!(py, "access_token"))?;
+            let found = dict.get_item(name!(py, access_token))?;
             return Ok(found.unwrap_or_else(|| py.None().into_bound(py)));
         }
         if !token.is_truthy()? {
             return Ok(py.None().into_bound(py));
         }
-        token.call_method1(intern!(py, "get"), (intern!(py, "access_token"),))
+        token.call_method1(name!(py, get), (name!(py, access_token),))
     }
 
     /// dict | None: The current token.
     #[getter]
-    fn token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.desk.token(py)
+    fn token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        exchange::settle(slf)?;
+        Ok(slf.get().desk.token(slf.py()))
     }
 
     #[setter]
-    fn set_token(&self, py: Python<'_>, token: Py<PyAny>) {
-        self.desk.set_token(py, token);
+    fn set_token(&self, token: Py<PyAny>) {
+        self.desk.set_token(token);
+    }
+
+    /// Forgets the token.
+    #[deleter]
+    fn delete_token(&self, py: Python<'_>) {
+        self.desk.set_token(py.None());
     }
 
     /// str: Where the token endpoint is.
@@ -254,8 +273,8 @@ impl Auth {
     }
 
     #[setter]
-    fn set_base_url(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.base_url);
+    fn set_base_url(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.base_url);
     }
 
     /// str: Where the consent page is.
@@ -265,8 +284,8 @@ impl Auth {
     }
 
     #[setter]
-    fn set_authorization_base_url(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.authorization_base_url);
+    fn set_authorization_base_url(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.authorization_base_url);
     }
 
     /// str | None: The app's OAuth 2.0 client id.
@@ -276,8 +295,8 @@ impl Auth {
     }
 
     #[setter]
-    fn set_client_id(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.client_id);
+    fn set_client_id(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.client_id);
     }
 
     /// str | None: The secret of a confidential app.
@@ -287,8 +306,8 @@ impl Auth {
     }
 
     #[setter]
-    fn set_client_secret(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.client_secret);
+    fn set_client_secret(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.client_secret);
     }
 
     /// str | None: The callback, exactly as it is registered at X.
@@ -298,8 +317,8 @@ impl Auth {
     }
 
     #[setter]
-    fn set_redirect_uri(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.redirect_uri);
+    fn set_redirect_uri(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.redirect_uri);
     }
 
     /// str | None: The scopes to ask for, with spaces between them.
@@ -309,52 +328,74 @@ impl Auth {
     }
 
     #[setter]
-    fn set_scope(&self, py: Python<'_>, value: Py<PyAny>) {
-        self.desk.set(py, value, |settings| &mut settings.scope);
+    fn set_scope(&self, value: Py<PyAny>) {
+        self.desk.set(value, |settings| &mut settings.scope);
     }
 
-    /// str | None: The current PKCE verifier. Setting it derives the challenge; None forgets both.
+    /// str | None: The current PKCE verifier. Setting another derives the challenge, if none was set
+    /// before; None forgets both.
     #[getter(code_verifier)]
-    fn current_verifier(&self, py: Python<'_>) -> Option<String> {
-        self.get_code_verifier(py)
+    fn current_verifier(&self) -> Option<String> {
+        self.desk.held().code_verifier().map(|verifier| verifier.expose().to_owned())
     }
 
     #[setter]
-    fn set_code_verifier(&self, py: Python<'_>, value: Option<&str>) -> PyResult<()> {
-        match value.filter(|verifier| !verifier.is_empty()) {
-            Some(verifier) => self.desk.set_pair(py, verifier, None),
-            None => {
-                self.desk.clear_pair(py);
-                Ok(())
-            }
-        }
+    fn set_code_verifier(&self, value: Option<&str>) -> PyResult<()> {
+        let Some(verifier) = value.filter(|verifier| !verifier.is_empty()) else {
+            self.desk.clear_pair();
+            return Ok(());
+        };
+        // That of the last URL, put back, stays that of a sign-in whose state is known.
+        let is_there = self.desk.held().code_verifier().is_some_and(|now| now.matches(verifier));
+        if is_there { Ok(()) } else { self.desk.set_pair(verifier, None) }
     }
 
     /// str | None: The current PKCE challenge.
     #[getter(code_challenge)]
-    fn current_challenge(&self, py: Python<'_>) -> Option<String> {
-        self.get_code_challenge(py)
+    fn current_challenge(&self) -> Option<String> {
+        self.desk.challenge()
     }
 
     #[setter]
-    fn set_code_challenge(&self, py: Python<'_>, value: Option<&str>) -> PyResult<()> {
-        match (self.desk.verifier(py), value.filter(|challenge| !challenge.is_empty())) {
-            (Some(verifier), Some(challenge)) => {
-                self.desk.set_pair(py, verifier.expose(), Some(challenge))
-            }
-            (_, None) => {
-                self.desk.clear_pair(py);
+    fn set_code_challenge(&self, value: Option<&str>) -> PyResult<()> {
+        let Some(challenge) = value.filter(|challenge| !challenge.is_empty()) else {
+            self.desk.clear_pair();
+            return Ok(());
+        };
+        let held = self.desk.held();
+        match held.code_verifier() {
+            Some(_) if held.code_challenge().is_some_and(|now| now == challenge) => Ok(()),
+            Some(verifier) => self.desk.set_pair(verifier.expose(), Some(challenge)),
+            None => {
+                self.desk.set_lone_challenge(challenge);
                 Ok(())
             }
-            (None, Some(_)) => Err(PyTypeError::new_err("set code_verifier before its challenge")),
         }
+    }
+
+    /// Makes a verifier: a subclass may make its own.
+    #[pyo3(signature = (length = 128))]
+    fn _generate_code_verifier(&self, py: Python<'_>, length: isize) -> PyResult<Py<PyAny>> {
+        let text = py.import("secrets")?.call_method1("token_urlsafe", (96,))?;
+        Ok(text.get_item(pyo3::types::PySlice::new(py, 0, length, 1))?.unbind())
+    }
+
+    /// Makes the challenge of a verifier: a subclass may make its own.
+    fn _generate_code_challenge(&self, code_verifier: &str) -> PyResult<String> {
+        let made = xpkce::Pkce::from_parts(code_verifier, None);
+        made.map(|pair| pair.challenge().to_owned()).map_err(|why| crate::failure::raise(&why))
+    }
+
+    /// Lets `oauth2_session` be made anew of the token: a subclass may make its own.
+    fn _setup_oauth_session(&self) {
+        self.desk.renew_session();
     }
 
     /// requests_oauthlib.OAuth2Session | None: A session with the current token, made on first use;
     /// None before there is a URL or a token. Needs the package requests-oauthlib.
     #[getter]
-    fn oauth2_session<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        oauth2_session::get(py, &self.desk)
+    fn oauth2_session<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        oauth2_session::get(slf)
     }
 
     #[setter]
@@ -363,11 +404,10 @@ impl Auth {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let (py, desk) = (slf.py(), &slf.get().desk);
         let name = slf.get_type().qualname()?;
-        let id = desk.setting(py, |settings| &settings.client_id).into_bound(py).repr()?;
-        let redirect = desk.setting(py, |settings| &settings.redirect_uri).into_bound(py).repr()?;
-        let has_token = if desk.token(py)?.is_truthy()? { "True" } else { "False" };
+        let id = slf.getattr("client_id")?.repr()?;
+        let redirect = slf.getattr("redirect_uri")?.repr()?;
+        let has_token = if exchange::token(slf)?.is_truthy()? { "True" } else { "False" };
         Ok(format!("<{name} client_id={id} redirect_uri={redirect} has_token={has_token}>"))
     }
 
@@ -385,13 +425,4 @@ impl Auth {
     fn __clear__(&self) {
         Python::attach(|py| self.desk.clear(py));
     }
-}
-
-fn overrides(auth: &Bound<'_, Auth>, method: &str) -> PyResult<bool> {
-    let own: Bound<'_, PyType> = auth.py().get_type::<Auth>();
-    let class = auth.get_type();
-    if class.is(&own) {
-        return Ok(false);
-    }
-    Ok(!class.getattr(method)?.is(&own.getattr(method)?))
 }

@@ -1,12 +1,11 @@
 //! The keeper: its calls, each to be waited for or, with `later`, as a future of `asyncio`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
 
 use futures_util::FutureExt as _;
 use pyo3::prelude::*;
 use xpkce::keeper::Action;
-use xpkce::store::SqliteStore;
 use xpkce::{AccessToken, Error, Result, Token, TokenSource};
 
 mod answer;
@@ -20,6 +19,7 @@ use open::Open;
 use recipe::Recipe;
 
 use crate::failure::raise;
+use crate::landing::landing;
 use crate::{asyncio, runtime};
 
 /// A keeper of one app's logins on one store. `xpkce.Keeper` and `xpkce.AsyncKeeper` are its faces.
@@ -177,14 +177,20 @@ impl Kept {
         })
     }
 
-    /// Waits for what is being spent, and closes the store. The next call opens it again.
-    fn close(&self, py: Python<'_>) {
+    /// Waits for what is being spent, and closes the store. The next call opens it again. A signal
+    /// handler that raises ends the wait, and not what is waited for.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
         if !self.here().open.is_used() {
-            return;
+            return Ok(());
         }
-        let fresh = Arc::new(Open::new(self.recipe.clone()));
-        let old = std::mem::replace(&mut self.here().open, fresh);
-        py.detach(|| old.close());
+        let (promise, landing) = landing();
+        let old = self.take_open();
+        let close = move || {
+            old.close();
+            promise.keep(());
+        };
+        thread::Builder::new().name("xpkce-close".to_owned()).spawn(close)?;
+        landing.wait(py)
     }
 
     /// Returns where tokens may go: the origin of the API.
@@ -197,18 +203,6 @@ impl Kept {
     }
 }
 
-/// Waits, for a moment, until no store is open any more: a fork may come then.
-#[pyfunction]
-pub(crate) fn wait_until_closed(py: Python<'_>) {
-    const PAUSE: Duration = Duration::from_millis(1);
-    const MOST: u32 = 2000;
-    py.detach(|| {
-        (0..MOST)
-            .take_while(|_| SqliteStore::is_open_here())
-            .for_each(|_| std::thread::sleep(PAUSE));
-    });
-}
-
 impl Kept {
     /// A fork does not touch what its parent has open: it opens its own.
     fn here(&self) -> MutexGuard<'_, Here> {
@@ -219,6 +213,11 @@ impl Kept {
             here.process = std::process::id();
         }
         here
+    }
+
+    fn take_open(&self) -> Arc<Open> {
+        let fresh = Arc::new(Open::new(self.recipe.clone()));
+        std::mem::replace(&mut self.here().open, fresh)
     }
 
     fn call<'py, F>(
@@ -238,10 +237,9 @@ impl Kept {
 impl Drop for Kept {
     /// Closing waits for what is being spent; nobody should, with the GIL.
     fn drop(&mut self) {
-        let fresh = Arc::new(Open::new(self.recipe.clone()));
-        let old = std::mem::replace(&mut self.here().open, fresh);
+        let old = self.take_open();
         if old.is_used() {
-            let _ = std::thread::Builder::new().spawn(move || old.close());
+            let _ = thread::Builder::new().spawn(move || old.close());
         }
     }
 }

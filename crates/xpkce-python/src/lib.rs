@@ -9,9 +9,11 @@ use pyo3::prelude::*;
 mod asyncio;
 mod auth;
 mod failure;
+mod forking;
 mod http;
 mod keeper;
 mod landing;
+mod names;
 mod runtime;
 mod token;
 
@@ -21,12 +23,14 @@ mod _native {
     #[pymodule_export]
     use super::auth::Auth;
     #[pymodule_export]
-    use super::keeper::{Kept, Listening, wait_until_closed};
+    use super::keeper::{Kept, Listening};
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::auth::remember(module.py())?;
+        super::forking::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

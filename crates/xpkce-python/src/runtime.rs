@@ -1,17 +1,20 @@
 //! One background thread that waits on behalf of Python callers, whatever becomes of them.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Handle;
+use xpkce::fork;
 
 use crate::landing::{Landing, landing};
 
-/// This process's runtime. It is never dropped: after a fork, what is left of the parent's cannot
-/// be shut down, and at the interpreter's exit nobody should wait for it.
-static RUNTIME: Mutex<Option<(u32, &'static Runtime)>> = Mutex::new(None);
+/// This process's runtime. It is never let go: after a fork, what is left of the parent's cannot be
+/// shut down, and at the interpreter's exit nobody should wait for it. Locked with the GIL only, so
+/// that no fork meets it locked.
+static RUNTIME: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
 
 /// Runs `task` to its end, whether or not anyone waits for it.
 pub(crate) fn spawn<T, F>(task: F) -> PyResult<Landing<T>>
@@ -30,16 +33,22 @@ pub(crate) fn start(task: impl Future<Output = ()> + Send + 'static) -> PyResult
     Ok(())
 }
 
-fn runtime() -> PyResult<&'static Runtime> {
+fn runtime() -> PyResult<Handle> {
     let mut slot = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     let here = std::process::id();
-    if let Some((_, runtime)) = slot.filter(|(process, _)| *process == here) {
-        return Ok(runtime);
+    if let Some((_, runtime)) = slot.as_ref().filter(|(process, _)| *process == here) {
+        return Ok(runtime.clone());
     }
-    let mut builder = Builder::new_multi_thread();
-    let builder = builder.worker_threads(1).thread_name("xpkce-python").enable_all();
-    let runtime = builder.build().map_err(|why| PyOSError::new_err(why.to_string()))?;
-    let runtime: &'static Runtime = Box::leak(Box::new(runtime));
-    *slot = Some((here, runtime));
-    Ok(runtime)
+    let handle = begin().map_err(|why| PyOSError::new_err(why.to_string()))?;
+    std::mem::forget(slot.replace((here, handle.clone())));
+    Ok(handle)
+}
+
+fn begin() -> std::io::Result<Handle> {
+    let runtime = fork::runtime()?;
+    let handle = runtime.handle();
+    thread::Builder::new()
+        .name("xpkce-python".to_owned())
+        .spawn(move || runtime.run(pending::<()>()))?;
+    Ok(handle)
 }

@@ -1,10 +1,11 @@
 //! A token as X's Python class keeps it: a dict that its owner may read and change.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::{Map, Value};
 use xpkce::Token;
+
+use crate::names::name;
 
 /// The keys that an answer brings, in the reference's order.
 const KEYS: [&str; 6] =
@@ -32,11 +33,20 @@ pub(crate) fn refresh_token(token: &Bound<'_, PyAny>) -> PyResult<Option<String>
     text(token, "refresh_token")
 }
 
+/// How the reference writes `expires_at`: a fraction after an exchange, whole seconds after a
+/// refresh.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Exact,
+    WholeSeconds,
+}
+
 /// Makes the dict of what an answer brought. Keys of one's own in the dict before it are kept.
 pub(crate) fn write<'py>(
     py: Python<'py>,
     token: &Token,
     before: Option<&Bound<'py, PyDict>>,
+    end: End,
 ) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, value) in before.into_iter().flatten() {
@@ -45,14 +55,18 @@ pub(crate) fn write<'py>(
             dict.set_item(key, value)?;
         }
     }
-    dict.set_item(intern!(py, "access_token"), token.access_token.expose())?;
-    dict.set_item(intern!(py, "token_type"), &token.token_type)?;
-    dict.set_item(intern!(py, "expires_in"), token.expires_in)?;
+    dict.set_item(name!(py, access_token), token.access_token.expose())?;
+    dict.set_item(name!(py, token_type), &token.token_type)?;
+    dict.set_item(name!(py, expires_in), token.expires_in)?;
     let refresh = token.refresh_token.as_ref().map(|refresh| refresh.expose());
-    dict.set_item(intern!(py, "refresh_token"), refresh)?;
-    dict.set_item(intern!(py, "scope"), token.scopes.as_ref().map(|scopes| scopes.as_str()))?;
-    let end = token.expires_at.map(|end| end.as_millis() as f64 / 1000.0);
-    dict.set_item(intern!(py, "expires_at"), end)?;
+    dict.set_item(name!(py, refresh_token), refresh)?;
+    dict.set_item(name!(py, scope), token.scopes.as_ref().map(|scopes| scopes.as_str()))?;
+    let seconds = token.expires_at.map(|end| end.as_millis() as f64 / 1000.0);
+    let key = name!(py, expires_at);
+    match end {
+        End::Exact => dict.set_item(key, seconds)?,
+        End::WholeSeconds => dict.set_item(key, seconds.map(|end| end.round() as i64))?,
+    }
     for (key, value) in &token.other {
         dict.set_item(key, object(py, value)?)?;
     }
@@ -67,7 +81,7 @@ fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
 }
 
 fn text(token: &Bound<'_, PyAny>, key: &str) -> PyResult<Option<String>> {
-    let value = token.call_method1(intern!(token.py(), "get"), (key,))?;
+    let value = token.call_method1(name!(token.py(), get), (key,))?;
     match value.cast::<PyString>() {
         Ok(text) if !text.is_empty()? => Ok(Some(text.to_cow()?.into_owned())),
         _ => Ok(None),
@@ -76,9 +90,11 @@ fn text(token: &Bound<'_, PyAny>, key: &str) -> PyResult<Option<String>> {
 
 /// The scopes, one text or a list of them.
 fn scope(token: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    let value = token.call_method1(intern!(token.py(), "get"), ("scope",))?;
+    let value = token.call_method1(name!(token.py(), get), ("scope",))?;
     if let Ok(text) = value.extract::<String>() {
         return Ok(Some(text));
     }
-    Ok(value.extract::<Vec<String>>().ok().map(|names| names.join(" ")))
+    let Ok(names) = value.try_iter() else { return Ok(None) };
+    let names = names.map(|name| name?.extract()).collect::<PyResult<Vec<String>>>();
+    Ok(names.ok().map(|names| names.join(" ")))
 }

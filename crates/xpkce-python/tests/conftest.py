@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any, Callable, Iterator
 
 # The reference refuses plain HTTP and another order of scopes without these. Ours reads neither.
@@ -16,6 +17,7 @@ from emulator import Emulator  # noqa: E402
 from wire import Wire  # noqa: E402
 
 import xpkce.oauth2_auth  # noqa: E402
+from xpkce import Keeper  # noqa: E402
 
 REFERENCE = xdk.oauth2_auth.OAuth2PKCEAuth
 OURS = xpkce.oauth2_auth.OAuth2PKCEAuth
@@ -63,3 +65,32 @@ def signed_in(x: Emulator) -> Callable[[Make], Any]:
         return auth
 
     return sign_in
+
+
+@pytest.fixture
+def settings(x, tmp_path) -> dict[str, Any]:
+    """What both faces take, on one store."""
+    settings = x.settings(confidential=True)
+    return settings | {"store": tmp_path / "logins.db", "scope": " ".join(settings["scope"])}
+
+
+@pytest.fixture
+def keeper(x, settings):
+    with Keeper(**settings) as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        yield keeper
+
+
+@pytest.fixture
+def callback(x) -> Callable[[bool], str]:
+    """Registers a callback on a free port."""
+
+    def register(confidential: bool = True) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+        client_id = x.app(confidential=confidential)["client_id"]
+        x.control("register-redirect", client_id=client_id, redirect_uri=uri)
+        return uri
+
+    return register

@@ -6,9 +6,11 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
+import threading
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAM = os.environ.get("XPKCE_EMULATOR_PROGRAM", str(ROOT / "target/release/xpkce-emulator"))
@@ -74,6 +76,37 @@ class Emulator:
 
     def counters(self) -> dict[str, int]:
         return self.read("counters")
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        """Returns once it is so. What it waits for happens here, so a round trip is a pause."""
+        for _ in range(5000):
+            if is_so():
+                return
+            self.counters()
+        raise AssertionError("it did not come to that")
+
+    def when_asked(self, call: Callable[[], object] = lambda: None) -> threading.Thread:
+        """Calls in another thread once the next token request is here, held up or not."""
+        before = self.counters()["token_requests"]
+
+        def wait() -> None:
+            self.until(lambda: self.counters()["token_requests"] > before)
+            call()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        return waiting
+
+    def ends_while_asking(self, program: str) -> tuple[int, bytes]:
+        """Runs a program that reads its input to the end, which comes once it has asked for a
+        token; returns its code and what it wrote to stderr."""
+        asked = self.when_asked()
+        running = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        asked.join()
+        _, said = running.communicate(timeout=60)
+        return running.returncode, said
 
     def fault(self, endpoint: str, fault: dict[str, Any] | str, **rule: Any) -> None:
         fault = {"kind": fault} if isinstance(fault, str) else fault

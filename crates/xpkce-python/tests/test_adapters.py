@@ -9,18 +9,17 @@ import httpx
 import pytest
 import requests
 import xdk
-from test_keeper import keeper, settings  # noqa: F401
 
 import xpkce
 from xpkce import AsyncKeeper
 
 
-def test_requests_sends_with_a_token(x, keeper):  # noqa: F811
+def test_requests_sends_with_a_token(x, keeper):
     answer = requests.get(f"{x.base_url}/2/users/me", auth=keeper.requests_auth())
     assert answer.json()["data"]["username"] == "ada_example"
 
 
-def test_requests_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+def test_requests_sends_once_more_on_401(x, keeper, settings):
     auth = keeper.requests_auth()
     with xpkce.Keeper(**settings) as other:
         keeper.access_token()
@@ -36,7 +35,7 @@ def test_requests_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
     assert answer.status_code in (201, 403)
 
 
-def test_requests_gives_up_after_the_second_401(x, keeper, settings):  # noqa: F811
+def test_requests_gives_up_after_the_second_401(x, keeper, settings):
     with xpkce.Keeper(**settings) as other:
         keeper.access_token()
         other.refresh()
@@ -45,14 +44,14 @@ def test_requests_gives_up_after_the_second_401(x, keeper, settings):  # noqa: F
     assert answer.status_code == 401 and len(answer.history) == 1
 
 
-def test_a_token_goes_to_x_alone(keeper):  # noqa: F811
+def test_a_token_goes_to_x_alone(keeper):
     with pytest.raises(xpkce.ConfigureError):
         requests.get("http://127.0.0.1:9/2/users/me", auth=keeper.requests_auth())
     with pytest.raises(xpkce.ConfigureError):
         httpx.get("https://x.example/2/users/me", auth=keeper.httpx_auth())
 
 
-def test_httpx_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+def test_httpx_sends_once_more_on_401(x, keeper, settings):
     with xpkce.Keeper(**settings) as other, httpx.Client(auth=keeper.httpx_auth()) as client:
         assert client.get(f"{x.base_url}/2/users/me").status_code == 200
         other.refresh()
@@ -60,7 +59,7 @@ def test_httpx_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
     assert x.counters()["refreshes"] == 1
 
 
-def test_async_httpx_sends_once_more_on_401(x, keeper, settings):  # noqa: F811
+def test_async_httpx_sends_once_more_on_401(x, keeper, settings):
     async def life() -> None:
         async with AsyncKeeper(**settings) as mine, AsyncKeeper(**settings) as other:
             async with httpx.AsyncClient(auth=mine.httpx_auth()) as client:

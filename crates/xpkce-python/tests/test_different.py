@@ -347,3 +347,87 @@ def test_a_space_in_the_url_is_written_as_x_documents_it(both):
         return "scope=p%20q" in auth.get_authorization_url()
 
     assert both(steps) == (False, True)
+
+
+@pytest.mark.parametrize("state", ["s" * 501, "\N{SNOWMAN}", "a b", {"a": 1}])
+def test_a_state_that_x_refuses_or_mangles_is_refused(both, state):
+    def steps(make):
+        auth = make(client_id="id", redirect_uri="https://a.example/")
+        return "state=" in auth.get_authorization_url(state)
+
+    theirs, ours = both(steps)
+    assert theirs is True
+    assert isinstance(ours, xpkce.ConfigureError) and ours.reason == "invalid_setting"
+
+
+def test_a_scope_that_no_scope_can_be_is_refused(both):
+    def steps(make):
+        settings = {"client_id": "id", "redirect_uri": "https://a.example/"}
+        return (
+            "scope="
+            in make(
+                **settings, scope="tweet.r\N{LATIN SMALL LETTER E WITH ACUTE}ad"
+            ).get_authorization_url()
+        )
+
+    theirs, ours = both(steps)
+    assert theirs is True
+    assert isinstance(ours, xpkce.ConfigureError)
+
+
+def test_vars_has_what_was_added_and_no_secret(both):
+    def steps(make):
+        auth = make(client_id="id", client_secret="hunter2")
+        auth.user = "ada"
+        return vars(auth)
+
+    theirs, ours = both(steps)
+    assert theirs["client_secret"] == "hunter2" and theirs["user"] == "ada"
+    assert ours == {"user": "ada"}
+
+
+def test_a_deleted_token_is_forgotten(both):
+    def steps(make):
+        auth = make(client_id="id", token={"access_token": "a"})
+        del auth.token
+        return auth.access_token, auth.is_token_expired()
+
+    theirs, ours = both(steps)
+    assert isinstance(theirs, AttributeError)
+    assert ours == (None, True)
+
+
+def test_an_attribute_is_not_deleted(both):
+    def steps(make):
+        auth = make(client_id="id")
+        del auth.client_id
+        return "deleted"
+
+    theirs, ours = both(steps)
+    assert theirs == "deleted"
+    assert isinstance(ours, AttributeError)
+
+
+def test_a_secret_in_a_wrapper_is_not_sent_as_stars(wire, both):
+    class SecretStr:
+        def __str__(self) -> str:
+            return "**********"
+
+    def steps(make):
+        auth = make(wire.base_url, client_id="id", client_secret=SecretStr())
+        auth.exchange_code("code", "v" * 43)
+        return base64.b64decode(wire.requests[-1].headers["Authorization"][6:])
+
+    theirs, ours = both(steps)
+    assert theirs == b"id:**********"
+    assert isinstance(ours, TypeError)
+
+
+def test_a_verifier_that_is_set_alone_is_used(both):
+    def steps(make):
+        auth = make(client_id="id", redirect_uri="https://a.example/")
+        auth.code_verifier = "v" * 43
+        auth.get_authorization_url()
+        return auth.code_verifier == "v" * 43
+
+    assert both(steps) == (False, True)

@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import os
+import signal
 import subprocess
 import sys
 import threading
-import urllib.request
-from typing import Any, Callable
 
 import pytest
+from browser import get, visit
 from test_process import in_child
 
 import xpkce
 from xpkce import AsyncKeeper, Keeper
 
 DAY = 86_400
-
-
-@pytest.fixture
-def settings(x, tmp_path) -> dict[str, Any]:
-    """What both faces take, on one store."""
-    settings = x.settings(confidential=True)
-    return settings | {"store": tmp_path / "logins.db", "scope": " ".join(settings["scope"])}
-
-
-@pytest.fixture
-def keeper(x, settings):
-    with Keeper(**settings) as keeper:
-        keeper.finish_login(x.approve(keeper.begin_login()))
-        yield keeper
-
-
-@pytest.fixture
-def callback(x) -> Callable[[bool], str]:
-    """Registers a callback on a free port."""
-
-    def register(confidential: bool = True) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
-        client_id = x.app(confidential=confidential)["client_id"]
-        x.control("register-redirect", client_id=client_id, redirect_uri=uri)
-        return uri
-
-    return register
-
-
-def visit(url: str) -> str:
-    """Plays a browser at the callback."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=10) as page:
-        return page.read().decode()
 
 
 def test_a_sign_in_is_finished_in_another_object(x, settings):
@@ -158,14 +122,16 @@ def test_a_login_that_nobody_finishes_ends(settings, callback):
 
 
 def test_ctrl_c_ends_a_login_and_frees_its_port(settings, callback):
-    import os
-    import signal
+    uri = callback()
 
-    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+    def interrupt() -> None:
+        assert get(f"{uri}/elsewhere") == 404  # It listens.
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Keeper(**settings | {"redirect_uri": uri}) as keeper:
         for _ in range(2):  # The second finds the port free.
-            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
             with pytest.raises(KeyboardInterrupt):
-                keeper.login(show=lambda url: None, timeout=20)
+                keeper.login(show=lambda url: threading.Thread(target=interrupt).start())
 
 
 def test_the_async_face_does_the_same(x, settings, callback):
@@ -232,15 +198,14 @@ def test_a_cancelled_login_frees_its_port(settings, callback):
 
 def test_the_interpreter_waits_for_a_pair_that_is_on_its_way(x, keeper, settings):
     program = f"""
-import threading, time, xpkce
+import sys, threading, xpkce
 keeper = xpkce.Keeper(**{settings | {"store": str(settings["store"])}!r})
 keeper.access_token()
 threading.Thread(target=keeper.refresh, daemon=True).start()
-time.sleep(0.3)
+sys.stdin.read()
 """
     x.fault("refresh", {"kind": "slow"}, delay_ms=1000)
-    ended = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert x.ends_while_asking(program) == (0, b"")
     assert x.whoami(keeper.rejected(keeper.access_token())) == 200
     assert x.counters()["refreshes"] == 1
 

@@ -6,8 +6,6 @@ import gc
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -91,9 +89,10 @@ def test_a_token_set_during_a_refresh_is_not_replaced(x, ours, signed_in):
     auth = signed_in(ours)
     x.fault("refresh", SLOW, delay_ms=300)
     answers: list[Any] = []
+    asked = x.when_asked()
     waiting = threading.Thread(target=lambda: answers.append(auth.refresh_token()))
     waiting.start()
-    time.sleep(0.1)
+    asked.join()
     auth.token = {"access_token": "mine"}
     waiting.join()
     assert auth.access_token == "mine"
@@ -115,16 +114,17 @@ def test_a_fork_finishes_a_sign_in(x, ours):
 def test_a_fork_during_a_refresh_has_a_working_object(x, ours, signed_in):
     auth = signed_in(ours)
     x.fault("refresh", SLOW, delay_ms=500)
-    waiting = threading.Thread(target=lambda: _said(auth.refresh_token))
+    asked = x.when_asked()
+    waiting = threading.Thread(target=lambda: said(auth.refresh_token))
     waiting.start()
-    time.sleep(0.1)
+    asked.join()
     # The child's token is spent by the parent: X says so, at once.
-    said = in_child(lambda: (bool(auth.get_authorization_url()), _said(auth.refresh_token)))
+    said = in_child(lambda: (bool(auth.get_authorization_url()), said(auth.refresh_token)))
     assert said[0] and said[1] in ("token_rejected", "done")
     waiting.join()
 
 
-def _said(call: Any) -> str:
+def said(call: Any) -> str:
     try:
         call()
     except xpkce.XpkceError as error:
@@ -146,17 +146,47 @@ def test_workers_of_a_prefork_server_sign_in_on_their_own(x, ours, signed_in):
 def test_ctrl_c_ends_the_wait_and_the_pair_is_kept(x, ours, signed_in):
     auth = signed_in(ours)
     first = auth.access_token
-    x.fault("refresh", SLOW, delay_ms=700)
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-    began = time.monotonic()
+    x.fault("refresh", SLOW, delay_ms=2000)
+    x.when_asked(lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         auth.refresh_token()
-    assert time.monotonic() - began < 0.6
-    deadline = time.monotonic() + 10
-    while auth.access_token == first and time.monotonic() < deadline:
-        time.sleep(0.02)
+    assert auth.access_token == first, "it came back before the answer"
+    x.until(lambda: auth.access_token != first)
     assert x.whoami(auth.access_token) == 200
-    assert auth.refresh_token()["access_token"] == auth.access_token
+    assert x.counters()["refreshes"] == 1
+
+
+def test_a_refresh_in_a_signal_handler_goes_on_with_the_one_it_interrupted(x, ours, signed_in):
+    auth, answers = signed_in(ours), []
+    x.fault("refresh", SLOW, delay_ms=1000)
+    before = signal.signal(signal.SIGUSR1, lambda *_: answers.append(auth.refresh_token()))
+    try:
+        x.when_asked(lambda: os.kill(os.getpid(), signal.SIGUSR1))
+        answers.append(auth.refresh_token())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(answers) == 2 and answers[0] is answers[1]
+    assert x.counters()["refreshes"] == 1 and x.whoami(auth.access_token) == 200
+
+
+def test_ctrl_c_in_a_signal_handlers_refresh_ends_both_waits(x, ours, signed_in):
+    auth = signed_in(ours)
+    first = auth.access_token
+    x.fault("refresh", SLOW, delay_ms=2000)
+
+    def handle(*_: Any) -> None:
+        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        auth.refresh_token()
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        x.when_asked(lambda: os.kill(os.getpid(), signal.SIGUSR1))
+        with pytest.raises(KeyboardInterrupt):
+            auth.refresh_token()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    x.until(lambda: auth.access_token != first)
+    assert x.counters()["refreshes"] == 1 and x.whoami(auth.access_token) == 200
 
 
 @pytest.mark.parametrize("daemon", [True, False])
@@ -164,14 +194,13 @@ def test_the_interpreter_ends_while_a_refresh_is_under_way(x, ours, signed_in, d
     token = signed_in(ours).token
     x.fault("refresh", SLOW, delay_ms=500)
     program = f"""
-import threading, time
+import sys, threading
 from xpkce.oauth2_auth import OAuth2PKCEAuth
 auth = OAuth2PKCEAuth(token={token!r}, **{x.settings()!r})
 threading.Thread(target=auth.refresh_token, daemon={daemon}).start()
-time.sleep(0.2)
+sys.stdin.read()
 """
-    ended = subprocess.run([sys.executable, "-c", program], timeout=20, capture_output=True)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert x.ends_while_asking(program) == (0, b"")
 
 
 def test_an_object_is_freed(ours):

@@ -226,6 +226,28 @@ def test_it_signs_in_as_x_documents_it(x, make):
     assert x.whoami(auth.access_token) == 200
 
 
+def test_the_steps_of_x_page_run_as_they_are(x, make, monkeypatch):
+    """A URL that is opened and printed, a callback that is pasted, and a client on the token."""
+    import webbrowser
+
+    import xdk
+
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr("builtins.input", lambda _: x.approve(opened[-1]))
+    auth = make(**x.settings(confidential=False, scope="tweet.read users.read offline.access"))
+    webbrowser.open(auth.get_authorization_url())
+    callback_url = input("Paste the full callback URL here: ")
+    tokens = auth.fetch_token(authorization_response=callback_url)
+    access_token, refresh_token = tokens["access_token"], tokens["refresh_token"]
+    for client in (
+        xdk.Client(base_url=x.base_url, access_token=access_token),
+        xdk.Client(base_url=x.base_url, token=tokens),
+    ):
+        assert client.users.get_me().data.username == "ada_example"
+    assert refresh_token
+
+
 def test_it_exchanges_a_code_that_the_caller_took_out(x, make):
     auth = make(**x.settings())
     code = dict(query(x.approve(auth.get_authorization_url())))["code"]
@@ -381,3 +403,76 @@ def test_the_session_can_be_set(make):
     auth, session = make(), object()
     auth.oauth2_session = session
     assert auth.oauth2_session is session
+
+
+def test_a_scope_list_that_is_changed_in_place_changes_the_next_url(make):
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    auth.scope = ["p"]
+    assert dict(query(auth.get_authorization_url()))["scope"] == "p"
+    auth.scope.append("q")
+    assert dict(query(auth.get_authorization_url()))["scope"] == "p q"
+
+
+@pytest.mark.parametrize("scope", [("p", "q"), "p q"])
+def test_scopes_are_one_text_or_several(make, scope):
+    auth = make(client_id="id", redirect_uri="https://a.example/", scope=scope)
+    assert dict(query(auth.get_authorization_url()))["scope"] == "p q"
+
+
+@pytest.mark.parametrize("scope", [[], ""])
+def test_no_scopes_are_left_out(make, scope):
+    auth = make(client_id="id", redirect_uri="https://a.example/", scope=scope)
+    assert "scope" not in dict(query(auth.get_authorization_url()))
+
+
+def test_a_scope_that_is_no_text_is_refused(make):
+    with pytest.raises(TypeError):
+        make(client_id="id", scope=["p", 5])
+    with pytest.raises(ValueError):
+        make(client_id="id", redirect_uri="https://a.example/", scope=5).get_authorization_url()
+
+
+@pytest.mark.parametrize(
+    ("state", "sent"),
+    [(5, "5"), (b"bytes", "bytes"), (1.5, "1.5"), (True, "True"), (lambda: "called", "called")],
+)
+def test_a_state_of_another_type_is_sent_as_its_text(make, state, sent):
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    assert dict(query(auth.get_authorization_url(state)))["state"] == sent
+
+
+@pytest.mark.parametrize("state", [0, "", b"", None, False])
+def test_an_empty_state_is_a_random_one(make, state):
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    assert len(dict(query(auth.get_authorization_url(state)))["state"]) >= 30
+
+
+@pytest.mark.parametrize(("client_id", "sent"), [(5, "5"), (b"id", "id")])
+def test_a_client_id_of_another_type_is_sent_as_its_text(wire, make, client_id, sent):
+    auth = make(wire.base_url, client_id=client_id, redirect_uri="https://a.example/")
+    assert dict(query(auth.get_authorization_url()))["client_id"] == sent
+    auth.exchange_code("code")
+    assert wire.requests[-1].form["client_id"] == sent
+
+
+def test_a_base_url_of_another_type_is_its_text(wire, make):
+    class Url:
+        def __str__(self) -> str:
+            return wire.base_url
+
+    make(Url(), client_id="id", redirect_uri="https://a.example/").exchange_code("c", "v" * 43)
+    assert wire.requests[-1].path == "/2/oauth2/token"
+
+
+def test_the_end_is_a_fraction_after_an_exchange_and_whole_after_a_refresh(make, signed_in):
+    auth = signed_in(make)
+    assert type(auth.token["expires_at"]) is float
+    assert type(auth.refresh_token()["expires_at"]) is int
+
+
+def test_a_pair_is_put_back_in_any_order(make):
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    auth.code_challenge = "c" * 43
+    auth.code_verifier = "v" * 43
+    assert (auth.get_code_verifier(), auth.get_code_challenge()) == ("v" * 43, "c" * 43)
+    assert dict(query(auth.get_authorization_url()))["code_challenge"] == "c" * 43

@@ -13,7 +13,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Callable
 
 from ._browser import invite
-from ._native import Kept, wait_until_closed
+from ._native import Kept
 from .login import Login
 
 if TYPE_CHECKING:
@@ -113,16 +113,6 @@ _open: weakref.WeakSet[_Face] = weakref.WeakSet()
 def _close_all() -> None:
     for face in list(_open):
         face.close()
-
-
-def _before_fork() -> None:
-    """SQLite's locks belong to a process: a child of one with an open file could open none."""
-    _close_all()
-    wait_until_closed()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
 
 
 class Keeper(_Face):

@@ -1,41 +1,39 @@
 //! The `requests_oauthlib.OAuth2Session` that the reference keeps, made only when asked for.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::desk::Desk;
+use super::{Auth, exchange};
+use crate::names::name;
 
-pub(super) fn get<'py>(py: Python<'py>, desk: &Desk) -> PyResult<Bound<'py, PyAny>> {
-    let token = desk.token(py)?;
+pub(super) fn get<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
+    let (py, desk) = (auth.py(), &auth.get().desk);
+    let token = exchange::token(auth)?;
     if let Some(session) = desk.session(py) {
         return Ok(session);
     }
-    if !desk.has_session(py) && !token.is_truthy()? {
+    if !desk.has_session() && !token.is_truthy()? {
         return Ok(py.None().into_bound(py));
     }
-    let session = make(py, desk, &token)?;
-    desk.keep_session(py, &session);
+    let session = make(auth, &token)?;
+    desk.keep_session(&session);
     Ok(session)
 }
 
-fn make<'py>(
-    py: Python<'py>,
-    desk: &Desk,
-    token: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+fn make<'py>(auth: &Bound<'py, Auth>, token: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = auth.py();
     let package = py.import("requests_oauthlib")?;
     let settings = PyDict::new(py);
-    settings.set_item("client_id", desk.setting(py, |settings| &settings.client_id))?;
-    settings.set_item("redirect_uri", desk.setting(py, |settings| &settings.redirect_uri))?;
-    settings.set_item("scope", desk.setting(py, |settings| &settings.scope))?;
+    settings.set_item("client_id", auth.getattr("client_id")?)?;
+    settings.set_item("redirect_uri", auth.getattr("redirect_uri")?)?;
+    settings.set_item("scope", auth.getattr("scope")?)?;
     if token.is_truthy()? {
         settings.set_item("token", token)?;
     }
-    package.getattr(intern!(py, "OAuth2Session"))?.call((), Some(&settings))
+    package.getattr(name!(py, OAuth2Session))?.call((), Some(&settings))
 }
 
 /// Hands a new token to the session that its owner may hold.
 pub(super) fn hand_over(session: &Bound<'_, PyAny>, token: &Bound<'_, PyDict>) -> PyResult<()> {
-    session.setattr(intern!(session.py(), "token"), token)
+    session.setattr(name!(session.py(), token), token)
 }

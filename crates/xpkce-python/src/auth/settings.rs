@@ -1,13 +1,14 @@
 //! The attributes that describe the app, as their owner set them, and the app that they make.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyBytes, PyInt, PyList, PyString};
 use xpkce::{
     App, ClientSecret, DEFAULT_AUTHORIZATION_BASE_URL, DEFAULT_BASE_URL, DEFAULT_REDIRECT_URI,
     Scopes,
 };
 
+use super::Auth;
 use crate::failure::raise;
 
 /// Kept as Python objects: what was set is what is read back.
@@ -65,6 +66,27 @@ impl Settings {
         }
     }
 
+    /// Reads the settings of an object whose class may have made properties of them.
+    pub(super) fn of(auth: &Bound<'_, Auth>) -> PyResult<Self> {
+        let read = |name: &str| auth.getattr(name).map(Bound::unbind);
+        Ok(Self {
+            base_url: read("base_url")?,
+            authorization_base_url: read("authorization_base_url")?,
+            client_id: read("client_id")?,
+            client_secret: read("client_secret")?,
+            redirect_uri: read("redirect_uri")?,
+            scope: read("scope")?,
+        })
+    }
+
+    /// Returns whether a value cannot be changed in place without anyone being told.
+    pub(super) fn are_fixed(&self, py: Python<'_>) -> bool {
+        self.each().iter().all(|value| {
+            let value = value.bind(py);
+            value.is_none() || value.is_exact_instance_of::<PyString>()
+        })
+    }
+
     /// Describes the app. An empty or missing secret makes it a public one.
     pub(super) fn app(&self, py: Python<'_>) -> PyResult<App> {
         let id = text(py, &self.client_id, "client_id")?.unwrap_or_default();
@@ -110,6 +132,8 @@ fn joined(scope: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     }
 }
 
+/// As the reference reads what is not a list at the constructor: of a set or a tuple, each element's
+/// text.
 fn scopes(scope: &Bound<'_, PyAny>) -> PyResult<Scopes> {
     if scope.is_none() {
         return Ok(Scopes::default());
@@ -117,22 +141,39 @@ fn scopes(scope: &Bound<'_, PyAny>) -> PyResult<Scopes> {
     if let Ok(text) = scope.cast::<PyString>() {
         return Ok(Scopes::parse(&text.to_cow()?));
     }
+    let elements = scope.try_iter().map_err(|_| {
+        PyValueError::new_err("scope must be a str, a list, a tuple, a set or None")
+    })?;
     let mut names = String::new();
-    for name in scope.try_iter()? {
-        names.push_str(&name?.cast_into::<PyString>()?.to_cow()?);
+    for name in elements {
+        names.push_str(&name?.str()?.to_cow()?);
         names.push(' ');
     }
     Ok(Scopes::parse(&names))
 }
 
+/// Reads a setting as the reference does: whatever has a text has that text. But a secret that is
+/// wrapped in an object has stars for a text, and X would call them a wrong secret.
+///
 /// The message names the attribute, never its value.
 fn text(py: Python<'_>, value: &Py<PyAny>, name: &str) -> PyResult<Option<String>> {
     let value = value.bind(py);
     if value.is_none() {
         return Ok(None);
     }
-    match value.cast::<PyString>() {
-        Ok(text) => Ok(Some(text.to_cow()?.into_owned())),
-        Err(_) => Err(PyTypeError::new_err(format!("{name} must be a str or None"))),
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Some(text.to_cow()?.into_owned()));
     }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        let text = std::str::from_utf8(bytes.as_bytes());
+        return text.map(|text| Some(text.to_owned())).map_err(|_| not_a_text(name));
+    }
+    if name == "client_secret" && !value.is_instance_of::<PyInt>() {
+        return Err(not_a_text(name));
+    }
+    Ok(Some(value.str()?.to_cow()?.into_owned()))
+}
+
+fn not_a_text(name: &str) -> PyErr {
+    PyTypeError::new_err(format!("{name} must be a str or None"))
 }
