@@ -360,7 +360,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let presence = Presence::enter(folder.path(), &name()).unwrap();
         let slot = presence.spill(b"whole").unwrap();
-        presence.file.write_all_at(b"other", 12).unwrap();
+        presence.file().write_all_at(b"other", 12).unwrap();
         let seen = || Foreign::all(folder.path(), None).pop().unwrap();
         assert!(!seen().is_dead());
         seen().records().unwrap_err();
