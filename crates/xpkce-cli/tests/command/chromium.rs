@@ -176,7 +176,7 @@ fn a_click_on_cancel_is_a_denial_and_stores_nothing() {
     assert_eq!(code, 3, "{talk}");
     assert!(talk.contains("the user did not approve"), "{talk}");
     let status = desk.world.run(&["status", "--json"]).succeeded().json();
-    assert_eq!(status, json!({"logins": []}));
+    assert_eq!(status, json!({"logins": [], "waiting": []}));
     let counted = desk.server.control("GET", "counters", &Value::Null);
     assert_eq!(counted["exchanges"], 0);
 }
