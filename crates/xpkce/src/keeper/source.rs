@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::pair::{Answer, Landing};
 use super::{Keeper, measure, settle::not_signed_in};
+use crate::clock::Horizon;
 use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
@@ -47,8 +48,8 @@ impl TokenSource {
 
     /// Returns a valid access token, after refreshing it if it is due.
     ///
-    /// Before the early window this reads one pointer and one clock. Inside it the store is asked,
-    /// at most once a second, so that a token which another process has rotated is not handed out
+    /// Before the early window this reads one pointer and takes one
+    /// [glance](crate::Clock::glance). Inside it the store is asked, at most once a second, so that a token which another process has rotated is not handed out
     /// stale; one caller refreshes, the others wait for a bounded time and then get the old token
     /// while it lives. While refreshing fails the old token goes on being served.
     ///
@@ -59,7 +60,7 @@ impl TokenSource {
     /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
     /// token is left to serve.
     pub async fn access_token(&self) -> Result<TokenGuard> {
-        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.uptime()) {
+        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.as_ref()) {
             return Ok(fresh);
         }
         self.tend().await?;
@@ -104,8 +105,12 @@ impl TokenSource {
         let (landed, flight) = watch::channel(None);
         *current = Some(flight.clone());
         let (desk, slot) = (Arc::clone(self.keeper.desk()), Arc::clone(&self.slot));
+        let own = flight.clone();
         // Runs to its end on the keeper's thread; nobody has to wait for it.
-        drop(self.keeper.0.worker.run(async move { desk.tend(&slot, landed).await }));
+        drop(self.keeper.0.worker.run(async move {
+            desk.tend(&slot, landed).await;
+            slot.is_landed(&own);
+        }));
         flight
     }
 }
@@ -149,6 +154,8 @@ struct Held {
     pair: PairId,
     issued_at: Timestamp,
     expires_at: Timestamp,
+    /// As `early`, for who takes a glance.
+    glance: Horizon,
     early: Duration,
     end: Duration,
 }
@@ -205,9 +212,11 @@ impl Slot {
     }
 
     /// Returns the token if the early window has not begun.
-    fn fresh(&self, uptime: Duration) -> Option<TokenGuard> {
+    pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<TokenGuard> {
         let held = self.held.load();
-        held.as_ref().is_some_and(|held| uptime < held.early).then(|| TokenGuard(held))
+        let is_fresh =
+            |held: &Held| held.glance.is_ahead_of(clock.glance()) || clock.uptime() < held.early;
+        held.as_deref().is_some_and(is_fresh).then(|| TokenGuard(held))
     }
 
     /// Returns the token if it lives.
@@ -221,6 +230,12 @@ impl Slot {
     pub(super) fn is_due(&self, pair: &PairId, uptime: Duration) -> bool {
         let held = self.held.load();
         held.as_ref().is_some_and(|held| held.pair == *pair && uptime >= held.early)
+    }
+
+    /// Lets a flight go that is over: it is larger than all the rest of a slot.
+    fn is_landed(&self, own: &Flight) {
+        let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        flight.take_if(|current| current.same_channel(own));
     }
 
     /// Returns the pair that is served.
@@ -325,11 +340,14 @@ impl Held {
         life: Duration,
         clock: &dyn Clock,
     ) -> Self {
+        // In this order: who is held up between two of them finds less left, not more.
+        let (glance, uptime) = (clock.glance(), clock.uptime());
         // No longer than its whole life: a wall clock may have stepped back since it was issued.
         let left = expires_at.since(clock.now()).min(life);
-        let end = clock.uptime() + left;
-        let early = end.saturating_sub(window(life));
+        let left_early = left.saturating_sub(window(life));
+        let (early, end) = (uptime + left_early, uptime + left);
+        let glance = Horizon::new(glance, left_early);
         let issued_at = expires_at - life;
-        Self { token, generation, pair: pair.clone(), issued_at, expires_at, early, end }
+        Self { token, generation, pair: pair.clone(), issued_at, expires_at, glance, early, end }
     }
 }
