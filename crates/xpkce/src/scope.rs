@@ -62,7 +62,8 @@ impl Scopes {
 
     /// Returns the names in the order they were given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split_whitespace()
+        // Single spaces, nothing else: it was put together below.
+        self.0.split(' ').filter(|name| !name.is_empty())
     }
 
     /// Returns whether it holds `scope`.
@@ -103,6 +104,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
         let (mut scopes, mut count) = (Self::default(), 0);
         for item in names {
+            scopes.0.reserve(item.as_ref().len() + 1);
             for name in item.as_ref().split_whitespace() {
                 if count < Self::MAX && !scopes.contains(name) {
                     scopes.0.push_str(if count == 0 { "" } else { " " });

@@ -1,7 +1,6 @@
-//! An object's fields as an answer brings them: few, and each looked for once, so a list does
-//! better than a map.
+//! An object's fields as an answer brings them: those that it is read for have places of their own,
+//! so that none is looked for, copied or compared more than once.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -10,28 +9,46 @@ use serde_json::{Map, Value};
 
 use super::answer::Take;
 
+/// The fields that an answer is read for.
+const READ: [&str; 6] =
+    ["access_token", "refresh_token", "token_type", "expires_in", "expires_at", "scope"];
+
 /// The fields of a JSON object. Of two with the same name the later one counts.
-pub(super) struct Fields<'a>(Vec<(Name<'a>, Value)>);
+#[derive(Default)]
+pub(super) struct Fields {
+    read: [Option<Value>; READ.len()],
+    rest: Map<String, Value>,
+}
 
-/// A name without an escape is borrowed from the text.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A field's place, or the name of one that has none.
+enum Name {
+    Read(usize),
+    Other(String),
+}
 
-impl Take for Fields<'_> {
+impl Take for Fields {
     fn take(&mut self, name: &str) -> Option<Value> {
-        let mut last = None;
-        for (_, value) in self.0.extract_if(.., |(held, _)| held.0 == name) {
-            last = Some(value);
+        match place(name) {
+            Some(place) => self.read[place].take(),
+            None => self.rest.remove(name),
         }
-        last
     }
 
-    fn rest(self) -> Map<String, Value> {
-        self.0.into_iter().map(|(name, value)| (name.0.into_owned(), value)).collect()
+    fn rest(mut self) -> Map<String, Value> {
+        for (name, value) in READ.iter().zip(self.read) {
+            if let Some(value) = value {
+                self.rest.insert((*name).to_owned(), value);
+            }
+        }
+        self.rest
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+fn place(name: &str) -> Option<usize> {
+    READ.iter().position(|read| *read == name)
+}
+
+impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Object)
     }
@@ -40,18 +57,42 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 struct Object;
 
 impl<'de> Visitor<'de> for Object {
-    type Value = Fields<'de>;
+    type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::with_capacity(8);
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(name) = map.next_key()? {
+            let value = map.next_value()?;
+            match name {
+                Name::Read(place) => fields.read[place] = Some(value),
+                Name::Other(name) => _ = fields.rest.insert(name, value),
+            }
         }
-        Ok(Fields(fields))
+        Ok(fields)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+        Ok(place(name).map_or_else(|| Name::Other(name.to_owned()), Name::Read))
     }
 }
 
@@ -59,7 +100,7 @@ impl<'de> Visitor<'de> for Object {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Fields<'_> {
+    fn read(json: &str) -> Fields {
         serde_json::from_str(json).unwrap()
     }
 
@@ -68,18 +109,23 @@ mod tests {
         let mut fields = read(r#"{"a":1,"b":2,"\u0061":3}"#);
         assert_eq!(fields.take("a"), Some(3.into()));
         assert_eq!(fields.take("a"), None);
+        let mut fields = read(r#"{"scope":1,"b":2,"\u0073cope":3}"#);
+        assert_eq!(fields.take("scope"), Some(3.into()));
+        assert_eq!(fields.take("scope"), None);
     }
 
     #[test]
     fn what_nobody_took_is_left() {
-        let mut fields = read(r#"{"a":1,"b":2,"c":[3]}"#);
+        let mut fields = read(r#"{"a":1,"b":2,"c":[3],"scope":4,"expires_in":5}"#);
         fields.take("b");
-        assert_eq!(Value::Object(fields.rest()), serde_json::json!({"a": 1, "c": [3]}));
+        fields.take("scope");
+        let rest = serde_json::json!({"a": 1, "c": [3], "expires_in": 5});
+        assert_eq!(Value::Object(fields.rest()), rest);
     }
 
     #[test]
     fn only_an_object_has_fields() {
-        assert!(serde_json::from_str::<Fields<'_>>("[]").is_err());
-        assert!(serde_json::from_str::<Fields<'_>>("{} {}").is_err());
+        assert!(serde_json::from_str::<Fields>("[]").is_err());
+        assert!(serde_json::from_str::<Fields>("{} {}").is_err());
     }
 }
