@@ -36,6 +36,9 @@ mod migrate;
 mod reader;
 use reader::{Read, Reader};
 
+mod reading;
+pub use reading::SqliteReading;
+
 mod reserve;
 
 mod rows;
@@ -319,6 +322,16 @@ fn damaged(user: &str) -> Error {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_drops_it_finds_the_file_closed_and_no_log_beside_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("xpkce.db")).await.unwrap();
+        store.next_sign_in().await.unwrap();
+        assert!(folder.path().join("xpkce.db-wal").exists());
+        drop(store);
+        assert!(!folder.path().join("xpkce.db-wal").exists());
+    }
 
     #[tokio::test]
     async fn a_forked_child_does_not_use_its_parents_connections() {

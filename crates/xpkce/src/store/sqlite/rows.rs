@@ -38,23 +38,28 @@ impl Raw {
         })
     }
 
-    /// Parses it; a lease of another boot has run out.
-    pub(super) fn stored(self, boot: &Boot) -> Result<Stored> {
+    /// Parses the grant in it.
+    pub(super) fn grant(self) -> Result<Grant> {
         let grant: Grant = serde_json::from_str(&self.record)
             .map_err(|why| damaged(&self.user).with_source(why))?;
         if (&grant.account.app, &grant.account.user) != (&self.app, &self.user) {
             return Err(damaged(&self.user));
         }
+        Ok(grant)
+    }
+
+    /// Parses it; a lease of another boot has run out.
+    pub(super) fn stored(self, boot: &Boot) -> Result<Stored> {
         let deadline = self
             .lease_deadline
             .filter(|_| self.lease_boot_id.as_deref() == Some(&*boot.id))
             .unwrap_or(0);
         let left = deadline.saturating_sub(boot.uptime_millis());
         Ok(Stored {
-            grant,
             revision: Revision(self.revision),
             lease_left: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
             now: boot.clock.now(),
+            grant: self.grant()?,
         })
     }
 }

@@ -92,7 +92,9 @@ enum Content {
 fn marks(db: &mut Connection) -> rusqlite::Result<(i32, i32, Content)> {
     let tx = db.transaction()?;
     let application = tx.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let content = if is_empty(&tx)? { Content::None } else { Content::Some };
+    // Whose it is says that there is something: the tables are read for the others alone.
+    let is_blank = application != APPLICATION && is_empty(&tx)?;
+    let content = if is_blank { Content::None } else { Content::Some };
     let marks = (application, version(&tx)?, content);
     tx.commit()?;
     Ok(marks)

@@ -1,0 +1,124 @@
+//! One look at a store, on the thread that asks: for a program that lives for a moment and wants
+//! one token of what is there.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::failure::failure;
+use super::live::Live;
+use super::rows::Raw;
+use super::{absolute, file, meta, rows};
+use crate::Result;
+use crate::grant::{Account, Grant};
+use crate::seal::Sealed;
+
+/// A store's file, open for reading, with no thread of its own. It checks what
+/// [`SqliteStore`](super::SqliteStore) checks: whose the file is, who can read it, and its version.
+///
+/// A process has one of the two open at a time: close this one before the other is opened.
+pub struct SqliteReading {
+    db: Connection,
+    path: Box<Path>,
+    _live: Live,
+}
+
+impl SqliteReading {
+    /// Opens the store at `path`; none where there is no file.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`](super::SqliteStore::open).
+    pub fn open(path: impl AsRef<Path>) -> Result<Option<Self>> {
+        let path = absolute(path.as_ref())?;
+        if !path.try_exists().unwrap_or(true) {
+            return Ok(None);
+        }
+        let live = Live::enter()?;
+        Ok(Some(Self { db: file::open(&path)?, path: path.into(), _live: live }))
+    }
+
+    /// Returns the key check of this store, if it has one.
+    ///
+    /// # Errors
+    /// [`Reason::Store`](crate::Reason::Store) when it cannot be read.
+    pub fn key_check(&self) -> Result<Option<Sealed>> {
+        self.read(meta::key_check)?.map(Sealed::try_from).transpose()
+    }
+
+    /// Reads one grant.
+    ///
+    /// # Errors
+    /// [`Reason::Store`](crate::Reason::Store) when it cannot be read, and
+    /// [`Reason::StoreDamaged`](crate::Reason::StoreDamaged) when it is not one.
+    pub fn grant(&self, account: &Account) -> Result<Option<Grant>> {
+        let row = self.read(|db| rows::load(db, &account.app, &account.user))?;
+        row.map(Raw::grant).transpose()
+    }
+
+    /// Reads up to `limit` grants in the order of their accounts.
+    ///
+    /// # Errors
+    /// As [`grant`](Self::grant).
+    pub fn grants(&self, limit: usize) -> Result<Vec<Grant>> {
+        let rows = self.read(|db| rows::list(db, None, limit))?;
+        rows.into_iter().map(Raw::grant).collect()
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        read(&self.db).map_err(|why| failure(&self.path, &why))
+    }
+}
+
+impl std::fmt::Debug for SqliteReading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SqliteReading").field(&self.path).finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::Reason;
+    use crate::store::{SqliteStore, Store as _};
+
+    #[tokio::test]
+    async fn it_finds_what_the_store_has_kept_and_leaves_no_log_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xpkce.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let check = Sealed::try_from("0123456789abcdef.AAAA".to_owned()).unwrap();
+        store.key_check(Some(&check)).await.unwrap();
+        drop(store);
+        let reading = SqliteReading::open(&path).unwrap().unwrap();
+        assert_eq!(reading.key_check().unwrap(), Some(check));
+        assert!(reading.grants(10).unwrap().is_empty());
+        assert!(reading.grant(&Account::new("app", "user")).unwrap().is_none());
+        drop(reading);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn it_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(SqliteReading::open(folder.path().join("xpkce.db")).unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn it_refuses_what_the_store_refuses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(SqliteStore::open(&path).await.unwrap());
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(SqliteReading::open(&path).unwrap_err().reason(), Reason::Store);
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", super::super::schema::VERSION + 1).unwrap();
+        drop(db);
+        assert_eq!(SqliteReading::open(&path).unwrap_err().reason(), Reason::StoreNewer);
+    }
+}
