@@ -2,7 +2,7 @@
 
 use clap::Args;
 use xpkce::grant::{Account, Grant, State};
-use xpkce::store::Stored;
+use xpkce::store::{SqliteReading, Stored};
 
 use crate::config::Settings;
 use crate::failure::{Failure, Kind, Result};
@@ -33,6 +33,28 @@ impl LoginFlags {
             return Err(several(settings, &found));
         }
         found.pop().ok_or_else(|| self.nobody(settings))
+    }
+
+    /// Finds the one login that the flags name, if there is no doubt which, with one look.
+    pub(crate) fn choose_in(
+        &self,
+        settings: &Settings<'_>,
+        store: &SqliteReading,
+    ) -> Option<Grant> {
+        const MOST: usize = 500;
+        let client_id = settings.client_id(self.app.as_deref()).ok()?;
+        if let (Some(client_id), Some(user)) = (&client_id, &self.account)
+            && let Some(named) = store.grant(&Account::new(client_id, user)).ok()?
+        {
+            return Some(named);
+        }
+        let mut found = store.grants(MOST).ok().filter(|found| found.len() < MOST)?;
+        found.retain(|grant| {
+            let is_apps = client_id.as_ref().is_none_or(|id| grant.account.app == *id);
+            let is_called = self.account.as_ref().is_none_or(|name| is_called(grant, name));
+            is_apps && is_called && grant.state != State::SignedOut
+        });
+        found.pop().filter(|_| found.is_empty())
     }
 
     /// Finds every login that the flags name. One that is named whole is not searched for among the

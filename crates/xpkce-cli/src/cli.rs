@@ -1,5 +1,7 @@
 //! The command line. Every command's own arguments, and its help, are in its file.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
@@ -13,7 +15,7 @@ use crate::commands::{
 #[derive(Debug, Parser)]
 #[command(name = "xpkce", version, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_long_help = AFTER_HELP, max_term_width = 100)]
-pub(crate) struct Cli {
+pub(crate) struct Cli<C: Subcommand = Command> {
     /// Answer in JSON on standard output, errors too.
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
@@ -23,7 +25,30 @@ pub(crate) struct Cli {
     pub(crate) verbose: u8,
 
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: C,
+}
+
+/// The command that scripts call all the time, alone: a tree with one branch is built in less time
+/// than the whole.
+#[derive(Debug, Subcommand)]
+enum Only {
+    Token(token::Token),
+}
+
+impl Cli {
+    /// Understands a command line.
+    ///
+    /// # Errors
+    /// Help that was asked for, and a command line that is wrong.
+    pub(crate) fn understand(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let is_token = arguments.get(1).is_some_and(|command| command == "token");
+        // What the short tree does not take, the whole one explains.
+        if let Some(Ok(brief)) = is_token.then(|| Cli::<Only>::try_parse_from(arguments)) {
+            let Cli { json, verbose, command: Only::Token(token) } = brief;
+            return Ok(Self { json, verbose, command: Command::Token(token) });
+        }
+        Self::try_parse_from(arguments)
+    }
 }
 
 #[derive(Debug, Subcommand)]

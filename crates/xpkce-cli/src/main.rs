@@ -20,9 +20,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
-
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::commands::Context;
 use crate::config::Environment;
 use crate::failure::{Failure, Kind, Result, io};
@@ -32,7 +30,7 @@ use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::understand(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &arguments),
     };
@@ -50,8 +48,22 @@ fn typed(arguments: &[OsString]) -> Vec<String> {
 
 fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     let environment = Environment::read()?;
-    log::start(environment.log(), cli.verbose)?;
+    let is_logged = environment.log().is_some() || cli.verbose > 0;
     let context = Context { environment, output, terminal: Terminal::new() };
+    if let Command::Token(token) = &cli.command
+        && !is_logged
+        && let Some(done) = token.at_once(&context)
+    {
+        return done.map(|()| ExitCode::SUCCESS);
+    }
+    run_whole(cli, &context)
+}
+
+/// Its own function, because the futures of all commands take room on the stack that a fresh token
+/// does not need.
+#[inline(never)]
+fn run_whole(cli: Cli, context: &Context) -> Result<ExitCode> {
+    log::start(context.environment.log(), cli.verbose)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -59,14 +71,14 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     runtime.block_on(async {
         // Before the command begins: it may change the terminal, and must change it back.
         let mut stop = Stop::catch()?;
-        let mut command = Box::pin(commands::run(cli.command, &context));
+        let mut command = Box::pin(commands::run(cli.command, context));
         tokio::select! {
             // A command may make something else of the signal, and is asked first.
             biased;
             done = &mut command => done,
             _ = stop.told() => {
                 // Dropping it waits for what was sent to X, so that no pair is lost.
-                tell_of_a_long_wait(output);
+                tell_of_a_long_wait(context.output);
                 drop(command);
                 Err(Failure::interrupted())
             }

@@ -34,7 +34,7 @@ mod private;
 pub(crate) use private::closing;
 
 mod unlock;
-pub use unlock::{KeySource, unlock};
+pub use unlock::{KeySource, open_check, unlock};
 
 mod uses;
 pub use uses::{KeyUses, key_uses, keys_in_use};

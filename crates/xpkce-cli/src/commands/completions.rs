@@ -23,7 +23,7 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut script = Vec::new();
-        generate(self.shell, &mut Cli::command(), "xpkce", &mut script);
+        generate(self.shell, &mut <Cli>::command(), "xpkce", &mut script);
         context.output.data(&script)
     }
 }

@@ -1,15 +1,17 @@
 //! `xpkce token`: the command that scripts call all the time. A token that is fresh is read from
-//! the store and printed; no thread, no HTTP client and no keeper is started for it.
+//! the store and printed; no thread, no runtime, no HTTP client and no keeper is started for it.
 
 use clap::Args;
 use serde::Serialize;
+use xpkce::grant::Grant;
 use xpkce::keeper::fresh_token;
-use xpkce::store::Stored;
+use xpkce::seal::open_check;
+use xpkce::store::{SqliteReading, Stored};
 use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
 
 use super::Context;
 use crate::choose::LoginFlags;
-use crate::config::Settings;
+use crate::config::{Settings, StoreAt};
 use crate::failure::Result;
 use crate::vault::Vault;
 use crate::view::{Who, names};
@@ -38,6 +40,22 @@ struct TokenView<'a> {
 }
 
 impl Token {
+    /// Prints the token if it is fresh and in a file. None leaves everything else to
+    /// [`run`](Self::run), which also says what is wrong.
+    pub(crate) fn at_once(&self, context: &Context) -> Option<Result<()>> {
+        let settings = context.settings().ok()?;
+        let StoreAt::File(path) = settings.store().ok()? else { return None };
+        let store = SqliteReading::open(path).ok()??;
+        let check = store.key_check().ok()??;
+        let sealer = open_check(&settings.key_source(), &check).ok()?;
+        let grant = self.login.choose_in(&settings, &store)?;
+        let token = fresh_token(&sealer, &grant, SystemClock.now()).ok()??;
+        // Somebody may open it again as soon as the token is out.
+        drop(store);
+        let ends = ends(&grant);
+        Some(print(context, &settings, &grant, &token, ends))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let settings = context.settings()?;
         let Some(vault) = Vault::open_existing(&settings).await? else {
@@ -46,10 +64,10 @@ impl Token {
         let stored = self.login.choose(&settings, &vault).await?;
         let now = SystemClock.now();
         if let Some(token) = fresh_token(&vault.sealer, &stored.grant, now)? {
-            return print(context, &settings, &stored, &token, ends(&stored));
+            return print(context, &settings, &stored.grant, &token, ends(&stored.grant));
         }
         let (stored, token, ends) = refreshed(context, &settings, &vault, stored).await?;
-        print(context, &settings, &stored, &token, ends)
+        print(context, &settings, &stored.grant, &token, ends)
     }
 }
 
@@ -73,21 +91,20 @@ async fn refreshed(
     Ok((stored, token, ends))
 }
 
-fn ends(stored: &Stored) -> Timestamp {
-    stored.grant.access.as_ref().map_or_else(Timestamp::default, |access| access.expires_at)
+fn ends(grant: &Grant) -> Timestamp {
+    grant.access.as_ref().map_or_else(Timestamp::default, |access| access.expires_at)
 }
 
 fn print(
     context: &Context,
     settings: &Settings<'_>,
-    stored: &Stored,
+    grant: &Grant,
     token: &AccessToken,
     ends: Timestamp,
 ) -> Result<()> {
     if !context.output.is_json() {
         return context.output.line(token.expose());
     }
-    let grant = &stored.grant;
     context.output.json(&TokenView {
         who: Who::new(settings, &grant.account, grant.username.as_deref()),
         access_token: token.expose(),

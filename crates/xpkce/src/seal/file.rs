@@ -201,10 +201,11 @@ fn read(path: &Path) -> Result<Ring> {
 }
 
 fn read_text(file: File, path: &Path) -> Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE));
-    file.take(MAX_SIZE as u64)
-        .read_to_string(&mut text)
-        .map_err(|why| failed("read", path, why))?;
+    // No more room than is needed: all of it is wiped. A file is only ever replaced whole, so the
+    // one that is open does not grow.
+    let size = file.metadata().map_or(MAX_SIZE as u64, |about| about.len()).min(MAX_SIZE as u64);
+    let mut text = Zeroizing::new(String::with_capacity(size as usize));
+    file.take(size).read_to_string(&mut text).map_err(|why| failed("read", path, why))?;
     Ok(text)
 }
 

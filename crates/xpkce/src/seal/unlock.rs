@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Place, Sealer};
+use super::{Place, Sealed, Sealer};
 use crate::Result;
 use crate::store::Store;
 
@@ -34,15 +34,24 @@ pub(super) const CHECK: &[u8] = b"xpkce key check";
 /// [`Reason::Key`](crate::Reason::Key) when the keys are missing, unreadable or not this store's; and the store's own.
 pub async fn unlock(store: &dyn Store, source: &KeySource) -> Result<Sealer> {
     if let Some(check) = store.key_check(None).await? {
-        let sealer = read(source)?;
-        sealer.open(Place::KeyCheck, &check)?;
-        return Ok(sealer);
+        return open_check(source, &check);
     }
     let is_empty = store.list(None, 1).await?.is_empty();
     let sealer = if is_empty { read_or_make(source)? } else { read(source)? };
     let proposed = sealer.seal(Place::KeyCheck, CHECK)?;
     let check = store.key_check(Some(&proposed)).await?.unwrap_or(proposed);
     sealer.open(Place::KeyCheck, &check)?;
+    Ok(sealer)
+}
+
+/// Returns the sealer of a store that has the key check `check`, after making sure that its keys
+/// open it. Makes nothing.
+///
+/// # Errors
+/// As [`unlock`], save the store's own.
+pub fn open_check(source: &KeySource, check: &Sealed) -> Result<Sealer> {
+    let sealer = read(source)?;
+    sealer.open(Place::KeyCheck, check)?;
     Ok(sealer)
 }
 
