@@ -78,7 +78,7 @@ impl Desk {
         }
         let before = stored.grant.generation;
         let is_due = |grant: &crate::grant::Grant| grant.due_at().is_some_and(|at| at <= now);
-        Ok(match self.spend(slot, is_due).await? {
+        Ok(match self.spend(slot, Some(stored), is_due).await? {
             Outcome::Current(stored) if stored.grant.generation != before => {
                 Tended::Rotated(stored.grant.generation)
             }

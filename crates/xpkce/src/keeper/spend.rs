@@ -56,14 +56,16 @@ impl Desk {
     /// How much of a body that could not be read is kept.
     const MOST_UNREAD: usize = 64 * 1024;
 
-    /// Spends the generation that `is_due` finds due, once.
+    /// Spends the generation that `is_due` finds due, once. `known` is the record where the caller
+    /// has just read it: if it has moved since, the swap says so.
     pub(super) async fn spend(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
+        known: Option<Stored>,
         is_due: impl Fn(&Grant) -> bool + Send,
     ) -> Result<Outcome> {
         self.refuse_while_app_backs_off()?;
-        match self.take_lease(slot, is_due).await? {
+        match self.take_lease(slot, known, is_due).await? {
             Ok(taken) => self.send(slot, taken).await,
             Err(outcome) => Ok(outcome),
         }
@@ -74,13 +76,20 @@ impl Desk {
     async fn take_lease(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
+        known: Option<Stored>,
         is_due: impl Fn(&Grant) -> bool + Send,
     ) -> Result<Result<Taken, Outcome>> {
         let account = slot.account();
-        let mut stored = self.load(account).await?;
+        let mut stored = match known {
+            Some(stored) => stored,
+            None => self.load(account).await?,
+        };
         for _ in 0..Self::MOST_BEGINS {
             if !is_due(&stored.grant) {
                 return Ok(Err(Outcome::Current(stored)));
+            }
+            if slot.pending().is_none() && self.was_just_begun(&stored) {
+                return Ok(Err(Outcome::Busy(stored)));
             }
             if let Some(recovered) = self.recover(slot, &stored).await? {
                 stored = recovered;
@@ -139,6 +148,18 @@ impl Desk {
     }
 
     pub(super) const MOST_BEGINS: usize = 64;
+    /// How long a send is left alone: it has hardly come back, and nothing of it can be spilled.
+    const JUST_BEGUN: Duration = Duration::from_secs(1);
+
+    /// Returns whether somebody who lives began to spend a moment ago. Then there is nothing to do
+    /// yet but to wait: many who look through the holders' files at once keep the one who sends
+    /// from coming through.
+    fn was_just_begun(&self, stored: &Stored) -> bool {
+        let since = stored.grant.lease.as_ref().map(|lease| stored.now.since(lease.since));
+        stored.grant.state == State::Spending
+            && since.is_some_and(|since| since < Self::JUST_BEGUN)
+            && self.holder_lives(stored)
+    }
 
     async fn send(self: &Arc<Self>, slot: &Arc<Slot>, taken: Taken) -> Result<Outcome> {
         let mut doubted = 0;

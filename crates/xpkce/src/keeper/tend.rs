@@ -76,12 +76,14 @@ impl Desk {
         let deadline = self.clock.uptime() + Self::DEADLINE;
         let mut pause = Self::FIRST_LOOK;
         let mut waits_since = None;
+        let mut known = Some(stored);
         loop {
-            let outcome = self.spend(slot, |grant| self.is_due(slot, grant)).await?;
+            let outcome =
+                self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?;
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
-                    (no_access_token(), lengthen(&mut pause))
+                    (no_access_token(), self.lengthen(&mut pause))
                 }
                 Outcome::Current(stored) => {
                     if let Some(since) = waits_since {
@@ -92,7 +94,7 @@ impl Desk {
                 Outcome::Busy(stored) => {
                     measure::found_busy();
                     waits_since.get_or_insert(self.clock.uptime());
-                    (busy(&stored), lengthen(&mut pause))
+                    (busy(&stored), self.lengthen(&mut pause))
                 }
                 Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
             };
@@ -108,10 +110,12 @@ impl Desk {
     pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         slot.is_used(self.now());
         let deadline = self.clock.uptime() + Self::DEADLINE;
-        let seen = self.load(slot.account()).await?.grant.spent();
+        let stored = self.load(slot.account()).await?;
+        let seen = stored.grant.spent();
+        let mut known = Some(stored);
         loop {
             let is_due = |grant: &Grant| grant.is_at(&seen) || grant.access.is_none();
-            let (error, wait) = match self.spend(slot, is_due).await? {
+            let (error, wait) = match self.spend(slot, known.take(), is_due).await? {
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
                     (no_access_token(), Self::LONGEST_LOOK)
                 }
@@ -185,16 +189,17 @@ impl Desk {
         access.expires_at - window + window.mul_f64(self.spread / 4.0)
     }
 
+    /// Returns a pause, and makes the next one longer by half: who waits for a refresh that way has
+    /// waited for at most half again as long as it took. Many who began at once drift apart.
+    fn lengthen(&self, pause: &mut Duration) -> Duration {
+        let now = *pause;
+        *pause = now.mul_f64(1.5).min(Self::LONGEST_LOOK);
+        now.mul_f64(0.75 + self.spread / 4.0)
+    }
+
     fn lives(&self, slot: &Slot) -> bool {
         slot.alive(self.clock.uptime()).is_some()
     }
-}
-
-/// Returns a pause, and makes the next one longer.
-fn lengthen(pause: &mut Duration) -> Duration {
-    let now = *pause;
-    *pause = (now * 2).min(Desk::LONGEST_LOOK);
-    now
 }
 
 fn no_access_token() -> Error {
