@@ -35,7 +35,7 @@ use rows::{Draft, LeaseColumn, stored};
 mod schema;
 
 mod session;
-use session::{SETTINGS, Statement, TRIES, Value, bounded, connection, pause, transact};
+use session::{SETTINGS, Statement, TRIES, Value, ask, bounded, connection, pause, transact};
 
 mod tls;
 
@@ -160,7 +160,10 @@ impl fmt::Debug for PostgresStore {
 
 impl Store for PostgresStore {
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
-        Box::pin(async { self.one(rows::load(account)).await?.map(|row| stored(&row)).transpose() })
+        Box::pin(async {
+            let rows = ask(&self.pools, &rows::load(account)).await?;
+            rows.first().map(stored).transpose()
+        })
     }
 
     fn swap<'a>(

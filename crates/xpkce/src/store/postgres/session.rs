@@ -58,6 +58,25 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
     .await
 }
 
+/// Asks for rows that are read at once, in one statement: it is a transaction by itself, and takes
+/// the server a third of the work that [`transact`] does.
+pub(super) async fn ask(pools: &Pools, statement: &Statement<'_>) -> Result<Vec<Row>> {
+    let Statement { sql, values } = statement;
+    bounded(async {
+        let mut tries = 1;
+        loop {
+            let client = connection(pools).await?;
+            match client.query_typed(sql, values).await {
+                Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
+                outcome => return outcome.map_err(failure),
+            }
+            drop(client);
+            pause(tries).await;
+        }
+    })
+    .await
+}
+
 /// Bounds the wait for a store that does not answer.
 pub(super) async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(DEADLINE, work).await.unwrap_or_else(|_| {
