@@ -90,7 +90,12 @@ impl ReqwestClient {
             .referer(false)
             .connect_timeout(self.connect)
             .timeout(self.connect + self.read)
-            .pool_idle_timeout(POOL_IDLE);
+            .pool_idle_timeout(POOL_IDLE)
+            // Both deadlines are over before a probe could find a dead peer: four calls to the
+            // system for nothing, with every connection.
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None);
         if is_loopback { builder.no_proxy().build() } else { builder.build() }
     }
 
