@@ -10,7 +10,7 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 
 from xdk.oauth2_auth import OAuth2PKCEAuth
 
-kept, fresh, client_id, client_secret, redirect_uri, scope, answer = sys.argv[1:]
+kept, fresh, late, client_id, client_secret, redirect_uri, scope, answer = sys.argv[1:]
 
 
 def auth(base_url, token=None):
@@ -69,6 +69,7 @@ OPS = {
     "hot": hot,
     "refresh-kept": refresh(kept),
     "refresh-fresh": refresh(fresh),
+    "refresh-late": refresh(late),
     "exchange-kept": exchange(kept),
     "exchange-fresh": exchange(fresh),
 }

@@ -32,7 +32,32 @@ pub fn stay_on(processor: usize) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
+/// Lets this process, and those that it starts, have as many files open as the system allows:
+/// thousands of connections are thousands of files.
+pub fn open_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Runs `count_done`, which tells how many operations are done so far, before and after `span`, and
+/// returns the cost of one in between: what goes on around it has neither begun nor ended.
+pub async fn between(span: Duration, mut count_done: impl FnMut() -> u64) -> Cost {
+    let (wall, cpu, done) = (Instant::now(), cpu_time(), count_done());
+    tokio::time::sleep(span).await;
+    let (wall, cpu, done) = (wall.elapsed(), cpu_time() - cpu, count_done() - done);
+    let each = |span: Duration| span.as_nanos() as f64 / done as f64;
+    Cost { wall: each(wall), cpu: each(cpu), memory: 0.0 }
+}
+
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+impl Cost {
+    /// Returns how many operations a second that is.
+    pub fn rate(self) -> f64 {
+        1e9 / self.wall
+    }
 }

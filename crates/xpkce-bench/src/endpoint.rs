@@ -3,9 +3,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::answer::{TOKEN_ANSWER, USER_ANSWER};
 
@@ -16,7 +17,12 @@ pub struct Endpoint {
     pub kept: String,
     /// Closes the connection after every answer.
     pub fresh: String,
+    /// Keeps connections alive and answers after [`LATE`].
+    pub late: String,
 }
+
+/// How long X itself takes to answer.
+pub const LATE: Duration = Duration::from_millis(200);
 
 impl Endpoint {
     /// Starts this same program again as the server.
@@ -34,7 +40,7 @@ impl Endpoint {
             let port = lines.next().and_then(Result::ok).expect("the server tells its ports");
             format!("http://127.0.0.1:{port}")
         };
-        Self { kept: base_url(), fresh: base_url(), process }
+        Self { kept: base_url(), fresh: base_url(), late: base_url(), process }
     }
 }
 
@@ -45,16 +51,24 @@ impl Drop for Endpoint {
     }
 }
 
-/// Serves until standard input ends, on two ports that are printed: one keeps connections alive,
-/// the other closes them.
+/// How one port answers.
+#[derive(Clone, Copy)]
+struct Manner {
+    is_kept: bool,
+    after: Duration,
+}
+
+/// Serves until standard input ends, on three ports that are printed: one keeps connections alive,
+/// one closes them, and one takes its time.
 pub fn serve() {
     crate::cost::stay_on(1);
+    crate::cost::open_many_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for is_kept in [true, false] {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        for (is_kept, after) in [(true, Duration::ZERO), (false, Duration::ZERO), (true, LATE)] {
+            let listener = listen();
             println!("{}", listener.local_addr().unwrap().port());
-            tokio::spawn(accept(listener, is_kept));
+            tokio::spawn(accept(listener, Manner { is_kept, after }));
         }
         let (ended, end) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
@@ -65,13 +79,20 @@ pub fn serve() {
     });
 }
 
-async fn accept(listener: TcpListener, is_kept: bool) {
-    let token = response(TOKEN_ANSWER, is_kept);
-    let user = response(USER_ANSWER, is_kept);
+/// Thousands may knock at once.
+fn listen() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket.listen(4096).unwrap()
+}
+
+async fn accept(listener: TcpListener, manner: Manner) {
+    let token = response(TOKEN_ANSWER, manner.is_kept);
+    let user = response(USER_ANSWER, manner.is_kept);
     let (token, user): (&'static [u8], &'static [u8]) = (token.leak(), user.leak());
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        tokio::spawn(converse(stream, token, user, is_kept));
+        tokio::spawn(converse(stream, token, user, manner));
     }
 }
 
@@ -85,8 +106,8 @@ fn response(body: &str, is_kept: bool) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], is_kept: bool) {
-    let mut buffer = vec![0; 16 * 1024];
+async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], manner: Manner) {
+    let mut buffer = vec![0; 4 * 1024];
     let mut filled = 0;
     loop {
         match stream.read(&mut buffer[filled..]).await {
@@ -99,7 +120,10 @@ async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], is_kept: boo
         }
         let answer = if buffer.starts_with(b"POST") { token } else { user };
         filled = 0;
-        if stream.write_all(answer).await.is_err() || !is_kept {
+        if !manner.after.is_zero() {
+            tokio::time::sleep(manner.after).await;
+        }
+        if stream.write_all(answer).await.is_err() || !manner.is_kept {
             return;
         }
     }

@@ -12,12 +12,17 @@
 )]
 
 pub mod answer;
+pub mod commits;
 pub mod contest;
 pub mod cost;
+pub mod crowd;
 pub mod endpoint;
 pub mod flow;
+pub mod herd;
 pub mod hot;
 pub mod instructions;
+pub mod million;
+pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod report;

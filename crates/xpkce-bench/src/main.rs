@@ -1,17 +1,25 @@
 //! `xpkce-bench`: runs every contest and prints what came of it. `./bench` starts it.
-#![allow(clippy::print_stdout, reason = "a program that measures prints")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures prints")]
 
 use std::path::PathBuf;
 
 use xpkce_bench::endpoint::{self, Endpoint};
 use xpkce_bench::report::Report;
 use xpkce_bench::runs::{self, Bench};
+use xpkce_bench::{cost, herd, million};
 
 fn main() {
-    let mut args = std::env::args().skip(1);
-    if args.next().as_deref() == Some("serve") {
-        return endpoint::serve();
+    let all: Vec<String> = std::env::args().skip(1).collect();
+    // The roles in which it starts itself.
+    match &all.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => return endpoint::serve(),
+        ["million", count, reads] => {
+            return million::run(count.parse().unwrap(), reads.parse().unwrap());
+        }
+        ["herd", folder, base_url, user] => return herd::join(folder.as_ref(), base_url, user),
+        _ => cost::open_many_files(),
     }
+    let mut args = all.into_iter().skip(1);
     let (mut bench, mut write) = (Bench::default(), None);
     while let Some(flag) = args.next() {
         let mut path = || PathBuf::from(args.next().expect("a flag has a value"));

@@ -21,7 +21,7 @@ impl Python {
     pub fn start(interpreter: &str, endpoint: &Endpoint) -> Self {
         let mut process = Command::new(interpreter)
             .arg(SCRIPT)
-            .args([&endpoint.kept, &endpoint.fresh])
+            .args([&endpoint.kept, &endpoint.fresh, &endpoint.late])
             .args([CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SCOPE, TOKEN_ANSWER])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -78,8 +78,7 @@ impl Desk {
         let mut waits_since = None;
         let mut known = Some(stored);
         loop {
-            let outcome =
-                self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?;
+            let outcome = self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?;
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
