@@ -146,6 +146,15 @@ impl Foreign {
             .collect()
     }
 
+    /// Opens the file that a lease names, unless it is `own`.
+    pub(super) fn of(folder: &Path, holder: &Liveness, own: Option<&Presence>) -> Option<Self> {
+        let is_own = own.is_some_and(|own| own.liveness == *holder);
+        if is_own || !is_holders_name(&holder.file) {
+            return None;
+        }
+        Self::open(folder.join(&holder.file)).ok()
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.is_dead
     }

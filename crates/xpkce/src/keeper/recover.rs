@@ -37,7 +37,7 @@ impl Desk {
             return self.land(slot, landing, stored.clone()).await.map(Some);
         }
         let mut latest = stored.clone();
-        for foreign in self.foreign() {
+        for foreign in self.searched_for(stored) {
             for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record) else { continue };
                 if !concerns(&spilled, &latest.grant) {
@@ -168,6 +168,20 @@ impl Desk {
         let saved = self.save(landing, stored).await?;
         measure::spill(Spill::Recovered);
         Ok(saved)
+    }
+
+    /// Returns the files where a pair for this grant may lie. Whoever is spending it has looked
+    /// through the others before; while it lives its own is the only one. Many who wait for one
+    /// send would keep it from coming through if each opened the files of all.
+    fn searched_for(&self, stored: &Stored) -> Vec<Foreign> {
+        let holder = stored.grant.lease.as_ref().and_then(|lease| lease.holder.liveness.as_ref());
+        match (self.folder.as_deref(), holder) {
+            (Some(folder), Some(holder)) if self.is_being_spent(stored) => {
+                let own = self.presence.get().and_then(Option::as_ref);
+                Foreign::of(folder, holder, own).into_iter().collect()
+            }
+            _ => self.foreign(),
+        }
     }
 
     fn foreign(&self) -> Vec<Foreign> {

@@ -88,12 +88,12 @@ impl Desk {
             if !is_due(&stored.grant) {
                 return Ok(Err(Outcome::Current(stored)));
             }
-            if slot.pending().is_none() && self.was_just_begun(&stored) {
-                return Ok(Err(Outcome::Busy(stored)));
-            }
             if let Some(recovered) = self.recover(slot, &stored).await? {
                 stored = recovered;
                 continue;
+            }
+            if self.is_being_spent(&stored) {
+                return Ok(Err(Outcome::Busy(stored)));
             }
             let held_until = stored.grant.feedback_held_until(self.now());
             if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
@@ -148,17 +148,10 @@ impl Desk {
     }
 
     pub(super) const MOST_BEGINS: usize = 64;
-    /// How long a send is left alone: it has hardly come back, and nothing of it can be spilled.
-    const JUST_BEGUN: Duration = Duration::from_secs(1);
-
-    /// Returns whether somebody who lives began to spend a moment ago. Then there is nothing to do
-    /// yet but to wait: many who look through the holders' files at once keep the one who sends
-    /// from coming through.
-    fn was_just_begun(&self, stored: &Stored) -> bool {
-        let since = stored.grant.lease.as_ref().map(|lease| stored.now.since(lease.since));
-        stored.grant.state == State::Spending
-            && since.is_some_and(|since| since < Self::JUST_BEGUN)
-            && self.holder_lives(stored)
+    /// Returns whether somebody who lives is spending it. Then there is nothing to do but to wait,
+    /// and no reason to make a file among the holders.
+    pub(super) fn is_being_spent(&self, stored: &Stored) -> bool {
+        stored.grant.state == State::Spending && self.holder_lives(stored)
     }
 
     async fn send(self: &Arc<Self>, slot: &Arc<Slot>, taken: Taken) -> Result<Outcome> {

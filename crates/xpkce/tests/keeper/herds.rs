@@ -84,3 +84,19 @@ async fn one_slow_account_holds_up_no_other() {
     assert_eq!(quick.access_token().await.unwrap().generation().0, 2);
     assert_eq!(held.await.unwrap().generation().0, 2);
 }
+
+#[tokio::test]
+async fn who_waits_for_another_holder_makes_no_file_among_the_holders() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    world.advance(A_LIFE - Duration::from_secs(10));
+    let mut call = Box::pin(source.refresh());
+    world.hold(&mut call).await;
+    let other = world.keeper().token_source(&source.account().user);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 1);
+    let files = std::fs::read_dir(world.folder.path()).unwrap().count();
+    assert_eq!(files, 1);
+    world.release(&keeper).await;
+    assert_eq!(call.await.unwrap().generation().0, 2);
+}
