@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -137,12 +137,12 @@ pub(super) struct Slot {
     flight: Mutex<Option<Flight>>,
     /// An answer that the store would not take yet.
     pending: Mutex<Option<Arc<Landing>>>,
-    /// When the store was last asked, by the clock that counts suspension.
-    asked_at: Mutex<Option<Duration>>,
+    /// When the store was last asked.
+    asked_at: LastTime,
     /// When a caller last asked for more than the token in hand, in milliseconds; zero for never.
     used_at: AtomicI64,
-    /// When that was last noted in the record, by the clock that counts suspension.
-    noted_at: Mutex<Option<Duration>>,
+    /// When that was last noted in the record.
+    noted_at: LastTime,
 }
 
 /// A token in memory, with its ends by the clock that never goes back: setting the wall clock
@@ -201,9 +201,9 @@ impl Slot {
             held: ArcSwapOption::empty(),
             flight: Mutex::default(),
             pending: Mutex::default(),
-            asked_at: Mutex::default(),
+            asked_at: LastTime::default(),
             used_at: AtomicI64::default(),
-            noted_at: Mutex::default(),
+            noted_at: LastTime::default(),
         }
     }
 
@@ -311,24 +311,31 @@ impl Slot {
 
     /// Returns whether a use may be noted in the record again, and notes that it is.
     pub(super) fn may_note_use(&self, uptime: Duration, pause: Duration) -> bool {
-        may_again(&self.noted_at, uptime, pause)
+        self.noted_at.may_be_again(uptime, pause)
     }
 
     /// Returns whether the store may be asked again while a token lives, and notes that it is.
     pub(super) fn may_ask(&self, uptime: Duration) -> bool {
         const PAUSE: Duration = Duration::from_secs(1);
-        may_again(&self.asked_at, uptime, PAUSE)
+        self.asked_at.may_be_again(uptime, PAUSE)
     }
 }
 
-/// Returns whether `pause` has passed since the last time, and notes that this is the last time.
-fn may_again(last: &Mutex<Option<Duration>>, uptime: Duration, pause: Duration) -> bool {
-    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-    let may = last.is_none_or(|at| uptime.saturating_sub(at) >= pause);
-    if may {
-        *last = Some(uptime);
+/// When something was last done: one more than the milliseconds of the clock that counts
+/// suspension, or zero for never.
+#[derive(Default)]
+struct LastTime(AtomicU64);
+
+impl LastTime {
+    /// Returns whether `pause` has passed since the last time, and notes that this is the last time.
+    fn may_be_again(&self, uptime: Duration, pause: Duration) -> bool {
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX - 1);
+        let (now, pause) = (millis(uptime) + 1, millis(pause));
+        let may = |last: u64| last == 0 || now.saturating_sub(last) >= pause;
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| may(last).then_some(now))
+            .is_ok()
     }
-    may
 }
 
 impl Held {
