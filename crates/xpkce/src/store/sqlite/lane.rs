@@ -22,6 +22,12 @@ pub(super) struct Lane<J> {
     work: fn(Place, Jobs<J>),
 }
 
+struct Started<J> {
+    queue: Sender<Asked<J>>,
+    thread: JoinHandle<()>,
+    process: u32,
+}
+
 /// A job; none asks for the connection to be closed because a fork is near.
 type Asked<J> = Option<J>;
 
@@ -35,12 +41,6 @@ static THREADS: Mutex<Vec<Ask>> = Mutex::new(Vec::new());
 pub(super) fn close_all() {
     let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
     threads.retain(|ask| ask());
-}
-
-struct Started<J> {
-    queue: Sender<Asked<J>>,
-    thread: JoinHandle<()>,
-    process: u32,
 }
 
 impl<J: Send + 'static> Lane<J> {
@@ -88,9 +88,12 @@ impl<J> Drop for Lane<J> {
     fn drop(&mut self) {
         let started = self.started.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Started { queue, thread, process }) = started else { return };
+        if process != std::process::id() {
+            // The thread is the parent's, and so is what telling it would wake.
+            return std::mem::forget((queue, thread));
+        }
         drop(queue);
-        // In a forked child the thread is its parent's.
-        if process == std::process::id() && thread.thread().id() != thread::current().id() {
+        if thread.thread().id() != thread::current().id() {
             let _ = thread.join();
         }
     }
@@ -109,17 +112,17 @@ impl<J> Jobs<J> {
     pub(super) fn next(&mut self, mut close: impl FnMut()) -> Option<(J, Working)> {
         loop {
             let asked = self.asked.blocking_recv()?;
-            let working = fork::try_work().unwrap_or_else(|| {
+            let working = fork::try_work();
+            if working.is_none() {
                 close();
                 self.live = None;
-                fork::work()
-            });
+            }
+            let Some(job) = asked else { continue };
+            let working = working.unwrap_or_else(fork::work);
             if self.live.is_none() {
                 self.live = Some(Live::enter().ok()?);
             }
-            if let Some(job) = asked {
-                return Some((job, working));
-            }
+            return Some((job, working));
         }
     }
 
