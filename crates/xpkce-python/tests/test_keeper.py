@@ -114,6 +114,21 @@ def test_a_login_in_the_browser(x, settings, callback):
     assert "signed in" in pages[0].lower()
 
 
+def test_a_browser_in_the_foreground_is_not_waited_for(
+    x, settings, callback, monkeypatch, tmp_path
+):
+    """As `BROWSER` may name one: it ends when the callback has been answered."""
+    browser = tmp_path / "browser"
+    program = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()"
+    browser.write_text(f"#!{sys.executable}\n{program}\n")
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    # It has found its browsers already, perhaps.
+    monkeypatch.setattr("webbrowser._tryorder", None)
+    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+        assert keeper.login(timeout=20).username == "ada_example"
+
+
 def test_a_login_that_nobody_finishes_ends(settings, callback):
     with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
         with pytest.raises(xpkce.SignInError) as raised:

@@ -119,8 +119,8 @@ def test_a_fork_during_a_refresh_has_a_working_object(x, ours, signed_in):
     waiting.start()
     asked.join()
     # The child's token is spent by the parent: X says so, at once.
-    said = in_child(lambda: (bool(auth.get_authorization_url()), said(auth.refresh_token)))
-    assert said[0] and said[1] in ("token_rejected", "done")
+    came = in_child(lambda: (bool(auth.get_authorization_url()), said(auth.refresh_token)))
+    assert came[0] and came[1] in ("token_rejected", "done")
     waiting.join()
 
 

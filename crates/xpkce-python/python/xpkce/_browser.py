@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import webbrowser
 
 
@@ -17,9 +18,14 @@ def has_desktop() -> bool:
 
 
 def invite(url: str) -> None:
-    """Opens the browser, and says on stderr what to do if it does not show."""
-    if has_desktop() and webbrowser.open(url):
+    """Says on stderr what to open, and opens it where there is a desktop.
+
+    In a thread: a browser that is a program in the foreground, as ``BROWSER`` may name one, ends
+    when its user does, who waits for the callback to be answered.
+    """
+    if has_desktop():
         words = "Your browser shows X's consent page. If it does not, open this URL:"
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     else:
         words = "Open this URL in a browser on this machine, and authorize the app:"
     print(f"{words}\n\n{url}\n", file=sys.stderr, flush=True)
