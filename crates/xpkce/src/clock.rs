@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod glance;
 pub use glance::Glance;
+#[cfg(feature = "keeper")]
 pub(crate) use glance::Horizon;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.

@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, reason = "the tables are the result")]
 #![cfg(all(feature = "reqwest", feature = "sqlite", feature = "postgres", feature = "testing"))]
 
+#[path = "proofs/ahead.rs"]
+mod ahead;
 #[path = "proofs/crash.rs"]
 mod crash;
 #[path = "proofs/disks.rs"]

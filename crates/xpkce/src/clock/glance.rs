@@ -11,6 +11,7 @@ use super::{Clock, Timestamp};
 
 /// A quick look at two clocks, each as coarse as a tick of the system's.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "keeper"), expect(dead_code, reason = "the keeper alone reads it"))]
 pub struct Glance {
     /// Nanoseconds of the wall clock.
     wall: i64,
@@ -36,12 +37,14 @@ impl Glance {
     }
 
     /// How far the wall clock is ahead of the other.
+    #[cfg(feature = "keeper")]
     fn apart(self) -> i64 {
         self.wall.saturating_sub(self.awake)
     }
 }
 
 /// An instant that a glance can be told to be before.
+#[cfg(feature = "keeper")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Horizon {
     /// By the clock that stands still in suspension.
@@ -49,6 +52,7 @@ pub(crate) struct Horizon {
     apart: i64,
 }
 
+#[cfg(feature = "keeper")]
 impl Horizon {
     /// How much the clocks may move apart, in nanoseconds: more than two ticks, which is how much
     /// two coarse clocks seem to.
@@ -80,7 +84,7 @@ pub(super) fn exact(clock: &(impl Clock + ?Sized)) -> Glance {
     Glance::new(wall, clock.uptime())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "keeper"))]
 mod tests {
     use super::*;
 

@@ -194,7 +194,6 @@ async fn every_fault_ends_as_written_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "back-offs go by the server\'s clock now, which this test cannot move yet"]
 async fn every_fault_ends_as_written_on_postgres() {
     matrix(Kind::Postgres).await;
 }

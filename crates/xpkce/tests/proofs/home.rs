@@ -16,6 +16,7 @@ use xpkce::{
 };
 use xpkce_emulator::{AppSeed, Emulator};
 
+use super::ahead::ServerAhead;
 use super::server::{Server, server};
 
 /// The machine's clocks, set forward.
@@ -65,7 +66,10 @@ pub struct Place {
 impl Place {
     pub async fn store(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
         match &self.postgres {
-            Some(address) => Arc::new(PostgresStore::open(&address.clone().into()).await.unwrap()),
+            Some(address) => {
+                let server = PostgresStore::open(&address.clone().into()).await.unwrap();
+                Arc::new(ServerAhead(server, clock))
+            }
             None => {
                 let path = self.folder.join("logins.db");
                 Arc::new(SqliteStore::open_in_boot(path, "a boot", clock).await.unwrap())
