@@ -9,8 +9,10 @@ pub const TOKEN_ANSWER: &str = concat!(
     r#""}"#
 );
 
-/// An answer of `GET /2/users/me`.
-pub const USER_ANSWER: &str = r#"{"data":{"id":"2244994945","name":"Ann","username":"ann"}}"#;
+/// Returns an answer of `GET /2/users/me`, of another user each time: logins of one user would be one.
+pub fn user_answer(nth: u64) -> String {
+    format!(r#"{{"data":{{"id":"{}","name":"Ann","username":"ann"}}}}"#, 2_244_994_945 + nth)
+}
 
 /// The app that every peer signs in as: confidential, as X's Python class cannot refresh another.
 pub const CLIENT_ID: &str = "VGhpcyBpcyBhIGJlbmNobWFyaydzIGFwcDox";

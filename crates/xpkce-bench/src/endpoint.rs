@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::answer::{TOKEN_ANSWER, USER_ANSWER};
+use crate::answer::{TOKEN_ANSWER, user_answer};
 
 /// A running stand-in. Ends when dropped.
 pub struct Endpoint {
@@ -51,6 +51,9 @@ impl Drop for Endpoint {
     }
 }
 
+/// How many users were named.
+static USERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
 /// How one port answers.
 #[derive(Clone, Copy)]
 struct Manner {
@@ -88,11 +91,10 @@ fn listen() -> TcpListener {
 
 async fn accept(listener: TcpListener, manner: Manner) {
     let token = response(TOKEN_ANSWER, manner.is_kept);
-    let user = response(USER_ANSWER, manner.is_kept);
-    let (token, user): (&'static [u8], &'static [u8]) = (token.leak(), user.leak());
+    let token: &'static [u8] = token.leak();
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        tokio::spawn(converse(stream, token, user, manner));
+        tokio::spawn(converse(stream, token, manner));
     }
 }
 
@@ -106,7 +108,7 @@ fn response(body: &str, is_kept: bool) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], manner: Manner) {
+async fn converse(mut stream: TcpStream, token: &[u8], manner: Manner) {
     let mut buffer = vec![0; 4 * 1024];
     let mut filled = 0;
     loop {
@@ -118,11 +120,16 @@ async fn converse(mut stream: TcpStream, token: &[u8], user: &[u8], manner: Mann
         if filled < length {
             continue;
         }
-        let answer = if buffer.starts_with(b"POST") { token } else { user };
+        let is_token = buffer.starts_with(b"POST");
         filled = 0;
         if !manner.after.is_zero() {
             tokio::time::sleep(manner.after).await;
         }
+        let user = (!is_token).then(|| {
+            let nth = USERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            response(&user_answer(nth), manner.is_kept)
+        });
+        let answer = user.as_deref().unwrap_or(token);
         if stream.write_all(answer).await.is_err() || !manner.is_kept {
             return;
         }
