@@ -84,7 +84,8 @@ pub(super) fn exact(clock: &(impl Clock + ?Sized)) -> Glance {
     Glance::new(wall, clock.uptime())
 }
 
-#[cfg(all(test, feature = "keeper"))]
+#[cfg(test)]
+#[cfg(feature = "keeper")]
 mod tests {
     use super::*;
 
