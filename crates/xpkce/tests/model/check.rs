@@ -39,6 +39,7 @@ impl Model for Start {
             Property::always(PROMISES[5].0, |_, world| PROMISES[5].1(world)),
             Property::always(PROMISES[6].0, |_, world| PROMISES[6].1(world)),
             Property::always(PROMISES[7].0, |_, world| PROMISES[7].1(world)),
+            Property::always(PROMISES[8].0, |_, world| PROMISES[8].1(world)),
         ]
     }
 }
@@ -85,6 +86,7 @@ const CALM: Budget = Budget {
     failed_saves: 0,
     sign_outs: 0,
     sign_ins: 0,
+    drifts: 0,
 };
 
 #[test]
@@ -120,6 +122,16 @@ fn every_promise_holds_through_a_second_sign_in() {
 }
 
 #[test]
+fn every_promise_holds_though_a_clock_loses_or_gains_a_minute() {
+    holds("drift, break", 2, Budget { drifts: 1, breaks: 1, ..CALM });
+}
+
+#[test]
+fn every_promise_holds_though_sign_ins_are_labelled_out_of_order() {
+    holds("two sign-ins", 2, Budget { sign_ins: 2, ticks: 2, rotations: 1, ..CALM });
+}
+
+#[test]
 fn every_promise_holds_in_a_larger_world() {
     if !is_long() {
         return;
@@ -130,6 +142,10 @@ fn every_promise_holds_in_a_larger_world() {
     holds("two holders: failed save, two crashes, two breaks", 2, store);
     let ends = Budget { sign_outs: 1, sign_ins: 1, crashes: 1, breaks: 1, ..CALM };
     holds("two holders: sign-out, sign-in, crash, break", 2, ends);
+    let clocks = Budget { drifts: 1, crashes: 1, breaks: 1, lies: 1, ..CALM };
+    holds("two holders: drift, crash, break, lie", 2, clocks);
+    let labels = Budget { sign_ins: 2, crashes: 1, breaks: 1, ..CALM };
+    holds("two holders: two sign-ins, crash, break", 2, labels);
 }
 
 #[test]
@@ -181,4 +197,21 @@ fn a_second_send_without_a_look_at_the_record_sends_a_spent_token() {
 #[test]
 fn a_pair_that_is_not_revoked_after_the_sign_out_lives_on() {
     fails(Mutation::NoLateRevoke, PROMISES[7].0, Budget { sign_outs: 1, ..CALM });
+}
+
+#[test]
+fn a_send_without_a_margin_is_too_late_by_a_slow_clock() {
+    fails(Mutation::NoMargin, PROMISES[8].0, Budget { drifts: 1, ..CALM });
+}
+
+/// What is promised of clocks has a bound: a minute, and not two, may be lost in one lease.
+#[test]
+fn a_clock_that_loses_two_minutes_in_one_lease_sends_too_late() {
+    fails(Mutation::None, PROMISES[8].0, Budget { drifts: 2, ..CALM });
+}
+
+#[test]
+fn a_label_that_comes_last_and_wins_loses_a_pair() {
+    let budget = Budget { sign_ins: 2, ticks: 0, rotations: 0, ..CALM };
+    fails(Mutation::LastLabelWins, PROMISES[0].0, budget);
 }

@@ -43,8 +43,13 @@ pub enum Phase {
     RevokingLate {
         new: Token,
     },
+    /// A sign-in has its number, and its code is not redeemed.
+    Numbered {
+        number: u8,
+    },
     /// A sign-in's pair is in memory.
     SigningIn {
+        number: u8,
         new: Token,
     },
     /// The record says that it is being signed out.
@@ -63,6 +68,10 @@ pub struct Holder {
     pub begun: u8,
     /// The attempt it is at or was last at; none in a process that has just started.
     pub attempt: Option<u8>,
+    /// How many ticks its clock is ahead of the store's, or behind it. The machine's, not the process's.
+    pub ahead: i8,
+    /// When its last lease ends or has ended, by the store's clock. It does not know.
+    pub leased_until: u8,
     /// The record as it was when a sign-out marked it; in the mutation that does not read again,
     /// as it was when the lease was taken.
     pub snapshot: Option<Box<Grant>>,
@@ -70,7 +79,14 @@ pub struct Holder {
 
 impl Holder {
     pub fn new() -> Self {
-        Self { phase: Phase::Idle, begun: 0, attempt: None, snapshot: None }
+        Self {
+            phase: Phase::Idle,
+            begun: 0,
+            attempt: None,
+            ahead: 0,
+            leased_until: 0,
+            snapshot: None,
+        }
     }
 
     /// Names the next attempt. Every holder has names of its own.
@@ -84,9 +100,9 @@ impl Holder {
     /// The pair in its memory.
     pub fn remembers(&self) -> Option<Token> {
         match self.phase {
-            Phase::Landing { new, .. } | Phase::RevokingLate { new } | Phase::SigningIn { new } => {
-                Some(new)
-            }
+            Phase::Landing { new, .. }
+            | Phase::RevokingLate { new }
+            | Phase::SigningIn { new, .. } => Some(new),
             _ => None,
         }
     }

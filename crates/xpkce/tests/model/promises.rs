@@ -10,7 +10,7 @@ use super::world::World;
 /// The name of a promise, and whether a world keeps it.
 type Promise = (&'static str, fn(&World) -> bool);
 
-pub const PROMISES: [Promise; 8] = [
+pub const PROMISES: [Promise; 9] = [
     ("a pair that X sent and somebody received is not dropped", live_token_is_kept),
     ("only a doubted generation is sent by two at once", sends_are_single),
     ("a spent generation is not sent once more", resends_are_current),
@@ -19,6 +19,7 @@ pub const PROMISES: [Promise; 8] = [
     ("a send that died with its holder is on record", deaths_are_noted),
     ("who asks next, when X answers, gets a token or the reason", asking_again_ends_well),
     ("a login that is signed out lives nowhere", sign_outs_are_whole),
+    ("nobody sends whose lease has ended", sends_are_in_time),
 ];
 
 fn live_token_is_kept(world: &World) -> bool {
@@ -36,6 +37,10 @@ fn sends_are_single(world: &World) -> bool {
 
 fn resends_are_current(world: &World) -> bool {
     !world.ghost.is_resent_spent
+}
+
+fn sends_are_in_time(world: &World) -> bool {
+    !world.ghost.is_sent_late
 }
 
 fn death_is_spoken_twice(world: &World) -> bool {
@@ -76,7 +81,7 @@ fn asking_again_ends_well(world: &World) -> bool {
 /// process looks to the grant before it like one on another machine.
 fn explains(world: &World, death: Option<Death>) -> bool {
     match world.live {
-        Some(live) if world.ghost.signed_in != Some(live) => death == Some(Death::AnswerLost),
+        Some(live) if !world.ghost.signed_in.contains(&live) => death == Some(Death::AnswerLost),
         _ => death.is_some(),
     }
 }

@@ -1,17 +1,27 @@
 //! What may happen next, and what the real transitions make of it. The order of reading, deciding
 //! and saving is that of `keeper/spend.rs`, `land.rs` and `sign_out.rs`.
 
-use xpkce::grant::transition::{Begin, Landed, SignOut, Unspent, Verdict};
+use xpkce::grant::transition::{Attempt, Begin, Landed, SignOut, Unspent, Verdict};
 use xpkce::grant::{Grant, Rejection, State};
 
 use super::grants::{self, TICK, TOMB, What, attempt};
 use super::holder::{Holder, Phase};
 use super::world::{Answer, Mutation, Request, World};
 
+/// How many ticks a lease lasts by the store's clock.
+const LEASE: u8 = 2;
+
+/// The attempt that labels.
+const LABELLING: u8 = 250;
+
 /// One thing that happens. The number is the holder's, or the message's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Tick,
+    /// A minute passes, and this holder's clock stands still.
+    Lag(usize),
+    /// A minute passes, and this holder's clock counts two.
+    Lead(usize),
     Begin(usize),
     Send(usize),
     /// The connection breaks or the deadline passes; the request may still arrive.
@@ -25,7 +35,10 @@ pub enum Action {
     FailToLand(usize),
     RevokeLate(usize),
     SignIn(usize),
+    Redeem(usize),
     SaveSignIn(usize),
+    /// The user of a saved sign-in is found out.
+    Label(usize),
     Mark(usize),
     Revoke(usize),
     FailToRevoke(usize),
@@ -43,7 +56,12 @@ impl World {
         let mut actions = Vec::new();
         if self.left.ticks > 0 {
             actions.push(Action::Tick);
+            if self.left.drifts > 0 {
+                let holders = 0..self.holders.len();
+                actions.extend(holders.flat_map(|it| [Action::Lag(it), Action::Lead(it)]));
+            }
         }
+        actions.extend((0..self.unlabelled.len()).map(Action::Label));
         for (index, holder) in self.holders.iter().enumerate() {
             self.actions_of(index, holder, &mut actions);
         }
@@ -94,6 +112,7 @@ impl World {
                 }
             }
             Phase::RevokingLate { .. } => actions.push(Action::RevokeLate(index)),
+            Phase::Numbered { .. } => actions.push(Action::Redeem(index)),
             Phase::SigningIn { .. } => actions.push(Action::SaveSignIn(index)),
             Phase::Marked { is_revoked: true } => actions.push(Action::Bury(index)),
             Phase::Marked { is_revoked: false } => {
@@ -117,15 +136,15 @@ impl World {
         next.requests.sort_unstable_by_key(|it| (it.holder, it.attempt, it.doubted));
         next.answers.sort_unstable_by_key(|(it, _)| (it.holder, it.attempt, it.doubted));
         next.ghost.lost.sort_unstable();
+        next.unlabelled.iter_mut().for_each(|record| record.history.clear());
         happens.then_some(next)
     }
 
     fn apply(&mut self, action: Action) -> bool {
         match action {
-            Action::Tick => {
-                self.left.ticks -= 1;
-                self.tick += 1;
-            }
+            Action::Tick => self.pass(),
+            Action::Lag(index) => self.drift(index, -1),
+            Action::Lead(index) => self.drift(index, 1),
             Action::Begin(index) => return self.begin(index),
             Action::Send(index) => self.send(index),
             Action::Break(index) => self.break_off(index),
@@ -148,7 +167,9 @@ impl World {
                 self.holders[index].phase = Phase::Idle;
             }
             Action::SignIn(index) => self.sign_in(index),
+            Action::Redeem(index) => self.redeem(index),
             Action::SaveSignIn(index) => self.save_sign_in(index),
+            Action::Label(at) => return self.label(at),
             Action::Mark(index) => return self.mark(index),
             Action::Revoke(index) => self.revoke_all(index),
             Action::FailToRevoke(index) => self.pause_sign_out(index),
@@ -172,9 +193,26 @@ impl World {
         true
     }
 
+    fn pass(&mut self) {
+        self.left.ticks -= 1;
+        self.tick += 1;
+    }
+
+    fn drift(&mut self, index: usize, by: i8) {
+        self.pass();
+        self.left.drifts -= 1;
+        self.holders[index].ahead += by;
+    }
+
+    /// The attempt that a holder is at, by its own clock.
+    fn attempt_of(&self, index: usize) -> Attempt {
+        let holder = &self.holders[index];
+        attempt(holder.attempt.unwrap(), self.now(holder))
+    }
+
     fn begin(&mut self, index: usize) -> bool {
         if let Some((what, new, name)) = self.recoverable(index) {
-            self.land_pair(what, new, name);
+            self.land_pair(what, new, &attempt(name, self.now(&self.holders[index])));
             self.spilled.retain(|(_, kept, _)| *kept != new);
             return true;
         }
@@ -182,18 +220,20 @@ impl World {
         let mut holder = self.holders[index].clone();
         let name = holder.next_attempt(index);
         let mut record = self.record.clone();
-        if record.begin(&attempt(name, self.tick), lives) != Begin::Send {
+        let since = self.now(&holder);
+        if record.begin(&attempt(name, since), lives) != Begin::Send {
             return false;
         }
         self.left.rotations = self.left.rotations.saturating_sub(1);
         let what = What::of(&record);
-        holder.phase = Phase::Leased { what, since: self.tick, doubted: 0 };
+        holder.phase = Phase::Leased { what, since, doubted: 0 };
+        holder.leased_until = self.tick + LEASE;
         let is_mutated = self.mutation == Mutation::NoReread;
         holder.snapshot = is_mutated.then(|| Box::new(record.clone()));
         self.holders[index] = holder;
         if self.mutation != Mutation::NoJournal {
             self.record = record;
-            self.lease_ends = Some(self.tick + 2);
+            self.lease_ends = Some(self.tick + LEASE);
         }
         true
     }
@@ -221,7 +261,8 @@ impl World {
             unreachable!()
         };
         // Forty seconds must be left of ninety: within the tick of the lease alone.
-        if self.tick > since {
+        let latest = since + u8::from(self.mutation == Mutation::NoMargin);
+        if self.now(&self.holders[index]) > latest {
             self.holders[index].phase = Phase::Unspent { what, doubted };
             return;
         }
@@ -231,6 +272,7 @@ impl World {
             return;
         }
         self.ghost.is_resent_spent |= is_resent_spent;
+        self.ghost.is_sent_late |= self.tick >= self.holders[index].leased_until;
         self.holders[index].phase = Phase::Sending { what, since, doubted };
         let attempt = self.holders[index].attempt.unwrap();
         self.requests.push(Request { holder: index, attempt, doubted, token: what.token });
@@ -275,7 +317,7 @@ impl World {
     }
 
     fn leave_in_doubt(&mut self, index: usize, what: What, sends: u32) {
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         if self.record.left_in_doubt(&what.spent(), &attempt, sends) {
             self.lease_ends = None;
         }
@@ -298,7 +340,7 @@ impl World {
 
     fn hear(&mut self, index: usize) {
         let Phase::Hearing { what, doubted } = self.holders[index].phase else { unreachable!() };
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         if let Some(snapshot) = self.holders[index].snapshot.take() {
             self.record = *snapshot;
         }
@@ -319,7 +361,7 @@ impl World {
         if doubted > 0 && self.mutation != Mutation::DoubtIsForgotten {
             return self.leave_in_doubt(index, what, doubted.into());
         }
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         if self.record.unspent(&attempt, Unspent::NotSent) {
             self.lease_ends = None;
         }
@@ -328,7 +370,7 @@ impl World {
 
     fn keep_unread(&mut self, index: usize) {
         let Phase::Unread { what } = self.holders[index].phase else { unreachable!() };
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         let kept = grants::unread(&attempt);
         if self.record.unread(&what.spent(), &attempt, kept) {
             self.lease_ends = None;
@@ -338,7 +380,7 @@ impl World {
 
     fn land(&mut self, index: usize) {
         let Phase::Landing { what, new } = self.holders[index].phase else { unreachable!() };
-        let landed = self.land_pair(what, new, self.holders[index].attempt.unwrap());
+        let landed = self.land_pair(what, new, &self.attempt_of(index));
         self.spilled.retain(|(_, kept, _)| *kept != new);
         self.holders[index].phase = match landed {
             Landed::SignedOut if self.mutation != Mutation::NoLateRevoke => {
@@ -348,15 +390,15 @@ impl World {
         };
     }
 
-    fn land_pair(&mut self, what: What, new: u8, name: u8) -> Landed {
-        let (spent, attempt) = (what.spent(), attempt(name, self.tick));
+    fn land_pair(&mut self, what: What, new: u8, attempt: &Attempt) -> Landed {
+        let spent = what.spent();
         let was_current = self.record.is_at(&spent);
-        if self.is_commit_mutated_away(name) {
+        if self.is_commit_mutated_away(grants::attempt_name(&attempt.id)) {
             self.ghost.is_refused |= was_current;
             return Landed::Already;
         }
         let mut record: Grant = self.record.clone();
-        let landed = record.rotated(&spent, &attempt, grants::new_pair(new, self.tick));
+        let landed = record.rotated(&spent, attempt, grants::new_pair(new, self.tick));
         if landed == Landed::Candidate && self.mutation == Mutation::NoCandidates {
             return Landed::Already;
         }
@@ -388,37 +430,61 @@ impl World {
         self.spilled.push((what, new, self.holders[index].attempt.unwrap()));
     }
 
+    /// The store numbers a sign-in before its code is redeemed: of two, X may see the later first.
     fn sign_in(&mut self, index: usize) {
         self.left.sign_ins -= 1;
-        let new = self.issue();
-        self.ghost.signed_in = Some(new);
+        self.numbered += 1;
         self.holders[index].next_attempt(index);
-        self.holders[index].phase = Phase::SigningIn { new };
+        self.holders[index].phase = Phase::Numbered { number: self.numbered };
     }
 
-    /// The provisional record is saved and labelled at once: between the two it is in the store.
+    fn redeem(&mut self, index: usize) {
+        let Phase::Numbered { number } = self.holders[index].phase else { unreachable!() };
+        let new = self.issue();
+        self.ghost.signed_in.push(new);
+        self.holders[index].phase = Phase::SigningIn { number, new };
+    }
+
     fn save_sign_in(&mut self, index: usize) {
-        let Phase::SigningIn { new } = self.holders[index].phase else { unreachable!() };
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
-        let mut grant = grants::signed_in(2, new, &attempt);
-        let lived = !matches!(self.record.state, State::SignInNeeded | State::SignedOut);
-        let candidate = lived.then(|| grants::demoted(&self.record, self.tick));
-        grant.succeed(&self.record, candidate, &attempt);
-        self.record = grant;
-        self.lease_ends = None;
-        self.ghost.words = 0;
+        let Phase::SigningIn { number, new } = self.holders[index].phase else { unreachable!() };
+        self.unlabelled.push(grants::signed_in(number, new, &self.attempt_of(index)));
+        self.unlabelled.sort_unstable_by_key(|record| record.sign_in);
         self.holders[index].phase = Phase::Idle;
+    }
+
+    /// What `relabel` and `merge` do, whoever does it: the higher number is current.
+    fn label(&mut self, at: usize) -> bool {
+        let labelling = attempt(LABELLING, self.tick);
+        let (mut new, there) = (self.unlabelled[at].clone(), &self.record);
+        let is_older = new.sign_in < there.sign_in && self.mutation != Mutation::LastLabelWins;
+        if is_older && self.lease_lives() {
+            return false;
+        }
+        if is_older && there.state != State::SignedOut {
+            self.record.keep_older(grants::demoted(&new, self.tick), &labelling);
+        } else {
+            let ended = [State::SignInNeeded, State::SigningOut, State::SignedOut];
+            let lived = !ended.contains(&there.state) && self.mutation != Mutation::LastLabelWins;
+            let candidate = lived.then(|| grants::demoted(there, self.tick));
+            new.succeed(there, candidate, &labelling);
+            self.record = new;
+            self.lease_ends = None;
+            self.ghost.words = 0;
+        }
+        self.unlabelled.remove(at);
+        true
     }
 
     fn mark(&mut self, index: usize) -> bool {
         let lives = self.lease_lives();
         let is_new = self.holders[index].phase == Phase::Idle;
-        let name = self.holders[index].next_attempt(index);
-        match self.record.begin_sign_out(&attempt(name, self.tick), lives) {
+        self.holders[index].next_attempt(index);
+        let attempt = self.attempt_of(index);
+        match self.record.begin_sign_out(&attempt, lives) {
             SignOut::Busy => return false,
             SignOut::Already => self.holders[index].phase = Phase::Idle,
             SignOut::Revoke => {
-                self.lease_ends = Some(self.tick + 2);
+                self.lease_ends = Some(self.tick + LEASE);
                 self.holders[index].snapshot = Some(Box::new(self.record.clone()));
                 self.holders[index].phase = Phase::Marked { is_revoked: false };
             }
@@ -445,7 +511,7 @@ impl World {
 
     fn pause_sign_out(&mut self, index: usize) {
         self.left.breaks -= 1;
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         if self.record.pause_sign_out(&attempt) {
             self.lease_ends = None;
         }
@@ -453,7 +519,7 @@ impl World {
     }
 
     fn bury(&mut self, index: usize) {
-        let attempt = attempt(self.holders[index].attempt.unwrap(), self.tick);
+        let attempt = self.attempt_of(index);
         let marked = self.holders[index].snapshot.take().unwrap();
         let is_buried = self.record.signed_out(&marked, grants::pair(TOMB), &attempt);
         if is_buried || self.record.pause_sign_out(&attempt) {
@@ -464,8 +530,9 @@ impl World {
 
     fn crash(&mut self, index: usize) {
         self.left.crashes -= 1;
-        let begun = self.holders[index].begun;
-        let dead = std::mem::replace(&mut self.holders[index], Holder { begun, ..Holder::new() });
+        let Holder { begun, ahead, .. } = self.holders[index];
+        let next = Holder { begun, ahead, ..Holder::new() };
+        let dead = std::mem::replace(&mut self.holders[index], next);
         if let Some(what) = dead.unresolved() {
             self.ghost.died_sending.push(what);
         }

@@ -28,6 +28,8 @@ pub struct Budget {
     pub failed_saves: u8,
     pub sign_outs: u8,
     pub sign_ins: u8,
+    /// Minutes in which one holder's clock stands still, or goes twice as fast.
+    pub drifts: u8,
 }
 
 /// A change of the protocol that must be found out.
@@ -52,6 +54,10 @@ pub enum Mutation {
     ResendUnread,
     /// A pair that comes after the sign-out is let go.
     NoLateRevoke,
+    /// A send begins as long as its lease runs by the holder's own clock.
+    NoMargin,
+    /// Of two sign-ins the one that is labelled last is current, and the other one's pair is gone.
+    LastLabelWins,
 }
 
 /// A request on its way to X.
@@ -76,8 +82,13 @@ pub enum Answer {
 pub struct World {
     pub mutation: Mutation,
     pub left: Budget,
+    /// By the store's clock.
     pub tick: u8,
     pub record: Grant,
+    /// Sign-ins that are saved, and whose user is not known yet.
+    pub unlabelled: Vec<Grant>,
+    /// The number that the store gave out last.
+    pub numbered: u8,
     /// By the store's clock.
     pub lease_ends: Option<u8>,
     pub holders: Vec<Holder>,
@@ -97,8 +108,8 @@ pub struct World {
 pub struct Ghost {
     /// Tokens that X issued and that no process has any more.
     pub lost: Vec<Token>,
-    /// The token that a second sign-in brought.
-    pub signed_in: Option<Token>,
+    /// The tokens that later sign-ins brought.
+    pub signed_in: Vec<Token>,
     /// Sends of processes that died before they knew the outcome.
     pub died_sending: Vec<What>,
     /// How often X called a token invalid since the last success.
@@ -107,6 +118,8 @@ pub struct Ghost {
     pub is_refused: bool,
     /// A token was sent once more after its generation had been followed by the next.
     pub is_resent_spent: bool,
+    /// A token was sent by a holder whose lease had ended.
+    pub is_sent_late: bool,
 }
 
 impl World {
@@ -116,6 +129,8 @@ impl World {
             left: budget,
             tick: 0,
             record: grants::signed_in(1, 1, &grants::attempt(0, 0)),
+            unlabelled: Vec::new(),
+            numbered: 1,
             lease_ends: None,
             holders: vec![Holder::new(); holders],
             spilled: Vec::new(),
@@ -127,16 +142,23 @@ impl World {
         }
     }
 
+    /// What the holder's own clock says.
+    pub fn now(&self, holder: &Holder) -> u8 {
+        self.tick.saturating_add_signed(holder.ahead)
+    }
+
     /// Whether nothing is under way: nobody works, nothing travels.
     pub fn is_quiet(&self) -> bool {
         self.requests.is_empty()
             && self.answers.is_empty()
+            && self.unlabelled.is_empty()
             && self.holders.iter().all(|holder| holder.phase == Phase::Idle)
     }
 
     /// Whether some process, file or wire has the token.
     pub fn has(&self, token: Token) -> bool {
-        grants::tokens(&self.record).contains(&token)
+        let records = [&self.record].into_iter().chain(&self.unlabelled);
+        records.into_iter().any(|record| grants::tokens(record).contains(&token))
             || self.holders.iter().any(|holder| holder.remembers() == Some(token))
             || self.answers.iter().any(|(_, answer)| *answer == Answer::Rotated(token))
             || self.spilled.iter().any(|(_, new, _)| *new == token)
@@ -154,7 +176,8 @@ impl World {
         let rejection = grant.rejection.map(|word| (word.at.as_millis(), word.after_doubt));
         let not_before = grant.not_before.map(|at| at.as_millis()).filter(|at| {
             // A back-off that is over is as good as none.
-            *at > grants::instant(self.tick).as_millis()
+            let earliest = self.holders.iter().map(|holder| self.now(holder)).min();
+            *at > grants::instant(earliest.unwrap_or(self.tick)).as_millis()
         });
         (
             (What::of(grant), grants::tokens(grant), grant.state, grant.death, lease, made_by),
@@ -169,13 +192,16 @@ impl World {
                 .snapshot
                 .as_ref()
                 .map(|it| (What::of(it), grants::tokens(it), it.rejection.is_some()));
-            (holder.phase, holder.begun, holder.attempt, read)
+            let lease = (holder.ahead, holder.leased_until);
+            (holder.phase, holder.begun, holder.attempt, lease, read)
         };
+        let unlabelled: Vec<_> =
+            self.unlabelled.iter().map(|it| (What::of(it), it.sign_in)).collect();
         let holders: Vec<_> = self.holders.iter().map(holder).collect();
         (
             (self.tick, self.left, self.record_key(), holders, self.spilled.clone()),
             (self.requests.clone(), self.answers.clone(), self.live, self.issued),
-            self.ghost.clone(),
+            (self.ghost.clone(), unlabelled, self.numbered, self.record.sign_in),
         )
     }
 }
