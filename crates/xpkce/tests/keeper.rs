@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 #![cfg(all(feature = "keeper", feature = "reqwest"))]
 
+#[path = "silence/silence.rs"]
+mod silence;
 #[path = "keeper/world.rs"]
 mod world;
 

@@ -28,6 +28,8 @@ mod pauses;
 mod pooler;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "silence/silence.rs"]
+mod silence;
 #[path = "proofs/spend.rs"]
 mod spend;
 #[path = "proofs/tripwire.rs"]

@@ -7,7 +7,8 @@ use metrics_util::debugging::DebugValue;
 use xpkce::keeper::Tending;
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
-use crate::world::{A_LIFE, Measures, World};
+use crate::silence::Measures;
+use crate::world::{A_LIFE, World};
 
 type Counts = BTreeMap<String, u64>;
 
@@ -34,17 +35,17 @@ async fn each_refresh_is_counted_and_timed_once() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.advance(A_LIFE);
-    counts(&world.measures);
+    counts(&world.silence.measures);
     let tokens = join_all((0..50).map(|_| source.access_token())).await;
     assert!(tokens.iter().all(Result::is_ok));
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=rotated}"), 1, "{counted:?}");
     assert_eq!(of(&counted, "xpkce_refresh_seconds"), 1);
     assert!(of(&counted, "xpkce_token_age_seconds") > 0);
     for _ in 0..50 {
         source.access_token().await.unwrap();
     }
-    assert_eq!(counts(&world.measures), Counts::new(), "a token from memory is measured");
+    assert_eq!(counts(&world.silence.measures), Counts::new(), "a token from memory is measured");
 }
 
 #[tokio::test]
@@ -53,12 +54,12 @@ async fn what_x_said_is_counted_by_what_it_came_to() {
     let keeper = world.keeper();
     let source = world.sign_in(&keeper).await;
     world.advance(A_LIFE);
-    counts(&world.measures);
+    counts(&world.silence.measures);
 
     let status = Fault::Status { status: 503, body: BodyForm::Html };
     world.x.fault(world.on_refresh(status).times(2));
     source.access_token().await.unwrap_err();
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=in_doubt}"), 1, "{counted:?}");
     assert_eq!(of(&counted, "xpkce_doubts_total"), 2);
 
@@ -68,7 +69,7 @@ async fn what_x_said_is_counted_by_what_it_came_to() {
         Fault::RateLimited { reset_in: Some(60), retry_after: None },
     ));
     source.access_token().await.unwrap_err();
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=rate_limited}"), 1, "{counted:?}");
 
     world.advance(A_LIFE);
@@ -76,7 +77,7 @@ async fn what_x_said_is_counted_by_what_it_came_to() {
     source.access_token().await.unwrap_err();
     world.advance(A_LIFE);
     source.access_token().await.unwrap_err();
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=rejected}"), 2, "{counted:?}");
     assert_eq!(of(&counted, "xpkce_verdicts_total{verdict=heard}"), 1);
     assert_eq!(of(&counted, "xpkce_verdicts_total{verdict=answer_lost}"), 1);
@@ -92,9 +93,9 @@ async fn a_token_that_another_process_rotated_is_an_adoption() {
     other.access_token().await.unwrap();
     world.advance(A_LIFE);
     source.access_token().await.unwrap();
-    counts(&world.measures);
+    counts(&world.silence.measures);
     other.access_token().await.unwrap();
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_adoptions_total"), 1, "{counted:?}");
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=rotated}"), 0);
 }
@@ -108,13 +109,13 @@ async fn a_wait_for_another_holder_is_counted_and_timed() {
     world.advance(A_LIFE);
     let mut first = Box::pin(source.access_token());
     world.hold(&mut first).await;
-    counts(&world.measures);
+    counts(&world.silence.measures);
     let mut waits = Box::pin(other.access_token());
     let waiting = async {
         let mut seen = 0;
         while seen == 0 {
             tokio::task::yield_now().await;
-            seen = of(&counts(&world.measures), "xpkce_lease_waits_total");
+            seen = of(&counts(&world.silence.measures), "xpkce_lease_waits_total");
         }
     };
     tokio::select! {
@@ -124,7 +125,7 @@ async fn a_wait_for_another_holder_is_counted_and_timed() {
     world.release(&world.keeper()).await;
     first.await.unwrap();
     waits.await.unwrap();
-    assert_eq!(of(&counts(&world.measures), "xpkce_lease_wait_seconds"), 1);
+    assert_eq!(of(&counts(&world.silence.measures), "xpkce_lease_wait_seconds"), 1);
 }
 
 #[tokio::test]
@@ -135,15 +136,15 @@ async fn what_the_store_would_not_take_is_counted() {
     let mut call = Box::pin(source.access_token());
     world.hold(&mut call).await;
     world.store.fail_writes(true);
-    counts(&world.measures);
+    counts(&world.silence.measures);
     world.release(&world.keeper()).await;
     call.await.unwrap();
     drop(source);
     world.store.fail_writes(false);
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_spills_total{outcome=spilled}"), 1, "{counted:?}");
     world.keeper().keep_once(&Tending::new()).await.unwrap();
-    let counted = counts(&world.measures);
+    let counted = counts(&world.silence.measures);
     assert_eq!(of(&counted, "xpkce_spills_total{outcome=recovered}"), 1, "{counted:?}");
 }
 
@@ -183,7 +184,7 @@ async fn no_name_and_no_label_tells_anything_of_a_login() {
     world.advance(A_LIFE);
     keeper.keep_once(&Tending::new()).await.unwrap();
     source.sign_out().await.unwrap();
-    let measured = world.measures.take();
+    let measured = world.silence.measures.take();
     assert!(measured.len() > 5, "{measured:?}");
     for (name, _) in measured {
         let (name, label) = name.split_once('{').unwrap_or((&name, ""));

@@ -1,7 +1,7 @@
 //! An emulator, a clock that moves with it, and a store that keepers share as processes would.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use xpkce::grant::{Account, Grant, State};
@@ -14,6 +14,8 @@ use xpkce::{
 };
 use xpkce_emulator::{AppSeed, Emulator, Endpoint, Fault, FaultRule, Problem, UserSeed};
 
+use super::silence::Silence;
+
 pub const SCOPES: &str = "tweet.read users.read offline.access";
 /// A little more than an access token's life.
 pub const A_LIFE: Duration = Duration::from_secs(7201);
@@ -23,9 +25,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub store: Arc<MemoryStore>,
     pub folder: tempfile::TempDir,
-    pub logs: Logs,
-    #[cfg(feature = "metrics")]
-    pub measures: Measures,
+    pub silence: Silence,
     sealer: Arc<Sealer>,
 }
 
@@ -44,7 +44,7 @@ impl World {
 
     /// Starts with so many users more than the emulator has by itself.
     pub async fn with_users(more: usize) -> Self {
-        let logs = Logs::listen();
+        let silence = Silence::listen();
         let x = Emulator::builder().auto_approve_first().frozen_clock();
         let user = |nth| UserSeed::new(&format!("7{nth:06}"), "Some One", &format!("user_{nth}"));
         let x = (0..more).fold(x, |x, nth| x.user(user(nth))).start().await.unwrap();
@@ -54,9 +54,7 @@ impl World {
             clock,
             folder: tempfile::tempdir().unwrap(),
             sealer: Arc::new(Sealer::from_text(KEY).unwrap()),
-            logs,
-            #[cfg(feature = "metrics")]
-            measures: Measures::listen(),
+            silence,
             x,
         }
     }
@@ -191,100 +189,5 @@ impl World {
     }
 }
 
-impl Drop for World {
-    /// Every token that the emulator issues ends in one of these; a log must hold none.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let logs = self.logs.0.lock().unwrap();
-        let logs = String::from_utf8_lossy(&logs);
-        assert!(logs.contains("TRACE"), "nothing was logged: the test listens to the wrong place");
-        for mark in TOKEN_MARKS {
-            let line = logs.lines().find(|line| line.contains(mark));
-            assert!(line.is_none(), "a token is in the logs: {}", line.unwrap_or_default());
-        }
-        #[cfg(feature = "metrics")]
-        for (name, value) in self.measures.take() {
-            let is_token = TOKEN_MARKS.iter().any(|mark| name.contains(mark));
-            assert!(!is_token, "a token is in the metrics: {name} {value:?}");
-        }
-    }
-}
-
-/// How X's access tokens, refresh tokens and codes end, all of them.
-pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
-
 /// 32 bytes that nobody should use.
 pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-
-/// All that any thread of this process logs, at every level.
-#[derive(Clone, Default)]
-pub struct Logs(pub Arc<Mutex<Vec<u8>>>);
-
-impl Logs {
-    fn listen() -> Self {
-        static LOGS: std::sync::OnceLock<Logs> = std::sync::OnceLock::new();
-        let begin = || {
-            let logs = Self::default();
-            let writer = logs.clone();
-            tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_ansi(false)
-                .with_writer(move || writer.clone())
-                .init();
-            tracing::trace!("a test that does nothing worth logging has this line");
-            logs
-        };
-        LOGS.get_or_init(begin).clone()
-    }
-}
-
-/// All that any thread of this process measures.
-#[cfg(feature = "metrics")]
-#[derive(Clone)]
-pub struct Measures(Arc<metrics_util::debugging::Snapshotter>);
-
-#[cfg(feature = "metrics")]
-impl Measures {
-    fn listen() -> Self {
-        use metrics_util::debugging::DebuggingRecorder;
-        static MEASURES: std::sync::OnceLock<Measures> = std::sync::OnceLock::new();
-        let begin = || {
-            let recorder = DebuggingRecorder::new();
-            let snapshotter = recorder.snapshotter();
-            recorder.install().unwrap();
-            Self(Arc::new(snapshotter))
-        };
-        MEASURES.get_or_init(begin).clone()
-    }
-
-    /// Takes what was measured since the last time, each as `name{label=value}`.
-    pub fn take(&self) -> Vec<(String, metrics_util::debugging::DebugValue)> {
-        let measured = self.0.snapshot().into_vec();
-        let named = measured.into_iter().map(|(key, _, _, value)| {
-            let labels: Vec<_> = key
-                .key()
-                .labels()
-                .map(|label| format!("{}={}", label.key(), label.value()))
-                .collect();
-            let name = key.key().name();
-            match labels.is_empty() {
-                true => (name.to_owned(), value),
-                false => (format!("{name}{{{}}}", labels.join(",")), value),
-            }
-        });
-        named.collect()
-    }
-}
-
-impl std::io::Write for Logs {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}

@@ -51,7 +51,7 @@ async fn a_pair_on_a_disk_that_fills() {
     let home = Home::new(Kind::Sqlite).await;
     let mut spend = Spend::begin(&home, &home.place).await;
     fill(&home.place.folder);
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| SQLite: the disk is full | {got} |");
     assert_eq!(got, "generation 2; generation 2 is served");
     assert_eq!(spend.record(&home).await.generation.0, 2);
@@ -73,7 +73,7 @@ async fn a_pair_on_a_disk_without_room() {
     let mut spend = Spend::begin(&home, &home.place).await;
     std::fs::remove_file(home.place.folder.join("logins.db-reserve")).unwrap();
     fill(&home.place.folder);
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| SQLite: the disk is full, and its reserve gone | {got} |");
     assert_eq!(got, "says Store; generation 2 is served");
     let user = spend.user();
@@ -90,7 +90,7 @@ async fn a_file_that_is_put_away_in_a_spend_gets_the_pair_when_it_is_back() {
     let path = |name: &str| home.place.folder.join(name);
     std::fs::rename(path("logins.db"), path("aside")).unwrap();
     std::fs::copy(path("aside"), path("logins.db")).unwrap();
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| SQLite: another file is in its place | {got} |");
     assert_eq!(got, "says Store; generation 2 is served");
     std::fs::rename(path("aside"), path("logins.db")).unwrap();

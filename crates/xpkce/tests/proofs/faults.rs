@@ -77,7 +77,10 @@ impl Row {
                 .await
                 .map(|token| format!("generation {}", token.generation())),
         };
-        let first = first.unwrap_or_else(|why| say(why.kind()).to_owned());
+        let first = first.unwrap_or_else(|why| {
+            home.silence.hear(&why);
+            say(why.kind()).to_owned()
+        });
         let sent = home.x.token_requests() - asked;
         let state = home.store.load(source.account()).await.unwrap().unwrap().grant.state;
         home.x.clear_faults();
@@ -97,7 +100,10 @@ impl Row {
         let first = match &signed_in {
             Ok(signed_in) if signed_in.account.is_unlabelled() => "signed in, unlabelled",
             Ok(_) => "signed in",
-            Err(why) => say(why.kind()),
+            Err(why) => {
+                home.silence.hear(why);
+                say(why.kind())
+            }
         };
         home.x.clear_faults();
         let exchanges = home.x.exchanges();

@@ -1,6 +1,7 @@
 //! A home that processes share: a store, a key, a folder for holders, and X. The processes are this
 //! test binary again, in the roles that the ignored tests play.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use xpkce_emulator::{AppSeed, Emulator};
 
 use super::ahead::ServerAhead;
 use super::server::{Server, server};
+use super::silence::Silence;
 
 /// The machine's clocks, set forward.
 #[derive(Debug, Default)]
@@ -42,6 +44,9 @@ impl Clock for Ahead {
         SystemClock.uptime() + self.span()
     }
 }
+
+/// What the processes of a home have logged.
+const LOG: &str = "log";
 
 /// Which store a home has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +116,15 @@ impl Place {
             .envs(asked.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(self.log())
             .spawn()
             .unwrap()
+    }
+
+    /// Where the processes say what they log: one file, to which each adds.
+    fn log(&self) -> Stdio {
+        let log = self.folder.join(LOG);
+        File::options().create(true).append(true).open(log).unwrap().into()
     }
 
     /// The same place, whose PostgreSQL server is reached by another port.
@@ -123,8 +134,13 @@ impl Place {
         Self { postgres: Some(format!("{host}:{port}/{database}")), ..self.clone() }
     }
 
-    /// The place that this process was started with.
+    /// The place that this process was started with. All that it logs is told to who started it.
     pub fn told() -> Self {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .init();
         Self {
             folder: asked("XPKCE_TEST_HOME").into(),
             postgres: std::env::var("XPKCE_TEST_POSTGRES").ok(),
@@ -145,6 +161,8 @@ pub struct Home {
     pub place: Place,
     pub clock: Arc<Ahead>,
     pub store: Arc<dyn Store>,
+    /// Hears what this process says, and the ones that were started.
+    pub silence: Silence,
     _folder: tempfile::TempDir,
 }
 
@@ -173,6 +191,7 @@ impl Home {
     }
 
     async fn at(kind: Kind, postgres: Option<String>, app: fn(&Emulator) -> AppSeed) -> Self {
+        let silence = Silence::listen();
         let x = Emulator::start().await;
         let app = app(&x);
         let folder = tempfile::tempdir().unwrap();
@@ -188,7 +207,7 @@ impl Home {
             Kind::Memory => Arc::new(MemoryStore::new(clock.clone())) as Arc<dyn Store>,
             Kind::Sqlite | Kind::Postgres => place.store(clock.clone()).await,
         };
-        Self { x, place, clock, store, _folder: folder }
+        Self { x, place, clock, store, silence, _folder: folder }
     }
 
     /// Another keeper, as another process would have one.
@@ -215,10 +234,28 @@ impl Home {
         self.clock.advance(span);
     }
 
+    /// Lets time pass for leases too: those of a server end by a clock that no test sets.
+    pub async fn outlive(&self, span: Duration) {
+        self.advance(span);
+        if let Some(address) = &self.place.postgres {
+            let earlier = span.as_millis();
+            let sql = format!("UPDATE xpkce_grants SET lease_ends = lease_ends - {earlier}");
+            execute(address, &sql).await.unwrap();
+        }
+    }
+
     /// Every login of the store.
     pub async fn accounts(&self) -> Vec<Account> {
         let stored = self.store.list(None, 100).await.unwrap();
         stored.into_iter().map(|stored| stored.grant.account).collect()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Ok(logged) = std::fs::read(self.place.folder.join(LOG)) {
+            self.silence.overhear(&logged);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ async fn a_server_that_dies_and_comes_back_in_a_spend_costs_nothing() {
         server.stop();
         server.restart();
     });
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the server dies and comes back | {got} |");
     assert_eq!(got, "generation 2; generation 2 is served");
     spend.ends_well(&home).await;
@@ -36,7 +36,7 @@ async fn a_pair_is_served_while_the_server_is_dead_and_saved_when_it_is_back() {
     let home = Home::on(&server).await;
     let mut spend = Spend::begin(&home, &home.place).await;
     tokio::task::block_in_place(|| server.stop());
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the server dies | {got} |");
     assert_eq!(got, "says Store; generation 2 is served");
     assert_eq!(spend.refresh().await, "says Store");
@@ -51,7 +51,7 @@ async fn a_pair_outlives_its_process_though_the_server_is_dead() {
     let home = Home::on(&server).await;
     let mut spend = Spend::begin(&home, &home.place).await;
     tokio::task::block_in_place(|| server.stop());
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     assert_eq!(got, "says Store; generation 2 is served");
     let user = spend.user();
     tokio::task::block_in_place(|| {
@@ -68,7 +68,7 @@ async fn connections_that_the_server_ends_in_a_spend_cost_nothing() {
     let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     execute(home.place.postgres.as_ref().unwrap(), end).await.unwrap();
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the server ends the connections | {got} |");
     assert_eq!(got, "generation 2; generation 2 is served");
     spend.ends_well(&home).await;
@@ -87,7 +87,7 @@ async fn a_wire_that_is_cut_in_a_spend_costs_nothing() {
     let (home, place, proxy) = wired().await;
     let mut spend = Spend::begin(&home, &place).await;
     proxy.cut();
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the wire is cut | {got} |");
     assert!(got.ends_with("generation 2 is served"), "{got}");
     spend.ends_well(&home).await;
@@ -105,7 +105,7 @@ async fn a_save_whose_acknowledgement_is_lost_is_known_for_what_it_is() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     proxy.cut();
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the acknowledgement of the save is lost | {got} |");
     assert_eq!(got, "says Store; generation 2 is served");
     spend.ends_well(&home).await;
@@ -117,7 +117,7 @@ async fn a_save_that_waits_too_long_for_a_lock_is_made_later() {
     let mut spend = Spend::begin(&home, &home.place).await;
     let address = home.place.postgres.as_ref().unwrap();
     let lock = Open::transaction(address, "BEGIN; SELECT 1 FROM xpkce_grants FOR UPDATE").await;
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| statement_timeout | {got} |");
     assert_eq!(got, "says Retry; generation 2 is served");
     lock.end().await;
@@ -183,7 +183,7 @@ async fn a_disk_that_fills_in_a_spend_is_said_and_costs_nothing() {
     let seen = Open::transaction(&address, look).await;
     let mut spend = Spend::begin(&home, &home.place).await;
     fill(&address).await;
-    let got = spend.end().await;
+    let got = spend.end(&home).await;
     println!("| the disk is full | {got} |");
     assert_eq!(got, "says Store; generation 2 is served");
     assert_eq!(spend.refresh().await, "says Store");

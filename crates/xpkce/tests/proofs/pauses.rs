@@ -43,9 +43,8 @@ fn let_go(mut process: std::process::Child) {
     assert!(process.wait().unwrap().success(), "{told}");
 }
 
-#[tokio::test]
-async fn a_holder_stopped_past_its_lease_lands_its_pair_after_a_takeover() {
-    let home = Home::new(Kind::Sqlite).await;
+async fn lands_its_pair_after_a_takeover(kind: Kind) {
+    let home = Home::new(kind).await;
     let keeper = home.keeper().await;
     let source = home.sign_in(&keeper).await;
     let slow = FaultRule::new(Endpoint::Refresh, xpkce_emulator::Fault::Slow);
@@ -57,7 +56,7 @@ async fn a_holder_stopped_past_its_lease_lands_its_pair_after_a_takeover() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), rotated).await.expect("X did not rotate");
-    home.advance(Lease::SPAN + Duration::from_secs(1));
+    home.outlive(Lease::SPAN + Duration::from_secs(1)).await;
     source.refresh().await.unwrap_err();
     let grant = home.store.load(source.account()).await.unwrap().unwrap().grant;
     assert_eq!(grant.state, State::Rejected, "the answer is with the one that was stopped");
@@ -68,19 +67,38 @@ async fn a_holder_stopped_past_its_lease_lands_its_pair_after_a_takeover() {
     assert_eq!((home.x.refreshes(), home.x.replays()), (2, 1));
 }
 
-#[tokio::test]
-async fn a_holder_stopped_past_its_lease_adopts_what_the_next_one_made() {
-    let home = Home::new(Kind::Sqlite).await;
+async fn adopts_what_the_next_one_made(kind: Kind) {
+    let home = Home::new(kind).await;
     let keeper = home.keeper().await;
     let source = home.sign_in(&keeper).await;
     let lost = xpkce_emulator::Fault::Status { status: 503, body: xpkce_emulator::BodyForm::Empty };
     let rule = FaultRule::new(Endpoint::Refresh, lost);
     let stopped = stopped_refresh(&home, &source.account().user, rule).await;
-    home.advance(Lease::SPAN + Duration::from_secs(1));
+    home.outlive(Lease::SPAN + Duration::from_secs(1)).await;
     assert_eq!(source.refresh().await.unwrap().generation().0, 2);
 
     let_go(stopped);
     let grant = home.store.load(source.account()).await.unwrap().unwrap().grant;
     assert_eq!((grant.generation.0, grant.state), (2, State::Ready));
     assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+}
+
+#[tokio::test]
+async fn a_holder_stopped_past_its_lease_on_sqlite_lands_its_pair_after_a_takeover() {
+    lands_its_pair_after_a_takeover(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_holder_stopped_past_its_lease_on_postgres_lands_its_pair_after_a_takeover() {
+    lands_its_pair_after_a_takeover(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_holder_stopped_past_its_lease_on_sqlite_adopts_what_the_next_one_made() {
+    adopts_what_the_next_one_made(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_holder_stopped_past_its_lease_on_postgres_adopts_what_the_next_one_made() {
+    adopts_what_the_next_one_made(Kind::Postgres).await;
 }

@@ -36,11 +36,14 @@ impl Spend {
     }
 
     /// Hands the answer over, and says what the caller got for it, and what is served after it.
-    pub async fn end(&mut self) -> String {
+    pub async fn end(&mut self, home: &Home) -> String {
         self.client.let_go();
         let got = match (&mut self.refreshing).await.unwrap() {
             Ok(generation) => format!("generation {generation}"),
-            Err(why) => say(why.kind()).to_owned(),
+            Err(why) => {
+                home.silence.hear(&why);
+                say(why.kind()).to_owned()
+            }
         };
         let served = self.source.access_token().await.unwrap().generation();
         format!("{got}; generation {served} is served")

@@ -1,0 +1,70 @@
+//! What listens for tokens in the other tests hears them.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "silence/silence.rs"]
+mod silence;
+
+use std::process::Command;
+
+use self::silence::{Silence, TOKEN_MARKS};
+
+fn token() -> String {
+    format!("ZmFrZQ{}", TOKEN_MARKS[0])
+}
+
+#[test]
+#[ignore = "run by the test below"]
+fn a_token_that_is_logged() {
+    let _silence = Silence::listen();
+    tracing::trace!(token = %token(), "somebody was careless");
+}
+
+#[test]
+#[ignore = "run by the test below"]
+fn a_token_in_a_panic_that_is_caught() {
+    let _silence = Silence::listen();
+    std::panic::catch_unwind(|| panic!("{} is not valid", token())).unwrap_err();
+}
+
+#[test]
+#[ignore = "run by the test below"]
+fn a_token_in_an_error() {
+    let silence = Silence::listen();
+    silence.hear(&std::io::Error::other(token()));
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+#[ignore = "run by the test below"]
+fn a_token_that_is_measured() {
+    let _silence = Silence::listen();
+    metrics::counter!("tokens", "token" => token()).increment(1);
+}
+
+#[test]
+#[ignore = "run by the test below"]
+fn nothing_that_matters() {
+    let silence = Silence::listen();
+    tracing::trace!("nothing");
+    silence.hear(&"nothing");
+}
+
+/// Whether a role passes, as a process of its own: what it says must not reach the others.
+fn passes(role: &str) -> bool {
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    let output = test.args([role, "--exact", "--ignored"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    let is_run = told.contains("1 passed") || told.contains("a token is in");
+    assert!(is_run, "{role} was not run: {told}");
+    output.status.success()
+}
+
+#[test]
+fn a_token_fails_the_test_that_says_it() {
+    assert!(passes("nothing_that_matters"));
+    assert!(!passes("a_token_that_is_logged"));
+    assert!(!passes("a_token_in_a_panic_that_is_caught"));
+    assert!(!passes("a_token_in_an_error"));
+    #[cfg(feature = "metrics")]
+    assert!(!passes("a_token_that_is_measured"));
+}

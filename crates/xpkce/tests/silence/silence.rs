@@ -1,0 +1,162 @@
+//! Listens to everything that the process of a test says, and fails on a token: what is logged at
+//! every level, what a panic says, what is measured, and the errors that a test hands over.
+#![allow(dead_code, reason = "each of the tests that share it uses a part of it")]
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How X's access tokens, refresh tokens and codes end, all of them.
+pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
+
+/// Checked when it is dropped, for the whole process so far.
+pub struct Silence {
+    said: Said,
+    #[cfg(feature = "metrics")]
+    pub measures: Measures,
+}
+
+impl Silence {
+    /// Listens from now on, to every thread of this process.
+    pub fn listen() -> Self {
+        Self {
+            said: Said::of_this_process(),
+            #[cfg(feature = "metrics")]
+            measures: Measures::of_this_process(),
+        }
+    }
+
+    /// Takes what a caller was told: an error, or an answer that somebody may print.
+    pub fn hear(&self, told: &impl Debug) {
+        self.said.add(format!("told: {told:?}\n").as_bytes());
+    }
+
+    /// Takes what another process has said.
+    pub fn overhear(&self, said: &[u8]) {
+        self.said.add(said);
+    }
+
+    fn check(&self) {
+        let said = self.said.take();
+        assert!(self.said.has_lines(), "nothing was logged: the test listens to the wrong place");
+        for line in said.lines() {
+            let is_token = TOKEN_MARKS.iter().any(|mark| line.contains(mark));
+            assert!(!is_token, "a token is in what was said: {line}");
+        }
+        #[cfg(feature = "metrics")]
+        for (name, value) in self.measures.take() {
+            let is_token = TOKEN_MARKS.iter().any(|mark| name.contains(mark));
+            assert!(!is_token, "a token is in the metrics: {name} {value:?}");
+        }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check();
+        }
+    }
+}
+
+/// What was said, by whomever, and not checked yet.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    /// Whether the log has ever said anything.
+    is_logged: bool,
+}
+
+impl Said {
+    fn of_this_process() -> Self {
+        static SAID: OnceLock<Said> = OnceLock::new();
+        SAID.get_or_init(Self::begin).clone()
+    }
+
+    fn begin() -> Self {
+        let said = Self::default();
+        let writer = said.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        tracing::trace!("a test that does nothing worth logging has this line");
+        let (panics, usual) = (said.clone(), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |panic| {
+            panics.add(format!("{panic}\n").as_bytes());
+            usual(panic);
+        }));
+        said
+    }
+
+    fn add(&self, bytes: &[u8]) {
+        self.lock().bytes.extend_from_slice(bytes);
+    }
+
+    fn take(&self) -> String {
+        let bytes = std::mem::take(&mut self.lock().bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn has_lines(&self) -> bool {
+        self.lock().is_logged
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.lock().is_logged = true;
+        self.add(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All that any thread of this process measures.
+#[cfg(feature = "metrics")]
+#[derive(Clone)]
+pub struct Measures(Arc<metrics_util::debugging::Snapshotter>);
+
+#[cfg(feature = "metrics")]
+impl Measures {
+    fn of_this_process() -> Self {
+        use metrics_util::debugging::DebuggingRecorder;
+        static MEASURES: std::sync::OnceLock<Measures> = std::sync::OnceLock::new();
+        let begin = || {
+            let recorder = DebuggingRecorder::new();
+            let snapshotter = recorder.snapshotter();
+            recorder.install().unwrap();
+            Self(Arc::new(snapshotter))
+        };
+        MEASURES.get_or_init(begin).clone()
+    }
+
+    /// Takes what was measured since the last time, each as `name{label=value}`.
+    pub fn take(&self) -> Vec<(String, metrics_util::debugging::DebugValue)> {
+        let measured = self.0.snapshot().into_vec();
+        let named = measured.into_iter().map(|(key, _, _, value)| {
+            let labels: Vec<_> = key
+                .key()
+                .labels()
+                .map(|label| format!("{}={}", label.key(), label.value()))
+                .collect();
+            let name = key.key().name();
+            match labels.is_empty() {
+                true => (name.to_owned(), value),
+                false => (format!("{name}{{{}}}", labels.join(",")), value),
+            }
+        });
+        named.collect()
+    }
+}
