@@ -6,11 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-mod glance;
-pub use glance::Glance;
-#[cfg(feature = "keeper")]
-pub(crate) use glance::Horizon;
-
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -77,14 +72,6 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns a time that never goes back and goes on while the machine is suspended
     /// (`CLOCK_BOOTTIME` on Linux), from an arbitrary start.
     fn uptime(&self) -> Duration;
-
-    /// Takes a quick look, which need not be exact. What serves fresh tokens looks at nothing else
-    /// until it shows that [`uptime`](Self::uptime) must be asked.
-    ///
-    /// By default it is made of both clocks above: right for every clock, and not quick.
-    fn glance(&self) -> Glance {
-        glance::exact(self)
-    }
 }
 
 /// The machine's clocks.
@@ -105,11 +92,6 @@ impl Clock for SystemClock {
         let now = rustix::time::clock_gettime(COUNTS_SUSPENSION);
         Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
     }
-
-    #[cfg(target_os = "linux")]
-    fn glance(&self) -> Glance {
-        Glance::of_system()
-    }
 }
 
 /// A clock that stands still until it is moved.
@@ -118,39 +100,27 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     now: std::sync::atomic::AtomicI64,
     uptime: std::sync::atomic::AtomicU64,
-    asleep: std::sync::atomic::AtomicU64,
 }
 
 #[cfg(feature = "testing")]
 impl ManualClock {
     /// Starts at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self { now: now.as_millis().into(), uptime: 1_000_000.into(), asleep: 0.into() }
+        Self { now: now.as_millis().into(), uptime: 1_000_000.into() }
     }
 
     /// Moves both clocks on.
     pub fn advance(&self, span: Duration) {
         use std::sync::atomic::Ordering::SeqCst;
-        let millis = millis_of(span);
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         self.now.fetch_add(i64::try_from(millis).unwrap_or(i64::MAX), SeqCst);
         self.uptime.fetch_add(millis, SeqCst);
-    }
-
-    /// Moves both clocks on as a suspension does: nothing else of the machine has moved.
-    pub fn suspend(&self, span: Duration) {
-        self.asleep.fetch_add(millis_of(span), std::sync::atomic::Ordering::SeqCst);
-        self.advance(span);
     }
 
     /// Sets the wall clock alone, as an administrator or NTP would.
     pub fn set_wall(&self, now: Timestamp) {
         self.now.store(now.as_millis(), std::sync::atomic::Ordering::SeqCst);
     }
-}
-
-#[cfg(feature = "testing")]
-fn millis_of(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(feature = "testing")]
@@ -161,11 +131,5 @@ impl Clock for ManualClock {
 
     fn uptime(&self) -> Duration {
         Duration::from_millis(self.uptime.load(std::sync::atomic::Ordering::SeqCst))
-    }
-
-    fn glance(&self) -> Glance {
-        let asleep = self.asleep.load(std::sync::atomic::Ordering::SeqCst);
-        let wall = self.now();
-        Glance::new(wall, self.uptime().saturating_sub(Duration::from_millis(asleep)))
     }
 }

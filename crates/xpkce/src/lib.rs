@@ -40,7 +40,7 @@
 mod clock;
 #[cfg(feature = "testing")]
 pub use clock::ManualClock;
-pub use clock::{Clock, Glance, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, Timestamp};
 
 mod error;
 pub use error::{Error, ErrorKind, Reason, Result};

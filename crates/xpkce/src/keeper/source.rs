@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use super::pair::{Answer, Landing};
 use super::{Keeper, measure, settle::not_signed_in};
-use crate::clock::Horizon;
 use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
@@ -48,8 +47,7 @@ impl TokenSource {
 
     /// Returns a valid access token, after refreshing it if it is due.
     ///
-    /// Before the early window this reads one pointer and takes one
-    /// [glance](crate::Clock::glance). Inside it the store is asked, at most once a second, so that a token which another process has rotated is not handed out
+    /// Before the early window this reads one pointer and one clock. Inside it the store is asked, at most once a second, so that a token which another process has rotated is not handed out
     /// stale; one caller refreshes, the others wait for a bounded time and then get the old token
     /// while it lives. While refreshing fails the old token goes on being served.
     ///
@@ -60,9 +58,14 @@ impl TokenSource {
     /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
     /// token is left to serve.
     pub async fn access_token(&self) -> Result<TokenGuard> {
-        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.as_ref()) {
+        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.uptime()) {
             return Ok(fresh);
         }
+        // Boxed, so that who finds the token fresh does not carry about what waiting takes.
+        Box::pin(self.tended_token()).await
+    }
+
+    async fn tended_token(&self) -> Result<TokenGuard> {
         self.tend().await?;
         let clock = &self.keeper.desk().clock;
         let token =
@@ -154,8 +157,6 @@ struct Held {
     pair: PairId,
     issued_at: Timestamp,
     expires_at: Timestamp,
-    /// As `early`, for who takes a glance.
-    glance: Horizon,
     early: Duration,
     end: Duration,
 }
@@ -212,11 +213,9 @@ impl Slot {
     }
 
     /// Returns the token if the early window has not begun.
-    pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<TokenGuard> {
+    pub(super) fn fresh(&self, uptime: Duration) -> Option<TokenGuard> {
         let held = self.held.load();
-        let is_fresh =
-            |held: &Held| held.glance.is_ahead_of(clock.glance()) || clock.uptime() < held.early;
-        held.as_deref().is_some_and(is_fresh).then(|| TokenGuard(held))
+        held.as_ref().is_some_and(|held| uptime < held.early).then(|| TokenGuard(held))
     }
 
     /// Returns the token if it lives.
@@ -347,14 +346,12 @@ impl Held {
         life: Duration,
         clock: &dyn Clock,
     ) -> Self {
-        // In this order: who is held up between two of them finds less left, not more.
-        let (glance, uptime) = (clock.glance(), clock.uptime());
+        // In this order: who is held up between the two finds less left, not more.
+        let uptime = clock.uptime();
         // No longer than its whole life: a wall clock may have stepped back since it was issued.
         let left = expires_at.since(clock.now()).min(life);
-        let left_early = left.saturating_sub(window(life));
-        let (early, end) = (uptime + left_early, uptime + left);
-        let glance = Horizon::new(glance, left_early);
+        let (early, end) = (uptime + left.saturating_sub(window(life)), uptime + left);
         let issued_at = expires_at - life;
-        Self { token, generation, pair: pair.clone(), issued_at, expires_at, glance, early, end }
+        Self { token, generation, pair: pair.clone(), issued_at, expires_at, early, end }
     }
 }

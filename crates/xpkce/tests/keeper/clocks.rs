@@ -84,25 +84,3 @@ async fn a_token_taken_in_by_a_slow_clock_is_not_served_for_longer_than_its_life
     slow.advance(A_LIFE);
     assert_eq!(other.access_token().await.unwrap().generation().0, 2);
 }
-
-#[tokio::test]
-async fn a_token_that_ended_while_the_machine_slept_is_not_served() {
-    let world = World::start().await;
-    let source = world.sign_in(&world.keeper()).await;
-    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
-    world.x.advance(A_LIFE);
-    world.clock.suspend(A_LIFE);
-    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
-}
-
-#[tokio::test]
-async fn a_token_that_lives_through_a_suspension_is_served_to_its_end() {
-    let world = World::start().await;
-    let source = world.sign_in(&world.keeper()).await;
-    source.access_token().await.unwrap();
-    world.x.advance(AN_HOUR);
-    world.clock.suspend(AN_HOUR);
-    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
-    world.advance(A_LIFE - AN_HOUR);
-    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
-}
