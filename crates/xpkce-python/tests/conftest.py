@@ -13,6 +13,7 @@ os.environ["NO_PROXY"] = "127.0.0.1"
 
 import pytest  # noqa: E402
 import xdk.oauth2_auth  # noqa: E402
+from both import Both  # noqa: E402
 from emulator import Emulator  # noqa: E402
 from wire import Wire  # noqa: E402
 
@@ -39,6 +40,11 @@ def reference() -> Make:
 @pytest.fixture
 def ours() -> Make:
     return OURS
+
+
+@pytest.fixture
+def both(reference: Make, ours: Make) -> Both:
+    return Both(reference, ours)
 
 
 @pytest.fixture
