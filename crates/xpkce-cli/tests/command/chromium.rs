@@ -100,8 +100,8 @@ fn browser(world: &World) -> String {
     path("browser")
 }
 
-/// How long a browser may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a browser may take to start, or a command to say a word, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The browser that the command has opened.
 struct Chromium {

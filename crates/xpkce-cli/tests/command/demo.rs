@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::screen::Screen;
 use crate::world::{PROGRAM, World, snapshot};
 
 #[test]
@@ -38,16 +39,9 @@ fn an_interrupted_demonstration_leaves_nothing_behind() {
     let temp = world.folder().join("temp");
     std::fs::create_dir(&temp).unwrap();
     // A browser that never approves keeps it waiting; a pseudo terminal makes it open one.
-    let mut command = world.command("/usr/bin/script");
-    let mut child = command
-        .args(["-qec", &format!("exec {PROGRAM} demo"), "/dev/null"])
-        .env("TMPDIR", &temp)
-        .env("BROWSER", "/bin/true")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    crate::terminal::type_when_told(&mut child, "Press Allow", "\u{3}");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let line = format!("TMPDIR={} BROWSER=/bin/true exec $XPKCE demo", temp.display());
+    let mut screen = Screen::open(&world, &line);
+    screen.type_when_told("Press Allow", "\u{3}");
+    assert_eq!(screen.rest().0, Some(130));
     assert!(std::fs::read_dir(&temp).unwrap().next().is_none());
 }

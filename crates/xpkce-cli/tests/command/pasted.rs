@@ -1,9 +1,7 @@
 //! A person who pastes a hint at a terminal, answers what is asked, and approves in the browser.
 
-use std::io::{Read as _, Write as _};
-
 use crate::browser::get;
-use crate::terminal::at_terminal;
+use crate::screen::Screen;
 use crate::world::{Done, PROGRAM, World};
 
 /// How a pasted command ended.
@@ -38,6 +36,8 @@ pub(crate) fn command_in(hint: &str) -> &str {
 }
 
 /// Pastes a command, and types `answers` at what is asked for, each when its prompt is shown.
+/// What asks for something else fails the test.
+#[track_caller]
 pub(crate) fn paste(world: &World, command: &str, answers: &[(&str, &str)]) -> Pasted {
     let bin = world.folder().join("bin");
     if !bin.exists() {
@@ -46,13 +46,10 @@ pub(crate) fn paste(world: &World, command: &str, answers: &[(&str, &str)]) -> P
     }
     // Wide enough that no URL is folded, and without a browser that could open.
     let line = format!("PATH={}:$PATH; stty cols 1000; {command}", bin.display());
-    let mut child = at_terminal(world, &line);
-    let (mut shown, mut read, mut byte) = (String::new(), Vec::new(), [0]);
-    let mut stdout = child.stdout.take().unwrap();
+    let mut screen = Screen::open(world, &line);
     let mut typed = 0;
-    while stdout.read(&mut byte).unwrap_or(0) > 0 {
-        read.push(byte[0]);
-        shown = String::from_utf8_lossy(&read).into_owned();
+    while screen.goes_on() {
+        let shown = screen.shown();
         let fresh = &shown[typed..];
         let answer = match answers.iter().find(|(prompt, _)| fresh.ends_with(prompt)) {
             Some((_, answer)) => format!("{answer}\n"),
@@ -62,15 +59,15 @@ pub(crate) fn paste(world: &World, command: &str, answers: &[(&str, &str)]) -> P
             }
             None if fresh.contains("Waiting for X to call back at") && fresh.ends_with("…") => {
                 get(&world.approve(&url_in(&shown)));
-                typed = shown.len();
-                continue;
+                String::new()
             }
             None => continue,
         };
-        child.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+        screen.type_keys(&answer);
         typed = shown.len();
     }
-    Pasted { code: child.wait().unwrap().code(), shown }
+    let shown = screen.shown();
+    Pasted { code: screen.rest().0, shown }
 }
 
 fn url_in(shown: &str) -> String {

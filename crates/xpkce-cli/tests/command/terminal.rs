@@ -1,57 +1,17 @@
 //! Prompts, at a pseudo terminal.
 
-use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
-
-use crate::world::{PROGRAM, World};
-
-/// Runs a line of shell at a pseudo terminal of its own.
-pub(crate) fn at_terminal(world: &World, line: &str) -> Child {
-    let mut command: Command = world.command("/usr/bin/script");
-    command
-        .args(["-qec", line, "/dev/null"])
-        .env("XPKCE", PROGRAM)
-        .env("TERM", "xterm")
-        .env("SHELL", "/bin/sh")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Types once a text was shown; returns what was shown until then.
-pub(crate) fn type_when_told(child: &mut Child, awaited: &str, keys: &str) -> String {
-    let shown = read_until(child, awaited);
-    child.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
-    shown
-}
-
-fn read_until(child: &mut Child, awaited: &str) -> String {
-    let stdout = child.stdout.as_mut().unwrap();
-    let (mut shown, mut byte) = (Vec::new(), [0]);
-    while !String::from_utf8_lossy(&shown).contains(awaited) {
-        let read = stdout.read(&mut byte).unwrap_or(0);
-        assert!(read > 0, "never shown: {awaited}\nshown: {}", String::from_utf8_lossy(&shown));
-        shown.push(byte[0]);
-    }
-    String::from_utf8_lossy(&shown).into_owned()
-}
-
-fn rest(mut child: Child) -> (Option<i32>, String) {
-    let mut shown = Vec::new();
-    let _ = child.stdout.take().unwrap().read_to_end(&mut shown);
-    (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
-}
+use crate::screen::Screen;
+use crate::world::World;
 
 #[test]
 fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
     let world = World::new();
     let app = world.x.confidential_app();
     let secret = app.client_secret.clone().unwrap();
-    let mut child = at_terminal(&world, "exec $XPKCE app add harbour");
-    type_when_told(&mut child, "Client ID: ", &format!("{}\n", app.client_id));
-    type_when_told(&mut child, "public app): ", &format!("{secret}\n"));
-    let (code, shown) = rest(child);
+    let mut screen = Screen::open(&world, "exec $XPKCE app add harbour");
+    screen.type_when_told("Client ID: ", &format!("{}\n", app.client_id));
+    screen.type_when_told("public app): ", &format!("{secret}\n"));
+    let (code, shown) = screen.rest();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("confidential app harbour is set up"), "{shown}");
     assert!(!shown.contains(&secret), "{shown}");
@@ -61,9 +21,9 @@ fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
 #[test]
 fn an_end_of_input_at_the_secret_prompt_makes_no_public_app() {
     let world = World::new();
-    let mut child = at_terminal(&world, "exec $XPKCE app add harbour --client-id x");
-    type_when_told(&mut child, "public app): ", "\u{4}");
-    let (code, shown) = rest(child);
+    let mut screen = Screen::open(&world, "exec $XPKCE app add harbour --client-id x");
+    screen.type_when_told("public app): ", "\u{4}");
+    let (code, shown) = screen.rest();
     assert_eq!(code, Some(2), "{shown}");
     assert!(shown.contains("no client secret came"), "{shown}");
 }
@@ -73,9 +33,9 @@ fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
     let world = World::new();
     let line =
         "trap : INT; $XPKCE app add harbour --client-id x --confidential; echo code=$?; stty -a";
-    let mut child = at_terminal(&world, line);
-    type_when_told(&mut child, "(not shown): ", "\u{3}");
-    let (_, shown) = rest(child);
+    let mut screen = Screen::open(&world, line);
+    screen.type_when_told("(not shown): ", "\u{3}");
+    let (_, shown) = screen.rest();
     assert!(shown.contains("code=130"), "{shown}");
     assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
     assert!(!world.home().join("apps.toml").exists());
@@ -84,9 +44,9 @@ fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
 #[test]
 fn ctrl_c_at_the_callback_prompt_exits_with_130() {
     let world = World::with_app();
-    let mut child = at_terminal(&world, "trap : INT; $XPKCE login --headless; echo code=$?");
-    type_when_told(&mut child, "Callback URL: ", "\u{3}");
-    let (_, shown) = rest(child);
+    let mut screen = Screen::open(&world, "trap : INT; $XPKCE login --headless; echo code=$?");
+    screen.type_when_told("Callback URL: ", "\u{3}");
+    let (_, shown) = screen.rest();
     assert!(shown.contains("code=130"), "{shown}");
 }
 
@@ -97,9 +57,9 @@ fn ctrl_c_while_the_browser_is_waited_for_exits_with_130() {
     let line = format!(
         "trap : INT; $XPKCE login --redirect-uri http://127.0.0.1:{port}/callback; echo code=$?"
     );
-    let mut child = at_terminal(&world, &line);
-    type_when_told(&mut child, "Waiting for X to call back", "\u{3}");
-    let (_, shown) = rest(child);
+    let mut screen = Screen::open(&world, &line);
+    screen.type_when_told("Waiting for X to call back", "\u{3}");
+    let (_, shown) = screen.rest();
     assert!(shown.contains("code=130"), "{shown}");
 }
 
@@ -114,9 +74,9 @@ fn ctrl_c_at_every_other_prompt_exits_with_130_and_changes_nothing() {
         ("logout", "out of the app lantern? [Y/n] "),
         ("import", "then press Ctrl-D."),
     ] {
-        let mut child = at_terminal(&world, &format!("trap : INT; $XPKCE {line}; echo code=$?"));
-        type_when_told(&mut child, prompt, "\u{3}");
-        let (_, shown) = rest(child);
+        let mut screen = Screen::open(&world, &format!("trap : INT; $XPKCE {line}; echo code=$?"));
+        screen.type_when_told(prompt, "\u{3}");
+        let (_, shown) = screen.rest();
         assert!(shown.contains("code=130"), "{line}: {shown}");
     }
     assert_eq!(world.run(&["status", "--json"]).succeeded().stdout, before);
@@ -126,13 +86,13 @@ fn ctrl_c_at_every_other_prompt_exits_with_130_and_changes_nothing() {
 #[test]
 fn a_malformed_paste_can_be_tried_again() {
     let world = World::with_app();
-    let mut child = at_terminal(&world, "exec $XPKCE login --headless");
-    let shown = type_when_told(&mut child, "Callback URL: ", "nonsense\n");
+    let mut screen = Screen::open(&world, "exec $XPKCE login --headless");
+    let shown = screen.type_when_told("Callback URL: ", "nonsense\n");
     let url = shown.split_whitespace().find(|word| word.contains("/oauth2/authorize")).unwrap();
     let callback = world.approve(url);
-    let again = type_when_told(&mut child, "Callback URL: ", &format!("{callback}\n"));
+    let again = screen.type_when_told("Callback URL: ", &format!("{callback}\n"));
     assert!(again.contains("Paste it once more"), "{again}");
-    let (code, shown) = rest(child);
+    let (code, shown) = screen.rest();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("Signed in as @ada_example"), "{shown}");
 }
@@ -140,9 +100,9 @@ fn a_malformed_paste_can_be_tried_again() {
 #[test]
 fn replacing_a_login_is_asked_and_no_is_taken_for_an_answer() {
     let world = World::signed_in();
-    let mut child = at_terminal(&world, "exec $XPKCE login --headless");
-    type_when_told(&mut child, "Go on? [Y/n] ", "n\n");
-    let (code, shown) = rest(child);
+    let mut screen = Screen::open(&world, "exec $XPKCE login --headless");
+    screen.type_when_told("Go on? [Y/n] ", "n\n");
+    let (code, shown) = screen.rest();
     assert_eq!(code, Some(3), "{shown}");
     world.run(&["token"]).succeeded();
 }
@@ -150,10 +110,10 @@ fn replacing_a_login_is_asked_and_no_is_taken_for_an_answer() {
 #[test]
 fn a_logout_is_asked_and_no_changes_nothing() {
     let world = World::signed_in();
-    let mut child = at_terminal(&world, "exec $XPKCE logout");
-    type_when_told(&mut child, "[Y/n] ", "maybe\n");
-    type_when_told(&mut child, "[Y/n] ", "n\n");
-    let (code, shown) = rest(child);
+    let mut screen = Screen::open(&world, "exec $XPKCE logout");
+    screen.type_when_told("[Y/n] ", "maybe\n");
+    screen.type_when_told("[Y/n] ", "n\n");
+    let (code, shown) = screen.rest();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("Nothing was changed."), "{shown}");
     world.run(&["token"]).succeeded();
@@ -162,9 +122,9 @@ fn a_logout_is_asked_and_no_changes_nothing() {
 #[test]
 fn colour_is_for_terminals_that_want_it() {
     let world = World::new();
-    let (_, shown) = rest(at_terminal(&world, "exec $XPKCE token"));
+    let (_, shown) = Screen::open(&world, "exec $XPKCE token").rest();
     assert!(shown.contains("\u{1b}["), "{shown}");
-    let (_, plain) = rest(at_terminal(&world, "NO_COLOR=1 exec $XPKCE token"));
+    let (_, plain) = Screen::open(&world, "NO_COLOR=1 exec $XPKCE token").rest();
     assert!(!plain.contains("\u{1b}["), "{plain}");
     assert!(!world.run(&["token"]).stderr.contains('\u{1b}'));
 }
@@ -172,7 +132,7 @@ fn colour_is_for_terminals_that_want_it() {
 /// Shows a command at a terminal of so many columns.
 fn shown_at(world: &World, columns: usize, line: &str) -> String {
     let line = format!("stty cols {columns}; NO_COLOR=1 exec $XPKCE {line}");
-    let (code, shown) = rest(at_terminal(world, &line));
+    let (code, shown) = Screen::open(world, &line).rest();
     assert_eq!(code, Some(0), "{shown}");
     shown.replace('\r', "")
 }
