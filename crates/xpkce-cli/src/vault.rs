@@ -80,9 +80,9 @@ async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
         #[cfg(not(feature = "postgres"))]
         StoreAt::Postgres(_) => {
             let message = "this build of xpkce has no PostgreSQL";
-            Err(crate::failure::Failure::new(crate::failure::Kind::Configure, message).hint(
-                "install it with --features postgres, or set XPKCE_STORE to a path or unset it",
-            ))
+            Err(crate::failure::Failure::new(crate::failure::Kind::Configure, message)
+                .why(&"it was built with --no-default-features")
+                .hint("install it without that flag, or set XPKCE_STORE to a path or unset it"))
         }
     }
 }
