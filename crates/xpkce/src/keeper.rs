@@ -70,7 +70,7 @@ mod waiting;
 
 pub use self::errand::Tended;
 pub use self::fresh::fresh_token;
-pub use self::in_use::note_use;
+pub use self::in_use::{note_use, wants_note};
 pub use self::keep::{Report, Round, Tending};
 pub use self::reseal::{Resealed, reseal};
 pub use self::sign_in::{SignedIn, take_login};

@@ -1,12 +1,13 @@
 //! `xpkce token`: the command that scripts call all the time. A token that is fresh is read from
 //! the store and printed; no thread, no runtime, no HTTP client and no keeper is started for it.
+//! Once an hour it is noted, after the token is out, that the login is in use.
 
 use clap::Args;
 use serde::Serialize;
 use xpkce::grant::Grant;
-use xpkce::keeper::fresh_token;
+use xpkce::keeper::{fresh_token, note_use, wants_note};
 use xpkce::seal::open_check;
-use xpkce::store::{SqliteReading, Stored};
+use xpkce::store::{SqliteReading, SqliteStore, Store as _, Stored};
 use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
 
 use super::Context;
@@ -49,11 +50,15 @@ impl Token {
         let check = store.key_check().ok()??;
         let sealer = open_check(&settings.key_source(), &check).ok()?;
         let grant = self.login.choose_in(&settings, &store)?;
-        let token = fresh_token(&sealer, &grant, SystemClock.now()).ok()??;
+        let now = SystemClock.now();
+        let token = fresh_token(&sealer, &grant, now).ok()??;
         // Somebody may open it again as soon as the token is out.
         drop(store);
-        let ends = ends(&grant);
-        Some(print(context, &settings, &grant, &token, ends))
+        let printed = print(context, &settings, &grant, &token, ends(&grant));
+        if printed.is_ok() && wants_note(&grant, now) {
+            note(&settings, &grant);
+        }
+        Some(printed)
     }
 
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
@@ -64,11 +69,28 @@ impl Token {
         let stored = self.login.choose(&settings, &vault).await?;
         let now = SystemClock.now();
         if let Some(token) = fresh_token(&vault.sealer, &stored.grant, now)? {
-            return print(context, &settings, &stored.grant, &token, ends(&stored.grant));
+            print(context, &settings, &stored.grant, &token, ends(&stored.grant))?;
+            note_use(vault.store.as_ref(), &stored, now).await;
+            return Ok(());
         }
         let (stored, token, ends) = refreshed(context, &settings, &vault, stored).await?;
         print(context, &settings, &stored.grant, &token, ends)
     }
+}
+
+/// Notes that the login is in use. Its own function, because it is needed once an hour; not a failure
+/// where the store does not take it, for the token is out.
+#[inline(never)]
+fn note(settings: &Settings<'_>, grant: &Grant) {
+    let Ok(StoreAt::File(path)) = settings.store() else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    runtime.block_on(async {
+        let Ok(store) = SqliteStore::open(path).await else { return };
+        // Read anew, for its revision.
+        if let Ok(Some(stored)) = store.load(&grant.account).await {
+            note_use(&store, &stored, SystemClock.now()).await;
+        }
+    });
 }
 
 /// Has a keeper bring the login up to date, and reads it again.

@@ -19,19 +19,33 @@ fn make_due(world: &World) {
     ));
 }
 
+/// Returns when the login was last noted to be in use, and the revision of its record.
+fn noted(world: &World) -> (Option<i64>, i64) {
+    let db = rusqlite::Connection::open(world.store()).unwrap();
+    let query = "SELECT json_extract(record, '$.used_at'), revision FROM grants";
+    db.query_row(query, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+/// Returns whether the keeper rotates the login before its token ends.
+fn is_kept_fresh(world: &World) -> bool {
+    let db = rusqlite::Connection::open(world.store()).unwrap();
+    let query = "SELECT due * 60000 < expires_at FROM grants";
+    db.query_row(query, (), |row| row.get(0)).unwrap()
+}
+
 fn outage() -> FaultRule {
     let status = Fault::Status { status: 503, body: BodyForm::Html };
     FaultRule::new(Endpoint::Refresh, status).always()
 }
 
 /// `xpkce keep`, running.
-struct Keeping {
+pub(crate) struct Keeping {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl Keeping {
-    fn start(world: &World, arguments: &[&str]) -> Self {
+    pub(crate) fn start(world: &World, arguments: &[&str]) -> Self {
         let mut child = world.spawn(&[&["keep", "--json"], arguments].concat());
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { child, stdout }
@@ -39,7 +53,7 @@ impl Keeping {
 
     /// Reads the next event.
     #[track_caller]
-    fn event(&mut self, name: &str) -> Value {
+    pub(crate) fn event(&mut self, name: &str) -> Value {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}"));
@@ -48,12 +62,12 @@ impl Keeping {
         event
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    fn end(mut self) -> (ExitStatus, String, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -87,6 +101,31 @@ fn once_does_what_is_due_and_no_more() {
     assert_eq!(world.x.refreshes(), 1);
     let status = world.run(&["status", "--json"]).succeeded().json();
     assert_eq!(status["logins"][0]["generation"], 2);
+}
+
+#[test]
+fn what_a_script_asks_for_is_in_use_and_kept_fresh() {
+    for command in [&["token"][..], &["token", "-v"], &["request", "GET", "/2/users/me"]] {
+        let world = World::signed_in();
+        assert!(!is_kept_fresh(&world));
+        world.run(command).succeeded();
+        assert!(is_kept_fresh(&world), "{command:?}");
+    }
+}
+
+#[test]
+fn that_a_script_asks_for_a_token_is_written_once_an_hour() {
+    const HOUR: i64 = 3_600_000;
+    let world = World::signed_in();
+    assert_eq!(noted(&world).0, None);
+    world.run(&["token"]).succeeded();
+    let first = noted(&world);
+    world.run(&["token"]).succeeded();
+    assert_eq!(noted(&world), first);
+    let at = first.0.unwrap();
+    world.edit(&format!("UPDATE grants SET record = json_set(record, '$.used_at', {})", at - HOUR));
+    world.run(&["token"]).succeeded();
+    assert!(noted(&world).0 >= Some(at));
 }
 
 #[test]

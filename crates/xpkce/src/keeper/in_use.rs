@@ -55,8 +55,9 @@ pub async fn note_use(store: &dyn Store, stored: &Stored, now: Timestamp) {
     }
 }
 
+/// Returns whether [`note_use`] would write: the last note is an hour old, and nobody is at the login.
 /// Who holds the lease notes it with what it writes.
-fn wants_note(grant: &Grant, now: Timestamp) -> bool {
+pub fn wants_note(grant: &Grant, now: Timestamp) -> bool {
     let is_quiet = matches!(grant.state, State::Ready | State::InDoubt | State::Rejected);
     is_quiet && grant.used_at.is_none_or(|used| now.since(used) >= HOUR)
 }
