@@ -45,6 +45,8 @@ Examples:
 /// it is told to stop. Any number of them may share a store: each login is rotated once.
 /// It also settles what is in doubt, finishes sign-outs that X has not confirmed, and saves what a
 /// killed process left behind. While X fails for many logins it asks less and less often.
+/// It works for the apps as they were when it began: start it again after `xpkce app add` or
+/// `xpkce app remove`.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Keep {

@@ -2,6 +2,9 @@
 
 use secrecy::ExposeSecret as _;
 
+use std::process::Command;
+
+use crate::keep::Keeping;
 use crate::world::World;
 
 #[path = "../../../xpkce/tests/postgres/server.rs"]
@@ -12,6 +15,26 @@ fn on_postgres(server: &server::Server) -> World {
     let mut world = World::with_app();
     world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose_secret());
     world
+}
+
+/// Asks the server something behind the command's back.
+fn psql(server: &server::Server, query: &str) -> String {
+    let port = server.port.to_string();
+    let mut command = Command::new("psql");
+    command.args(["-X", "-h", "127.0.0.1", "-p", &port, "-U", "xpkce", "postgres", "-Atc", query]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes every login one that is in use and whose token has ended.
+fn make_due(server: &server::Server) {
+    psql(
+        server,
+        "UPDATE xpkce_grants SET due = 0, record = (record::jsonb ||
+         jsonb_build_object('used_at', (extract(epoch FROM now()) * 1000)::bigint) ||
+         jsonb_build_object('access', record::jsonb -> 'access' || '{\"expires_at\": 1000000}'))::text",
+    );
 }
 
 #[test]
@@ -39,6 +62,52 @@ fn a_login_lives_on_postgres_as_it_does_on_sqlite() {
     world.run(&["logout", "--yes"]).succeeded();
     assert_eq!(world.x.revocations(), 2);
     world.run(&["token"]).exited(3);
+}
+
+#[test]
+fn what_a_script_asks_for_is_in_use_on_postgres_too() {
+    let server = server::Server::own();
+    let world = on_postgres(&server);
+    world.sign_in(&[]);
+    let is_kept_fresh = "SELECT due * 60000 < expires_at FROM xpkce_grants";
+    assert_eq!(psql(&server, is_kept_fresh), "f");
+    world.run(&["token"]).succeeded();
+    assert_eq!(psql(&server, is_kept_fresh), "t");
+}
+
+#[test]
+fn keepers_that_share_a_server_rotate_each_login_once() {
+    let server = server::Server::own();
+    let world = on_postgres(&server);
+    world.sign_in(&[]);
+    make_due(&server);
+    let mut keeping = Keeping::start(&world, &[]);
+    keeping.event("started");
+    world.run(&["keep", "--once"]).succeeded();
+    keeping.signal("TERM");
+    let (status, _, talk) = keeping.end();
+    assert_eq!(status.code(), Some(0), "{talk}");
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+    let login = &world.run(&["status", "--json"]).succeeded().json()["logins"][0];
+    assert_eq!((&login["state"], &login["generation"]), (&"ready".into(), &2.into()));
+}
+
+#[test]
+fn a_server_that_is_down_is_told_and_nothing_is_spent() {
+    let server = server::Server::own();
+    let world = on_postgres(&server);
+    world.sign_in(&[]);
+    make_due(&server);
+    let asked = world.x.token_requests();
+    server.stop();
+    for command in [&["keep", "--once"][..], &["keep"], &["refresh"], &["token"]] {
+        let refused = world.run(command).exited(6);
+        assert!(refused.hint().contains("XPKCE_STORE"), "{}", refused.stderr);
+    }
+    assert_eq!(world.x.token_requests(), asked);
+    server.restart();
+    world.run(&["keep", "--once"]).succeeded();
+    assert_eq!(world.x.refreshes(), 1);
 }
 
 #[test]
