@@ -145,10 +145,10 @@ impl Auth {
     #[pyo3(signature = (code, code_verifier = None))]
     fn exchange_code<'py>(
         slf: &Bound<'py, Self>,
-        code: &str,
-        code_verifier: Option<&str>,
+        code: &Bound<'_, PyAny>,
+        code_verifier: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        exchange::exchange(slf, code, code_verifier.filter(|verifier| !verifier.is_empty()))
+        exchange::exchange_given(slf, code, code_verifier)
     }
 
     /// Takes the callback, checks it and exchanges its code.
@@ -167,18 +167,9 @@ impl Auth {
     /// `set_pkce_parameters` knows no state and does not check it. RFC 6749 sections 4.1.2, 10.12.
     fn fetch_token<'py>(
         slf: &Bound<'py, Self>,
-        authorization_response: &str,
+        authorization_response: &Bound<'_, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (code, verifier) = exchange::check_callback(slf, authorization_response)?;
-        let own_exchange = name!(slf.py(), exchange_code);
-        if !own::overrides(slf, own_exchange)? {
-            return exchange::exchange(slf, code.expose(), Some(verifier.expose()));
-        }
-        // Somebody else's exchange is called as the reference calls it.
-        if pair::is_current(slf, verifier.expose()) {
-            return slf.call_method1(own_exchange, (code.expose(),));
-        }
-        slf.call_method1(own_exchange, (code.expose(), verifier.expose()))
+        exchange::fetch(slf, authorization_response)
     }
 
     /// Spends the refresh token for the next pair. Threads at the same time share one request.
@@ -237,15 +228,7 @@ impl Auth {
     /// str | None: The current access token, expired or not.
     #[getter]
     fn access_token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let (py, token) = (slf.py(), exchange::token(slf)?);
-        if let Ok(dict) = token.cast_exact::<PyDict>() {
-            let found = dict.get_item(name!(py, access_token))?;
-            return Ok(found.unwrap_or_else(|| py.None().into_bound(py)));
-        }
-        if !token.is_truthy()? {
-            return Ok(py.None().into_bound(py));
-        }
-        token.call_method1(name!(py, get), (name!(py, access_token),))
+        crate::token::access_token(&exchange::token(slf)?)
     }
 
     /// dict | None: The current token.
@@ -341,13 +324,7 @@ impl Auth {
 
     #[setter]
     fn set_code_verifier(&self, value: Option<&str>) -> PyResult<()> {
-        let Some(verifier) = value.filter(|verifier| !verifier.is_empty()) else {
-            self.desk.clear_pair();
-            return Ok(());
-        };
-        // That of the last URL, put back, stays that of a sign-in whose state is known.
-        let is_there = self.desk.held().code_verifier().is_some_and(|now| now.matches(verifier));
-        if is_there { Ok(()) } else { self.desk.set_pair(verifier, None) }
+        pair::set_verifier(&self.desk, value)
     }
 
     /// str | None: The current PKCE challenge.
@@ -358,32 +335,18 @@ impl Auth {
 
     #[setter]
     fn set_code_challenge(&self, value: Option<&str>) -> PyResult<()> {
-        let Some(challenge) = value.filter(|challenge| !challenge.is_empty()) else {
-            self.desk.clear_pair();
-            return Ok(());
-        };
-        let held = self.desk.held();
-        match held.code_verifier() {
-            Some(_) if held.code_challenge().is_some_and(|now| now == challenge) => Ok(()),
-            Some(verifier) => self.desk.set_pair(verifier.expose(), Some(challenge)),
-            None => {
-                self.desk.set_lone_challenge(challenge);
-                Ok(())
-            }
-        }
+        pair::set_challenge(&self.desk, value)
     }
 
     /// Makes a verifier: a subclass may make its own.
     #[pyo3(signature = (length = 128))]
     fn _generate_code_verifier(&self, py: Python<'_>, length: isize) -> PyResult<Py<PyAny>> {
-        let text = py.import("secrets")?.call_method1("token_urlsafe", (96,))?;
-        Ok(text.get_item(pyo3::types::PySlice::new(py, 0, length, 1))?.unbind())
+        pair::made_verifier(py, length)
     }
 
     /// Makes the challenge of a verifier: a subclass may make its own.
     fn _generate_code_challenge(&self, code_verifier: &str) -> PyResult<String> {
-        let made = xpkce::Pkce::from_parts(code_verifier, None);
-        made.map(|pair| pair.challenge().to_owned()).map_err(|why| crate::failure::raise(&why))
+        pair::made_challenge(code_verifier)
     }
 
     /// Lets `oauth2_session` be made anew of the token: a subclass may make its own.

@@ -29,10 +29,20 @@ fn after_fork_in_parent() {
     fork::end_in_parent();
 }
 
-/// Lets everything begin anew in the child.
+/// Lets everything begin anew in the child, and lets the parent's ports go.
 #[pyfunction]
-fn after_fork_in_child() {
+fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
     fork::end_in_child();
+    let sockets = fork::sockets_of_parent();
+    if sockets.is_empty() {
+        return Ok(());
+    }
+    let os = py.import("os")?;
+    let nothing = os.call_method1("open", (os.getattr("devnull")?, os.getattr("O_RDONLY")?))?;
+    for socket in sockets {
+        os.call_method1("dup2", (&nothing, socket, false))?;
+    }
+    os.call_method1("close", (nothing,)).map(drop)
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

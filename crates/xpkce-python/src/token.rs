@@ -28,6 +28,19 @@ pub(crate) fn read(token: &Bound<'_, PyAny>) -> PyResult<Option<Token>> {
     token.map(Some).map_err(|why| crate::failure::raise(&why))
 }
 
+/// Returns the access token in what an object holds, if it holds any.
+pub(crate) fn access_token<'py>(token: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = token.py();
+    if let Ok(dict) = token.cast_exact::<PyDict>() {
+        let found = dict.get_item(name!(py, access_token))?;
+        return Ok(found.unwrap_or_else(|| py.None().into_bound(py)));
+    }
+    if !token.is_truthy()? {
+        return Ok(py.None().into_bound(py));
+    }
+    token.call_method1(name!(py, get), (name!(py, access_token),))
+}
+
 /// Returns the refresh token in a token dict.
 pub(crate) fn refresh_token(token: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     text(token, "refresh_token")

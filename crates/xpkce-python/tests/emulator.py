@@ -11,6 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from typing import Any, Callable
+from urllib.parse import urlencode
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAM = os.environ.get("XPKCE_EMULATOR_PROGRAM", str(ROOT / "target/release/xpkce-emulator"))
@@ -112,6 +113,19 @@ class Emulator:
         fault = {"kind": fault} if isinstance(fault, str) else fault
         self.control("fault", endpoint=endpoint, fault=fault, **rule)
 
+    def hold(self, endpoint: str = "refresh") -> None:
+        """Holds the next request up until `let_go`, or until another one comes to the endpoint."""
+        self.fault(endpoint, {"kind": "gather", "count": 2, "winner": 1})
+
+    def let_go(self) -> None:
+        """Lets a refresh that was held go on: another one comes, with a token that nobody has."""
+        app = self.app(confidential=False)
+        form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": app["client_id"]}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        url = f"{self.base_url}/2/oauth2/token"
+        status, _, body = self._send("POST", url, urlencode(form).encode(), headers)
+        assert status == 400, body
+
     def odd(self, endpoint: str, odd: str) -> None:
         """Lets the next answer be an odd success."""
         self.fault(endpoint, {"kind": "odd", "answer": odd})
@@ -130,7 +144,7 @@ class Emulator:
     ) -> tuple[int, Any, str]:
         headers = dict(headers or {})
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         request = urllib.request.Request(url, data=body, method=method, headers=headers)
         try:
             with _opener.open(request, timeout=10) as answer:

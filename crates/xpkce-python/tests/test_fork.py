@@ -9,8 +9,9 @@ import sys
 import threading
 from typing import Any
 
-from browser import visit
-from test_process import in_child, said
+import pytest
+from browser import get, visit
+from test_process import held, in_child, said
 
 from xpkce import Keeper
 
@@ -55,12 +56,8 @@ def test_children_forked_during_the_first_request_make_their_own(wire):
 def test_a_fork_does_not_wait_for_a_refresh_nor_end_a_login(x, keeper, settings, callback):
     """What is under way goes on in the parent, and the child opens the store by itself."""
     keeper.access_token()
-    x.fault("refresh", {"kind": "slow"}, delay_ms=3000)
     refreshed: list[str] = []
-    refreshing = threading.Thread(target=lambda: refreshed.append(keeper.refresh()))
-    asked = x.when_asked()
-    refreshing.start()
-    asked.join()
+    refreshing = held(x, lambda: refreshed.append(keeper.refresh()))
     shown: list[str] = []
     is_shown, logins = threading.Event(), []
 
@@ -75,6 +72,7 @@ def test_a_fork_does_not_wait_for_a_refresh_nor_end_a_login(x, keeper, settings,
         names = in_child(lambda: [login.username for login in keeper.logins()])
         assert names == ["ada_example"]
         assert refreshing.is_alive() and signing_in.is_alive()
+        x.let_go()
         refreshing.join(30)
         assert x.whoami(refreshed[0]) == 200
         visit(x.approve(shown[0]))
@@ -152,22 +150,22 @@ def test_a_sign_in_begun_before_a_fork_during_a_refresh_is_finished_in_the_child
 ):
     auth = signed_in(ours)
     callback = x.approve(auth.get_authorization_url())
-    x.fault("refresh", {"kind": "slow"}, delay_ms=1500)
-    asked = x.when_asked()
-    # The child's sign-in may end the parent's token.
-    waiting = threading.Thread(target=lambda: said(auth.refresh_token))
-    waiting.start()
-    asked.join()
+    # The child's sign-in ends the parent's token.
+    waiting = held(x, lambda: said(auth.refresh_token))
     assert in_child(lambda: bool(auth.fetch_token(callback)["access_token"]))
+    assert waiting.is_alive()
+    x.let_go()
     waiting.join()
 
 
 def test_a_signal_handler_that_forks_has_a_parent_that_goes_on(x, ours, signed_in):
     auth, children = signed_in(ours), []
-    x.fault("refresh", {"kind": "slow"}, delay_ms=1000)
+    x.hold()
 
     def fork(*_: Any) -> None:
         children.append(os.fork())
+        if children[0]:
+            threading.Thread(target=x.let_go).start()
 
     before = signal.signal(signal.SIGUSR1, fork)
     caller = os.getpid()
@@ -183,3 +181,37 @@ def test_a_signal_handler_that_forks_has_a_parent_that_goes_on(x, ours, signed_i
         signal.signal(signal.SIGUSR1, before)
     assert os.waitpid(children[0], 0)[1] == 0
     assert x.whoami(token) == 200
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_child_leaves_the_port_of_a_login_to_its_parent(x, settings, callback, waits):
+    """It has a copy of the socket: the next sign-in would find the port busy while it lives."""
+    uri, children = callback(), []
+    reader, writer = os.pipe()
+
+    def fork_and_approve(url: str) -> None:
+        if waits:
+            assert get(f"{uri}/elsewhere") == 404  # It is answered.
+        child = os.fork()
+        if child == 0:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        children.append(child)
+        threading.Thread(target=lambda: visit(x.approve(url))).start()
+
+    def show(url: str) -> None:
+        if waits:
+            threading.Thread(target=fork_and_approve, args=(url,)).start()
+        else:
+            fork_and_approve(url)
+
+    try:
+        with Keeper(**settings | {"redirect_uri": uri}) as keeper:
+            for _ in range(2):
+                assert keeper.login(show=show, timeout=20).username == "ada_example"
+    finally:
+        os.close(writer)
+        codes = [os.waitpid(child, 0)[1] for child in children]
+        os.close(reader)
+    assert codes == [0, 0]

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from postgres import Postgres
-from test_process import in_child
+from test_process import held, in_child
 
 import xpkce
 from xpkce import AsyncKeeper, Keeper
@@ -50,13 +50,11 @@ def test_a_fork_opens_its_own(x, keeper):
 
 
 def test_a_refresh_goes_on_through_a_fork(x, keeper):
-    x.fault("refresh", {"kind": "slow"}, delay_ms=1500)
     answers: list[str] = []
-    asked = x.when_asked()
-    refreshing = threading.Thread(target=lambda: answers.append(keeper.refresh()))
-    refreshing.start()
-    asked.join()
+    refreshing = held(x, lambda: answers.append(keeper.refresh()))
     assert in_child(lambda: [login.username for login in keeper.logins()]) == ["ada_example"]
+    assert refreshing.is_alive()
+    x.let_go()
     refreshing.join(60)
     assert x.whoami(answers[0]) == 200
 

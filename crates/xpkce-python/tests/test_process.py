@@ -7,16 +7,13 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 import traceback
 import weakref
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 import xpkce
-
-SLOW = {"kind": "slow"}
 
 
 def in_child(call: Any) -> Any:
@@ -40,27 +37,34 @@ def in_child(call: Any) -> Any:
         assert os.waitpid(child, 0)[1] == 0
 
 
+def held(x: Any, call: Callable[[], object]) -> threading.Thread:
+    """Calls in another thread what refreshes, and returns once its request is held up at X."""
+    x.hold()
+    asked = x.when_asked()
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    asked.join()
+    return waiting
+
+
 def test_others_run_while_one_waits(x, ours, signed_in):
     auth = signed_in(ours)
-    x.fault("refresh", SLOW, delay_ms=500)
-    waiting = threading.Thread(target=auth.refresh_token)
-    waiting.start()
-    turns, until = 0, time.monotonic() + 0.3
-    while time.monotonic() < until:
-        turns += bool(auth.access_token) and not auth.is_token_expired()
-    assert waiting.is_alive() and turns > 1000
+    waiting = held(x, auth.refresh_token)
+    turns = [bool(auth.access_token) and not auth.is_token_expired() for _ in range(1000)]
+    assert waiting.is_alive() and all(turns)
+    x.let_go()
     waiting.join()
 
 
 def test_every_attribute_is_read_while_one_waits(x, ours, signed_in):
     auth = signed_in(ours)
-    x.fault("refresh", SLOW, delay_ms=200)
-    waiting = threading.Thread(target=auth.refresh_token)
-    waiting.start()
+    waiting = held(x, auth.refresh_token)
     names = ["base_url", "client_id", "scope", "token", "code_verifier", "oauth2_session"]
     assert all(getattr(auth, name) is not None or name == "code_verifier" for name in names)
     assert auth.get_authorization_url()
     auth.scope = "tweet.read"
+    assert waiting.is_alive()
+    x.let_go()
     waiting.join()
     assert x.whoami(auth.access_token) == 200
 
@@ -87,13 +91,10 @@ def test_many_threads_use_one_object(x, ours, signed_in):
 
 def test_a_token_set_during_a_refresh_is_not_replaced(x, ours, signed_in):
     auth = signed_in(ours)
-    x.fault("refresh", SLOW, delay_ms=300)
     answers: list[Any] = []
-    asked = x.when_asked()
-    waiting = threading.Thread(target=lambda: answers.append(auth.refresh_token()))
-    waiting.start()
-    asked.join()
+    waiting = held(x, lambda: answers.append(auth.refresh_token()))
     auth.token = {"access_token": "mine"}
+    x.let_go()
     waiting.join()
     assert auth.access_token == "mine"
     assert x.whoami(answers[0]["access_token"]) == 200
@@ -113,15 +114,12 @@ def test_a_fork_finishes_a_sign_in(x, ours):
 
 def test_a_fork_during_a_refresh_has_a_working_object(x, ours, signed_in):
     auth = signed_in(ours)
-    x.fault("refresh", SLOW, delay_ms=500)
-    asked = x.when_asked()
-    waiting = threading.Thread(target=lambda: said(auth.refresh_token))
-    waiting.start()
-    asked.join()
-    # The child's token is spent by the parent: X says so, at once.
+    waiting = held(x, lambda: said(auth.refresh_token))
+    # The child's request lets the parent's go first, which spends the token of both.
     came = in_child(lambda: (bool(auth.get_authorization_url()), said(auth.refresh_token)))
-    assert came[0] and came[1] in ("token_rejected", "done")
+    assert came == (True, "token_rejected")
     waiting.join()
+    assert x.whoami(auth.access_token) == 200
 
 
 def said(call: Any) -> str:
@@ -146,11 +144,12 @@ def test_workers_of_a_prefork_server_sign_in_on_their_own(x, ours, signed_in):
 def test_ctrl_c_ends_the_wait_and_the_pair_is_kept(x, ours, signed_in):
     auth = signed_in(ours)
     first = auth.access_token
-    x.fault("refresh", SLOW, delay_ms=2000)
+    x.hold()
     x.when_asked(lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         auth.refresh_token()
     assert auth.access_token == first, "it came back before the answer"
+    x.let_go()
     x.until(lambda: auth.access_token != first)
     assert x.whoami(auth.access_token) == 200
     assert x.counters()["refreshes"] == 1
@@ -158,8 +157,13 @@ def test_ctrl_c_ends_the_wait_and_the_pair_is_kept(x, ours, signed_in):
 
 def test_a_refresh_in_a_signal_handler_goes_on_with_the_one_it_interrupted(x, ours, signed_in):
     auth, answers = signed_in(ours), []
-    x.fault("refresh", SLOW, delay_ms=1000)
-    before = signal.signal(signal.SIGUSR1, lambda *_: answers.append(auth.refresh_token()))
+
+    def handle(*_: Any) -> None:
+        threading.Thread(target=x.let_go).start()
+        answers.append(auth.refresh_token())
+
+    x.hold()
+    before = signal.signal(signal.SIGUSR1, handle)
     try:
         x.when_asked(lambda: os.kill(os.getpid(), signal.SIGUSR1))
         answers.append(auth.refresh_token())
@@ -172,7 +176,7 @@ def test_a_refresh_in_a_signal_handler_goes_on_with_the_one_it_interrupted(x, ou
 def test_ctrl_c_in_a_signal_handlers_refresh_ends_both_waits(x, ours, signed_in):
     auth = signed_in(ours)
     first = auth.access_token
-    x.fault("refresh", SLOW, delay_ms=2000)
+    x.hold()
 
     def handle(*_: Any) -> None:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
@@ -185,6 +189,8 @@ def test_ctrl_c_in_a_signal_handlers_refresh_ends_both_waits(x, ours, signed_in)
             auth.refresh_token()
     finally:
         signal.signal(signal.SIGUSR1, before)
+    assert auth.access_token == first, "it came back before the answer"
+    x.let_go()
     x.until(lambda: auth.access_token != first)
     assert x.counters()["refreshes"] == 1 and x.whoami(auth.access_token) == 200
 
@@ -192,7 +198,7 @@ def test_ctrl_c_in_a_signal_handlers_refresh_ends_both_waits(x, ours, signed_in)
 @pytest.mark.parametrize("daemon", [True, False])
 def test_the_interpreter_ends_while_a_refresh_is_under_way(x, ours, signed_in, daemon):
     token = signed_in(ours).token
-    x.fault("refresh", SLOW, delay_ms=500)
+    x.fault("refresh", {"kind": "slow"}, delay_ms=500)
     program = f"""
 import sys, threading
 from xpkce.oauth2_auth import OAuth2PKCEAuth

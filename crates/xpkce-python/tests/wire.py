@@ -33,6 +33,7 @@ class Wire:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # The head and the body in one piece: nothing waits for the other's ACK.
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -48,6 +49,7 @@ class Wire:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
+                self.wfile.flush()
 
             do_GET = do_POST
 
@@ -56,7 +58,9 @@ class Wire:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # It looks that often whether it is to end.
+        serve = lambda: self.server.serve_forever(poll_interval=0.01)  # noqa: E731
+        threading.Thread(target=serve, daemon=True).start()
 
     def answer(self, answer: Any, status: int = 200, **headers: str) -> None:
         self.answers.append((status, headers, answer))

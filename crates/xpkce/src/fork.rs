@@ -107,6 +107,14 @@ pub fn end_in_child() {
     crate::keeper::leave_to_parent();
 }
 
+/// Returns, once, the numbers of the sockets that the parent listens on, for the child to put
+/// something else in their place, as with `dup2`: their ports are busy while the child has them.
+/// It cannot close them by itself: what waits at them would be gone in the parent too.
+#[cfg(feature = "loopback")]
+pub fn sockets_of_parent() -> Vec<std::os::fd::RawFd> {
+    crate::loopback::take_sockets_of_parent()
+}
+
 /// Returns whether nobody worked when this child was forked: then no lock that it has is held by a
 /// thread that it has not. False in a process that is no child, or whose parent did not ask.
 pub fn was_clean() -> bool {

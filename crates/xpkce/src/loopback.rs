@@ -19,17 +19,22 @@ use url::{Host, Url};
 use crate::{Error, Login, Reason, Result, State};
 
 mod crowd;
+mod open;
 mod page;
 mod request;
 mod visit;
 
 use crowd::Crowd;
+use open::Numbers;
+pub(crate) use open::take as take_sockets_of_parent;
 use request::Expected;
 pub use visit::Visit;
 
 /// A bound callback address.
 #[derive(Debug)]
 pub struct Listener {
+    /// Dropped before the sockets.
+    _numbers: Numbers,
     sockets: Vec<TcpListener>,
     redirect_uri: Url,
 }
@@ -76,7 +81,7 @@ impl Listener {
                 Err(why) => return Err(unbound(port, why)),
             }
         }
-        Ok(Self { sockets, redirect_uri: url })
+        Ok(Self { _numbers: Numbers::of(&sockets), sockets, redirect_uri: url })
     }
 
     /// Returns the redirect URI with the port that is bound.

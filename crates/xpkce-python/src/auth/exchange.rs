@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use xpkce::{AuthorizationCode, CodeVerifier};
 
 use super::calls::{Call, Spent};
-use super::{Auth, oauth2_session, own, pair, words};
+use super::{Auth, oauth2_session, own, pair, settings, words};
 use crate::failure::raise;
 use crate::landing::Landing;
 use crate::names::name;
@@ -46,7 +46,28 @@ fn state_text(state: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     Ok(Some(state.str()?.to_cow()?.into_owned()))
 }
 
-pub(super) fn check_callback(
+/// From the callback to the token.
+pub(super) fn fetch<'py>(
+    auth: &Bound<'py, Auth>,
+    callback: &Bound<'_, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // Where the reference finds no code, as in what a web framework gives for nothing.
+    if callback.is_none() || callback.is_instance_of::<PyBytes>() {
+        return Err(words::no_code());
+    }
+    let (code, verifier) = check_callback(auth, &callback.extract::<String>()?)?;
+    let own_exchange = name!(auth.py(), exchange_code);
+    if !own::overrides(auth, own_exchange)? {
+        return exchange(auth, code.expose(), Some(verifier.expose()));
+    }
+    // Somebody else's exchange is called as the reference calls it.
+    if pair::is_current(auth, verifier.expose()) {
+        return auth.call_method1(own_exchange, (code.expose(),));
+    }
+    auth.call_method1(own_exchange, (code.expose(), verifier.expose()))
+}
+
+fn check_callback(
     auth: &Bound<'_, Auth>,
     callback: &str,
 ) -> PyResult<(AuthorizationCode, CodeVerifier)> {
@@ -61,7 +82,19 @@ pub(super) fn check_callback(
     core.check_callback(callback).map_err(|why| words::sign_in(&why))
 }
 
-pub(super) fn exchange<'py>(
+/// As [`exchange`], of what a caller gives: a callback that brought no code brings none here.
+pub(super) fn exchange_given<'py>(
+    auth: &Bound<'py, Auth>,
+    code: &Bound<'_, PyAny>,
+    verifier: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let verifier = verifier.map(|verifier| settings::text(verifier, "code_verifier"));
+    let verifier = verifier.transpose()?.flatten().filter(|verifier| !verifier.is_empty());
+    let code = settings::text(code, "code")?.unwrap_or_default();
+    exchange(auth, &code, verifier.as_deref())
+}
+
+fn exchange<'py>(
     auth: &Bound<'py, Auth>,
     code: &str,
     verifier: Option<&str>,

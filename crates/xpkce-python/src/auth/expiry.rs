@@ -16,7 +16,7 @@ fn end(token: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let key = name!(token.py(), expires_at);
     let end = match token.cast_exact::<PyDict>() {
         Ok(dict) => dict.get_item(key)?,
-        Err(_) if token.is_truthy()? => Some(token.call_method1(name!(token.py(), get), (key,))?),
+        Err(_) if token.is_truthy()? && token.contains(key)? => Some(token.get_item(key)?),
         Err(_) => None,
     };
     Ok(end.and_then(|end| number(&end)).filter(|end| !end.is_nan()))

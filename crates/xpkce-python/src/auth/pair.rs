@@ -1,10 +1,12 @@
 //! The PKCE pair of an object whose class makes its own, or keeps it in a place of its own.
 
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use xpkce::CodeVerifier;
+use pyo3::types::{PySlice, PyString};
+use xpkce::{CodeVerifier, Pkce};
 
+use super::desk::Desk;
 use super::{Auth, own};
+use crate::failure::raise;
 use crate::names::name;
 
 /// Before a URL: takes over the pair that a subclass keeps, or asks the one that makes its own.
@@ -49,6 +51,46 @@ pub(super) fn set(auth: &Bound<'_, Auth>, verifier: &str, challenge: Option<&str
     };
     auth.get().desk.set_pair(verifier, made.as_deref())?;
     tell(auth)
+}
+
+/// Sets the verifier as an attribute; none forgets the pair.
+pub(super) fn set_verifier(desk: &Desk, value: Option<&str>) -> PyResult<()> {
+    let Some(verifier) = value.filter(|verifier| !verifier.is_empty()) else {
+        desk.clear_pair();
+        return Ok(());
+    };
+    // That of the last URL, put back, stays that of a sign-in whose state is known.
+    let is_there = desk.held().code_verifier().is_some_and(|now| now.matches(verifier));
+    if is_there { Ok(()) } else { desk.set_pair(verifier, None) }
+}
+
+/// Sets the challenge as an attribute; none forgets the pair. One without a verifier waits for it.
+pub(super) fn set_challenge(desk: &Desk, value: Option<&str>) -> PyResult<()> {
+    let Some(challenge) = value.filter(|challenge| !challenge.is_empty()) else {
+        desk.clear_pair();
+        return Ok(());
+    };
+    let held = desk.held();
+    match held.code_verifier() {
+        Some(_) if held.code_challenge().is_some_and(|now| now == challenge) => Ok(()),
+        Some(verifier) => desk.set_pair(verifier.expose(), Some(challenge)),
+        None => {
+            desk.set_lone_challenge(challenge);
+            Ok(())
+        }
+    }
+}
+
+/// Makes a verifier as the reference does.
+pub(super) fn made_verifier(py: Python<'_>, length: isize) -> PyResult<Py<PyAny>> {
+    let text = py.import("secrets")?.call_method1("token_urlsafe", (96,))?;
+    Ok(text.get_item(PySlice::new(py, 0, length, 1))?.unbind())
+}
+
+/// Makes the challenge of a verifier, RFC 7636 section 4.2.
+pub(super) fn made_challenge(verifier: &str) -> PyResult<String> {
+    let made = Pkce::from_parts(verifier, None).map_err(|why| raise(&why))?;
+    Ok(made.challenge().to_owned())
 }
 
 /// After a URL: lets a subclass see the pair, as assignments.

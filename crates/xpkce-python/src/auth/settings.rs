@@ -89,15 +89,15 @@ impl Settings {
 
     /// Describes the app. An empty or missing secret makes it a public one.
     pub(super) fn app(&self, py: Python<'_>) -> PyResult<App> {
-        let id = text(py, &self.client_id, "client_id")?.unwrap_or_default();
-        let secret = text(py, &self.client_secret, "client_secret")?;
+        let id = text(self.client_id.bind(py), "client_id")?.unwrap_or_default();
+        let secret = text(self.client_secret.bind(py), "client_secret")?;
         let app = match secret.filter(|secret| !secret.is_empty()) {
             Some(secret) => App::confidential(id, ClientSecret::new(secret)),
             None => App::public(id),
         };
-        let base_url = text(py, &self.base_url, "base_url")?;
-        let consent = text(py, &self.authorization_base_url, "authorization_base_url")?;
-        let redirect_uri = text(py, &self.redirect_uri, "redirect_uri")?;
+        let base_url = text(self.base_url.bind(py), "base_url")?;
+        let consent = text(self.authorization_base_url.bind(py), "authorization_base_url")?;
+        let redirect_uri = text(self.redirect_uri.bind(py), "redirect_uri")?;
         let app = app
             .with_base_url(base_url.as_deref().unwrap_or(DEFAULT_BASE_URL))
             .and_then(|app| {
@@ -156,8 +156,7 @@ fn scopes(scope: &Bound<'_, PyAny>) -> PyResult<Scopes> {
 /// wrapped in an object has stars for a text, and X would call them a wrong secret.
 ///
 /// The message names the attribute, never its value.
-fn text(py: Python<'_>, value: &Py<PyAny>, name: &str) -> PyResult<Option<String>> {
-    let value = value.bind(py);
+pub(super) fn text(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<String>> {
     if value.is_none() {
         return Ok(None);
     }
