@@ -136,3 +136,27 @@ def test_a_code_works_once(x, make):
     with pytest.raises(ValueError, match="^HTTP error! status: 400, "):
         auth.exchange_code(code, verifier)
     assert x.whoami(auth.access_token) == 200
+
+
+@pytest.mark.parametrize("callback", [None, b"https://a.example/?code=c"])
+def test_a_callback_that_is_no_text_is_a_value_error(make, callback):
+    """As where a web framework gives nothing, or bytes."""
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    auth.get_authorization_url()
+    with pytest.raises(ValueError, match="^No authorization code found in callback URL$"):
+        auth.fetch_token(callback)
+
+
+@pytest.mark.parametrize(("code", "sent"), [(b"code", "code"), (5, "5")])
+def test_a_code_of_another_type_is_sent_as_its_text(wire, make, code, sent):
+    auth = make(wire.base_url, client_id="id", redirect_uri="https://a.example/")
+    auth.exchange_code(code, b"v" * 43)
+    assert wire.requests[-1].form["code"] == sent
+    assert wire.requests[-1].form["code_verifier"] == "v" * 43
+
+
+@pytest.mark.parametrize("code", [None, ""])
+def test_an_exchange_without_a_code_is_a_value_error(x, make, code):
+    """As when the user pressed Cancel and the program took the code out of the callback itself."""
+    with pytest.raises(ValueError):
+        make(**x.settings()).exchange_code(code, "v" * 43)

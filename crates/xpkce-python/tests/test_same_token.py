@@ -41,6 +41,11 @@ def test_a_token_is_expired_ten_seconds_early(make, token, is_expired):
     assert make(client_id="id", token=token).is_token_expired() is is_expired
 
 
+@pytest.mark.parametrize("token", ["a text", ["a list"], {"an end": "of another name"}.items()])
+def test_a_token_that_is_no_dict_is_expired(make, token):
+    assert make(client_id="id", token=token).is_token_expired()
+
+
 def test_it_asks_the_clock_that_tests_move(make, monkeypatch):
     auth = make(client_id="id", token={"access_token": "a", "expires_at": time.time() + 7200})
     later = time.time() + 7195
