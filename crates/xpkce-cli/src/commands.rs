@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::cli::Command;
 use crate::config::{Environment, Settings};
 use crate::failure::Result;
+use crate::hint::{Flag, Hint};
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -28,12 +29,19 @@ pub(crate) struct Context {
     pub(crate) environment: Environment,
     pub(crate) output: Output,
     pub(crate) terminal: Terminal,
+    /// The command line of this process, without the program.
+    pub(crate) typed: Vec<String>,
 }
 
 impl Context {
     /// Finds the home folder and the apps.
     pub(crate) fn settings(&self) -> Result<Settings<'_>> {
         Settings::load(&self.environment)
+    }
+
+    /// Returns the command line of this process with these flags in the place of its own.
+    pub(crate) fn again(&self, flags: impl Into<Vec<Flag>>) -> String {
+        Hint::Again(flags.into()).text(&self.typed)
     }
 }
 

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Err(error) => return not_understood(&error, &arguments),
     };
     let output = Output::new(cli.json);
-    match run(cli, output) {
+    match run(cli, output, typed(&arguments)) {
         Ok(code) => code,
         Err(failure) => output.fail(&failure, &typed(&arguments)),
     }
@@ -46,10 +46,10 @@ fn typed(arguments: &[OsString]) -> Vec<String> {
     arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-fn run(cli: Cli, output: Output) -> Result<ExitCode> {
+fn run(cli: Cli, output: Output, typed: Vec<String>) -> Result<ExitCode> {
     let environment = Environment::read()?;
     let is_logged = environment.log().is_some() || cli.verbose > 0;
-    let context = Context { environment, output, terminal: Terminal::new() };
+    let context = Context { environment, output, terminal: Terminal::new(), typed };
     if let Command::Token(token) = &cli.command
         && !is_logged
         && let Some(done) = token.at_once(&context)

@@ -5,6 +5,7 @@ use xpkce_emulator::{AppSeed, Endpoint, Fault, FaultRule, Problem};
 
 use crate::browser::free_port;
 use crate::pasted::{command_in, paste};
+use crate::screen::Screen;
 use crate::world::{Done, World};
 
 const NO_ANSWERS: &[(&str, &str)] = &[];
@@ -275,6 +276,21 @@ fn a_busy_port_is_gone_round_by_its_hint() {
     world.x.register_redirect(&world.x.public_app().client_id, &uri);
     let login = ["login", "--no-browser", "--app", "lantern", "--redirect-uri", &uri];
     follow(&world, &world.run(&login).exited(2));
+}
+
+#[test]
+fn the_other_way_to_sign_in_is_told_with_the_flags_of_this_one() {
+    let world = two_apps();
+    let headless = world.run(&["login", "--headless", "--app", "lantern"]).exited(3);
+    let line = headless.stderr.lines().find(|line| line.contains("ssh -L")).unwrap();
+    let listening = line.split("and here: ").nth(1).unwrap();
+    paste(&world, listening, NO_ANSWERS).succeeded();
+
+    let mut screen = Screen::open(&world, "exec $XPKCE login --yes --app lantern");
+    let shown = screen.type_when_told("Waiting for X to call back", "\u{3}");
+    screen.rest();
+    let by_hand = shown.lines().find_map(|line| line.split("machine use: ").nth(1)).unwrap();
+    paste(&world, by_hand.trim(), NO_ANSWERS).succeeded();
 }
 
 #[test]

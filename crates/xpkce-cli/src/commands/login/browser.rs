@@ -46,7 +46,8 @@ fn invite(context: &Context, login: &Login, opens_browser: bool) -> Result<()> {
     } else {
         output.say("There is no browser to open here. Open this URL on this machine:\n");
         output.say(login.url());
-        output.say("\nWith the browser on another machine use: xpkce login --headless");
+        let by_hand = context.again([Flag::plain("--headless")]);
+        output.say(&format!("\nWith the browser on another machine use: {by_hand}"));
     }
     if !context.terminal.can_ask() {
         output.say("\nThere is no terminal: nothing is asked, and standard input is not read.");

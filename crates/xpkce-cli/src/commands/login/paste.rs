@@ -6,6 +6,7 @@ use xpkce::{ErrorKind, Login, Reason, SignedIn};
 use super::Begun;
 use crate::commands::Context;
 use crate::failure::{Failure, Kind, Result};
+use crate::hint::Flag;
 
 /// A sign-in that waits for its callback.
 #[derive(Serialize)]
@@ -49,9 +50,10 @@ fn instruct(context: &Context, login: &Login) -> Result<()> {
          seconds after you authorize.",
     );
     if let Some(port) = port(login.redirect_uri()) {
+        let listening = context.again([Flag::without("--headless"), Flag::plain("--no-browser")]);
         output.say(&format!(
             "Or, from the machine with the browser, run ssh -L {port}:127.0.0.1:{port} THIS-MACHINE, \
-             and here: xpkce login --no-browser"
+             and here: {listening}"
         ));
     }
     if !context.terminal.can_ask() {
