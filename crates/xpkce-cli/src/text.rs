@@ -30,6 +30,11 @@ pub(crate) fn span(length: Duration) -> String {
     if told.is_empty() { "0 s".to_owned() } else { told.join(" ") }
 }
 
+/// Says how many.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Says when, by the clock on the user's wall.
 pub(crate) fn moment(at: Timestamp) -> String {
     let Ok(at) = jiff::Timestamp::from_millisecond(at.as_millis()) else {

@@ -14,6 +14,7 @@ use crate::choose::LoginFlags;
 use crate::config::{Apps, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::table::Table;
+use crate::text::counted;
 use crate::vault::Vault;
 
 /// List, rotate and prune the keys that seal the store.
@@ -181,13 +182,17 @@ impl Desk<'_> {
         if self.context.output.is_json() {
             self.context.output.json(&Sealed { key, logins: done.resealed, apps, failed })?;
         } else {
-            self.context.output.say(&format!(
-                "the key {key} seals; {} logins and {apps} client secrets were sealed anew",
-                done.resealed
-            ));
+            let logins = counted(done.resealed, "login");
+            let secrets = counted(apps, "client secret");
+            self.context
+                .output
+                .say(&format!("the key {key} seals; sealed anew: {logins}, {secrets}"));
         }
         if failed > 0 {
-            let message = format!("{failed} logins do not open and were left as they are");
+            let message = match failed {
+                1 => "a login does not open and was left as it is".to_owned(),
+                many => format!("{many} logins do not open and were left as they are"),
+            };
             return Err(Failure::new(Kind::Store, message).hint("xpkce key list"));
         }
         Ok(())

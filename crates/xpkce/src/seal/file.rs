@@ -97,7 +97,7 @@ impl Sealer {
                 Reason::Key,
                 "the keys were changed lately: programs that run may still seal with an old one",
             )
-            .with_hint("wait an hour"));
+            .with_hint("wait an hour, then run it again"));
         }
         let ring = read(path)?;
         let stays = |key: &SealingKey| in_use.contains(key.id()) || key.id() == ring.current().id();
