@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 
-use crate::world::World;
+use crate::world::{World, assert_silent};
 
 /// Returns a port that is free just now.
 pub(crate) fn free_port() -> u16 {
@@ -38,6 +38,7 @@ fn url_of(child: &mut Child) -> String {
 pub(crate) fn ended(mut child: Child) -> (i32, String) {
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
+    assert_silent("the login", &talk);
     (child.wait().unwrap().code().unwrap(), talk)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
-use crate::world::World;
+use crate::world::{World, assert_silent};
 
 /// Runs `login --headless`, and answers the URL it prints with what `browse` makes of it.
 fn headless(
@@ -18,6 +18,7 @@ fn headless(
     writeln!(child.stdin.take().unwrap(), "{callback}").unwrap();
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
+    assert_silent("login --headless", &talk);
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     (child.wait().unwrap().code().unwrap(), format!("{rest}{talk}"))

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus};
 use serde_json::Value;
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
-use crate::world::World;
+use crate::world::{World, assert_silent};
 
 /// Makes every login one that is in use and whose token has ended.
 fn make_due(world: &World) {
@@ -71,6 +71,7 @@ impl Keeping {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_silent("keep", &format!("{out}{err}"));
         (self.child.wait().unwrap(), out, err)
     }
 }

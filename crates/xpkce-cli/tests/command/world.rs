@@ -116,14 +116,32 @@ impl World {
         let mut child = self.spawn(arguments);
         // A command that reads nothing may have gone already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Done::of(child.wait_with_output().unwrap())
+        let done = Done::of(child.wait_with_output().unwrap());
+        self.hears_no_secret(&arguments.join(" "), done)
     }
 
     /// Runs a line of shell in which `$XPKCE` is the command.
     pub(crate) fn shell(&self, line: &str) -> Done {
         let mut command = self.command("/bin/sh");
         let command = command.arg("-c").arg(line).env("XPKCE", PROGRAM).stdin(Stdio::null());
-        Done::of(command.output().unwrap())
+        let done = Done::of(command.output().unwrap());
+        self.hears_no_secret(line, done)
+    }
+
+    /// Sees that talk has no secret, and that data has none but an access token where `token` was
+    /// asked for it.
+    #[track_caller]
+    fn hears_no_secret(&self, line: &str, done: Done) -> Done {
+        let is_asked = line.contains("token");
+        let data = if is_asked { "" } else { &done.stdout };
+        for told in [done.stderr.as_str(), data] {
+            assert_silent(line, told);
+            for secret in self.x.apps().iter().filter_map(|app| app.client_secret.as_deref()) {
+                assert!(!told.contains(secret), "{line} tells a client secret");
+            }
+        }
+        assert!(!done.stdout.contains(REFRESH_TOKEN), "{line} tells a refresh token");
+        done
     }
 
     /// Plays the browser; returns the callback URL.
@@ -261,6 +279,17 @@ impl Done {
     #[track_caller]
     pub(crate) fn fields(&self) -> Vec<String> {
         self.json().as_object().unwrap().keys().cloned().collect()
+    }
+}
+
+/// How the emulator's refresh tokens end.
+const REFRESH_TOKEN: &str = "OnJ0OjE";
+
+/// Sees that what a command said has no token and no code in it.
+#[track_caller]
+pub(crate) fn assert_silent(line: &str, told: &str) {
+    for kind in ["OmF0OjE", REFRESH_TOKEN, "OmFjOjE"] {
+        assert!(!told.contains(kind), "{line} tells a token or a code: {told}");
     }
 }
 
