@@ -4,7 +4,7 @@ use std::future::Future;
 
 use pyo3::prelude::*;
 
-use crate::runtime;
+use crate::{ending, runtime};
 
 /// Runs `task` to its end and returns an `asyncio.Future` for what `convert` makes of its result.
 /// A future that is cancelled meanwhile is left alone.
@@ -18,6 +18,7 @@ where
     F: Future<Output = T> + Send + 'static,
     C: FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 {
+    ending::is_not_yet();
     let running = py.import("asyncio")?.call_method0("get_running_loop")?;
     let future = running.call_method0("create_future")?;
     let waiting = Waiting { running: running.unbind(), future: future.clone().unbind() };
@@ -38,7 +39,7 @@ impl Waiting {
     /// An interpreter that ends or a loop that is closed has nobody left to tell.
     fn settle(self, result: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) {
         let Self { running, future } = self;
-        let told = Python::try_attach(|py| {
+        let told = ending::try_attach(|py| {
             let settle = py.import("xpkce._settle")?.getattr("settle")?;
             let (value, error) = match result(py) {
                 Ok(value) => (Some(value), None),

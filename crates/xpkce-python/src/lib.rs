@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 mod asyncio;
 mod auth;
+mod ending;
 mod failure;
 mod forking;
 mod http;
@@ -31,6 +32,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::auth::remember(module.py())?;
         super::forking::register(module)?;
+        super::ending::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -6,6 +6,8 @@ import gc
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import traceback
 import weakref
@@ -250,3 +252,21 @@ def test_objects_share_one_thread(wire, ours):
         with open(f"/proc/self/task/{task}/comm") as comm:
             names.append(comm.read().strip())
     assert names.count("xpkce-auth") == 1
+
+
+def test_the_interpreter_ends_while_results_are_on_their_way(tmp_path):
+    """Threads that want the GIL at that moment, to tell a loop that is gone, may crash CPython."""
+    program = f"""
+import asyncio, xpkce
+
+async def life():
+    keeper = xpkce.AsyncKeeper({str(tmp_path / "logins.db")!r}, client_id="an-id")
+    calls = [asyncio.ensure_future(keeper.logins()) for _ in range(200)]
+    await calls[0]
+    [call.cancel() for call in calls]
+
+asyncio.run(life())
+"""
+    # One in five crashed when the end did not wait for them.
+    running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(16)]
+    assert [process.wait(60) for process in running] == [0] * 16
