@@ -130,10 +130,11 @@ def test_a_browser_in_the_foreground_is_not_waited_for(
         assert keeper.login(timeout=20).username == "ada_example"
 
 
-def test_a_login_that_nobody_finishes_ends(settings, callback):
+@pytest.mark.parametrize("timeout", [0.2, 0, -1, float("nan")])
+def test_a_login_that_nobody_finishes_ends(settings, callback, timeout):
     with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
         with pytest.raises(xpkce.SignInError) as raised:
-            keeper.login(show=lambda url: None, timeout=0.2)
+            keeper.login(show=lambda url: None, timeout=timeout)
         assert raised.value.reason == "login_expired"
 
 
@@ -257,8 +258,9 @@ def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
         assert x.whoami(keeper.access_token()) == 200
     assert (tmp_path / "home/xpkce.db").exists() and (tmp_path / "home/key").exists()
     monkeypatch.delenv("XPKCE_CLIENT_ID")
-    with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID"):
+    with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID") as raised:
         Keeper.from_environment()
+    assert raised.value.reason == "invalid_setting"
 
 
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it():

@@ -26,7 +26,9 @@ def settings() -> dict[str, Any]:
     settings: dict[str, Any] = {name: value for name, value in found.items() if value}
     settings["client_id"] = _variable("XPKCE_CLIENT_ID")
     if not settings["client_id"]:
-        raise ConfigureError("XPKCE_CLIENT_ID is not set")
+        error = ConfigureError("XPKCE_CLIENT_ID is not set")
+        error.reason = "invalid_setting"
+        raise error
     settings["store"] = _variable("XPKCE_STORE") or str(_home() / "xpkce.db")
     if "key" not in settings:
         settings.setdefault("key_file", str(_home() / "key"))

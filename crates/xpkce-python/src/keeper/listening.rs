@@ -50,7 +50,11 @@ impl Listening {
         timeout: f64,
         later: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Login::LIFETIME);
+        // What is left of a deadline may be less than nothing; what is too long has its own end.
+        let timeout = match timeout > 0.0 {
+            true => Duration::try_from_secs_f64(timeout).unwrap_or(Login::LIFETIME),
+            false => Duration::ZERO,
+        };
         let waiting = self.0.clone();
         let finished = answer_to(py, later, async move { waiting.finish(timeout).await });
         // A caller who was interrupted listens no more.
