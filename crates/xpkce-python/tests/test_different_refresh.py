@@ -131,3 +131,12 @@ def test_a_server_that_never_answers_does_not_hold_the_caller_for_ever(x, both, 
     theirs, ours = both(steps)
     assert theirs == []
     assert isinstance(ours[0], xpkce.InDoubtError)
+
+
+def test_keys_of_ones_own_are_kept_by_a_refresh(wire, both):
+    def steps(make):
+        token = {"access_token": "a", "refresh_token": "r", "token_type": "bearer", "user": "ada"}
+        auth = make(wire.base_url, client_id="id", client_secret="s", token=token)
+        return auth.refresh_token().get("user")
+
+    assert both(steps) == (None, "ada")

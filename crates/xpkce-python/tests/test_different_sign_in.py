@@ -7,6 +7,7 @@ import time
 import pytest
 from addresses import query
 from both import outcome
+from wire import TOKEN
 
 import xpkce
 
@@ -144,3 +145,24 @@ def test_an_odd_expires_in_makes_a_token_with_an_end(x, both, odd, seconds):
     token, is_expired = ours
     assert not is_expired and token["expires_in"] == seconds
     assert abs(token["expires_at"] - time.time() - seconds) < 5
+
+
+@pytest.mark.parametrize("verifier", ["v" * 129, "v" * 42 + " ", "\N{SNOWMAN}" * 43])
+def test_a_verifier_that_rfc_7636_does_not_allow_is_refused(both, verifier):
+    def steps(make):
+        auth = make(client_id="id", redirect_uri="https://a.example/")
+        auth.set_pkce_parameters(verifier)
+        return auth.get_code_verifier()
+
+    theirs, ours = both(steps)
+    assert theirs == verifier
+    assert isinstance(ours, xpkce.ConfigureError) and ours.reason == "invalid_setting"
+
+
+def test_other_fields_of_an_answer_are_kept(wire, both):
+    def steps(make):
+        wire.answer(TOKEN | {"user_id": "5", "flags": [1, {"a": None}]})
+        token = make(wire.base_url, client_id="id").exchange_code("code", "v" * 43)
+        return token.get("user_id"), token.get("flags")
+
+    assert both(steps) == ((None, None), ("5", [1, {"a": None}]))
