@@ -74,6 +74,15 @@ impl Crowd {
         })
     }
 
+    /// Refreshes the first login so many times.
+    pub fn spend(&self, count: usize) {
+        self.runtime.block_on(async {
+            for _ in 0..count {
+                self.first().refresh().await.expect("the stand-in answers");
+            }
+        });
+    }
+
     /// Returns the length of a record of the store, in bytes.
     pub fn record_length(&self, store: &dyn Store) -> usize {
         let there = self.runtime.block_on(store.load(self.first().account())).unwrap().unwrap();

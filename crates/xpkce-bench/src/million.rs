@@ -77,7 +77,7 @@ async fn keeper() -> Keeper {
     let token = Token::from_json(TOKEN_ANSWER).unwrap();
     let signed_in = maker.import(token).await.expect("a token can be imported");
     let pattern = one.load(&signed_in.account).await.unwrap().expect("it was saved").grant;
-    let store = Arc::new(Everybody { pattern, sealer: sealer.clone(), one });
+    let store = Arc::new(Everybody { pattern: *pattern, sealer: sealer.clone(), one });
     Keeper::new(client, store, sealer, None).unwrap()
 }
 
@@ -113,6 +113,7 @@ impl Everybody {
         };
         let grant =
             Grant { account: account.clone(), access: Some(access), ..self.pattern.clone() };
+        let grant = Box::new(grant);
         Ok(Stored { grant, revision: Revision(1), lease_left: Duration::ZERO, now: issued_at })
     }
 }

@@ -81,12 +81,11 @@ macro_rules! random_id {
 
             /// Takes 16 random bytes.
             pub fn new(random: [u8; 16]) -> Self {
-                use std::fmt::Write as _;
-                let mut hex = String::with_capacity(Self::LENGTH);
-                for byte in random {
-                    let _ = write!(hex, "{byte:02x}");
-                }
-                Self(hex)
+                const DIGITS: [char; 16] = [
+                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+                ];
+                let digits = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+                Self(digits.map(|digit| DIGITS[usize::from(digit)]).collect())
             }
 
             /// Returns it as 32 hexadecimal digits.

@@ -155,11 +155,12 @@ impl Keeper {
     }
 
     /// Runs a future on the keeper's thread to its end, whatever becomes of the caller.
-    async fn run<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.0.worker.run(work).await?
+    ) -> impl Future<Output = Result<T>> {
+        let done = self.0.worker.run(work);
+        async { done.await? }
     }
 }
 

@@ -49,8 +49,8 @@ impl Revision {
 /// A record as it was read.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The record.
-    pub grant: Grant,
+    /// The record. Boxed, because it is passed on from future to future.
+    pub grant: Box<Grant>,
     /// Its revision.
     pub revision: Revision,
     /// How much of its lease is left by the store's clock; zero when it ran out, when it was taken

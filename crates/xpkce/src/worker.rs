@@ -57,6 +57,8 @@ impl Worker {
         T: Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
+        // Boxed before it is wrapped: each wrapping moves it.
+        let task = Box::pin(task);
         let sent = self.submit(caught(task).map(|result| drop(answer.send(result))).boxed());
         async move {
             sent?;

@@ -1,6 +1,10 @@
 //! Does one operation a number of times, for valgrind to count: `count OPERATION BASE_URL COUNT`.
 #![allow(clippy::unwrap_used, reason = "a program that measures ends where it cannot go on")]
 
+use std::sync::Arc;
+
+use xpkce::store::MemoryStore;
+use xpkce_bench::crowd::Crowd;
 use xpkce_bench::wire::{Grant, Other, Ours};
 use xpkce_bench::{flow, hot};
 
@@ -16,6 +20,7 @@ fn main() {
         "hot" => hot::read(&hot::fresh_source(base_url), count),
         "refresh" => _ = Ours::new(base_url).turn(Grant::Refresh, count, 1),
         "refresh-other" => _ = Other::new(base_url).turn(Grant::Refresh, count, 1),
+        "spend" => Crowd::sign_in(base_url, Arc::new(MemoryStore::default()), None, 1).spend(count),
         _ => panic!("no operation {operation}"),
     }
 }

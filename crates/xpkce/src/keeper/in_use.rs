@@ -46,7 +46,7 @@ pub async fn note_use(store: &dyn Store, stored: &Stored, now: Timestamp) {
     if !wants_note(&stored.grant, now) {
         return;
     }
-    let grant = Grant { used_at: Some(now), ..stored.grant.clone() };
+    let grant = Grant { used_at: Some(now), ..Grant::clone(&stored.grant) };
     match store.swap(&grant, Some(stored.revision), LeaseEnd::Keep).await {
         Ok(Swapped::Done(_) | Swapped::Moved(_)) => {}
         Err(why) => {

@@ -44,7 +44,8 @@ impl Desk {
         measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, self.clock.as_ref());
-        let saving = Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled);
+        let saving =
+            Box::pin(Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled));
         if self.is_leaving() {
             // Nobody waits for what is begun now.
             saving.await;
@@ -66,8 +67,8 @@ impl Desk {
         let app = stored.grant.account.app.clone();
         match self.save_at(landing, stored).await {
             Err(why) if why.reason() == Reason::NotSignedIn => {
-                match self.find(&app, &landing.spent.grant_id).await? {
-                    Some(moved) => self.save_at(landing, moved).await,
+                match Box::pin(self.find(&app, &landing.spent.grant_id)).await? {
+                    Some(moved) => Box::pin(self.save_at(landing, moved)).await,
                     None => Err(why),
                 }
             }
@@ -78,7 +79,7 @@ impl Desk {
     async fn save_at(self: &Arc<Self>, landing: &Landing, stored: Stored) -> Result<Stored> {
         match &landing.answer {
             Answer::Pair(rotated) => self.save_pair(landing, rotated, stored).await,
-            Answer::Unread(unread) => self.save_unread(landing, unread, stored).await,
+            Answer::Unread(unread) => Box::pin(self.save_unread(landing, unread, stored)).await,
         }
     }
 
@@ -105,7 +106,7 @@ impl Desk {
             if landed != Landed::SignedOut {
                 return Ok(there);
             }
-            match self.revoke_late(landing, rotated, there).await? {
+            match Box::pin(self.revoke_late(landing, rotated, there)).await? {
                 Late::Done(there) => return Ok(there),
                 Late::Moved(there) => stored = there,
             }

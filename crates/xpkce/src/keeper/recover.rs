@@ -29,12 +29,12 @@ impl Desk {
         stored: &Stored,
     ) -> Result<Option<Stored>> {
         if let Some(pending) = slot.pending() {
-            let saved = self.save(&pending, stored.clone()).await?;
+            let saved = Box::pin(self.save(&pending, stored.clone())).await?;
             slot.is_saved(&pending);
             return Ok(changed(saved, stored));
         }
         if let Some(landing) = self.reread(stored)? {
-            return self.land(slot, landing, stored.clone()).await.map(Some);
+            return Box::pin(self.land(slot, landing, stored.clone())).await.map(Some);
         }
         let mut latest = stored.clone();
         for foreign in self.searched_for(stored) {
@@ -48,7 +48,7 @@ impl Desk {
                     continue;
                 }
                 match self.open_spilled(spilled) {
-                    Ok(landing) => latest = self.save_found(&landing, latest).await?,
+                    Ok(landing) => latest = Box::pin(self.save_found(&landing, latest)).await?,
                     Err(why) if is_at => return Err(why),
                     Err(_) => continue,
                 }

@@ -24,11 +24,11 @@ impl Desk {
         if let Some(stored) = self.store.load(account).await? {
             return Ok(stored);
         }
-        self.recover_sign_ins().await?;
+        Box::pin(self.recover_sign_ins()).await?;
         if let Some(stored) = self.store.load(account).await? {
             return Ok(stored);
         }
-        self.find_labelled(account).await?.ok_or_else(|| not_signed_in(account))
+        Box::pin(self.find_labelled(account)).await?.ok_or_else(|| not_signed_in(account))
     }
 
     /// Lets `decide` change the record until what it decided on is what was stored.

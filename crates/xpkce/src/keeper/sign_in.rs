@@ -186,9 +186,12 @@ impl Desk {
     pub(super) async fn try_insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
         let grant = self.provisional(account, landing)?;
         match self.store.swap(&grant, None, LeaseEnd::Now).await? {
-            Swapped::Done(revision) => {
-                Ok(Stored { grant, revision, lease_left: Duration::ZERO, now: self.now() })
-            }
+            Swapped::Done(revision) => Ok(Stored {
+                grant: Box::new(grant),
+                revision,
+                lease_left: Duration::ZERO,
+                now: self.now(),
+            }),
             // Its own write, whose acknowledgement was lost.
             Swapped::Moved(Some(now)) if now.grant.grant_id == grant.grant_id => Ok(*now),
             Swapped::Moved(_) => Err(Error::new(

@@ -107,7 +107,7 @@ impl Desk {
                 Begin::Wait(until) => {
                     return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
                 }
-                Begin::NoRefreshToken => return Err(self.no_refresh_token(stored).await?),
+                Begin::NoRefreshToken => return Err(Box::pin(self.no_refresh_token(stored)).await?),
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
@@ -154,12 +154,14 @@ impl Desk {
         stored.grant.state == State::Spending && self.holder_lives(stored)
     }
 
+    /// What seldom happens is boxed, here and in what lands: thousands of sends wait at once, and
+    /// each is as large as the largest of its ways.
     async fn send(self: &Arc<Self>, slot: &Arc<Slot>, taken: Taken) -> Result<Outcome> {
         let mut doubted = 0;
         loop {
             // Checked just before the bytes leave, by a clock that goes on in suspension.
             if self.clock.uptime().saturating_sub(taken.since) + Self::SEND >= Lease::SPAN {
-                return self.not_sent_in_time(taken, doubted).await;
+                return Box::pin(self.not_sent_in_time(taken, doubted)).await;
             }
             let sent_at = self.clock.uptime();
             let sending = self.client.refresh(&taken.refresh);
@@ -179,15 +181,15 @@ impl Desk {
                     return self.land(slot, landing, stored).await.map(Outcome::Current);
                 }
                 RefreshAnswer::Unreadable(unreadable) => {
-                    return Err(self.keep_unread(slot, taken, unreadable).await?);
+                    return Err(Box::pin(self.keep_unread(slot, taken, unreadable)).await?);
                 }
                 RefreshAnswer::Rejected(error) => {
-                    return self.rejected(taken, doubted, error).await;
+                    return Box::pin(self.rejected(taken, doubted, error)).await;
                 }
                 RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
                     tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
                     doubted = 1;
-                    if let Some(now) = self.moved_on(&taken).await {
+                    if let Some(now) = Box::pin(self.moved_on(&taken)).await {
                         return if is_leaving(&now.grant) {
                             Err(signed_out())
                         } else {
@@ -196,18 +198,22 @@ impl Desk {
                     }
                 }
                 RefreshAnswer::Unknown { error, .. } => {
-                    return Err(self.leave_in_doubt(&taken, doubted + 1, error).await?);
+                    let doubt = self.leave_in_doubt(&taken, doubted + 1, error);
+                    return Err(Box::pin(doubt).await?);
                 }
                 RefreshAnswer::Misconfigured(error) => {
                     self.app_was_refused();
-                    return self.end_unspent(taken, doubted, Unspent::Misconfigured, error).await;
+                    let end = self.end_unspent(taken, doubted, Unspent::Misconfigured, error);
+                    return Box::pin(end).await;
                 }
                 RefreshAnswer::Limited(error) => {
                     let wait = error.retry_after().unwrap_or(Grant::SECOND_WORD);
-                    return self.end_unspent(taken, doubted, Unspent::Limited(wait), error).await;
+                    let end = self.end_unspent(taken, doubted, Unspent::Limited(wait), error);
+                    return Box::pin(end).await;
                 }
                 RefreshAnswer::NotSent(error) => {
-                    return self.end_unspent(taken, doubted, Unspent::NotSent, error).await;
+                    let end = self.end_unspent(taken, doubted, Unspent::NotSent, error);
+                    return Box::pin(end).await;
                 }
             }
         }

@@ -151,7 +151,7 @@ impl Desk {
     }
 
     fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
-        let grant = &stored.grant;
+        let grant = stored.grant.as_ref();
         // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
         let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
         let is_same = slot.pair().as_ref() == Some(&grant.pair) && !is_refused;

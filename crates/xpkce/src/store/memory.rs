@@ -69,7 +69,7 @@ impl MemoryStore {
     fn stored(&self, row: &Row) -> Stored {
         let left = row.lease_ends.map(|end| end.saturating_sub(self.clock.uptime()));
         Stored {
-            grant: row.grant.clone(),
+            grant: Box::new(row.grant.clone()),
             revision: row.revision,
             lease_left: left.unwrap_or_default(),
             now: self.clock.now(),

@@ -37,7 +37,7 @@ async fn in_use(world: &World, many: usize) {
 
 async fn all(world: &World) -> Vec<Grant> {
     let stored = world.store.list(None, 10_000).await.unwrap();
-    stored.into_iter().map(|stored| stored.grant).collect()
+    stored.into_iter().map(|stored| *stored.grant).collect()
 }
 
 async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {

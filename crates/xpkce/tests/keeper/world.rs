@@ -149,7 +149,7 @@ impl World {
     }
 
     pub async fn grant(&self, source: &TokenSource) -> Grant {
-        self.store.load(source.account()).await.unwrap().unwrap().grant
+        *self.store.load(source.account()).await.unwrap().unwrap().grant
     }
 
     pub async fn state(&self, source: &TokenSource) -> State {
@@ -157,7 +157,7 @@ impl World {
     }
 
     pub async fn grant_of(&self, account: &Account) -> Option<Grant> {
-        self.store.load(account).await.unwrap().map(|stored| stored.grant)
+        self.store.load(account).await.unwrap().map(|stored| *stored.grant)
     }
 
     pub fn on_refresh(&self, fault: Fault) -> FaultRule {

@@ -163,7 +163,7 @@ pub(super) fn stored(row: &Row) -> Result<Stored> {
     let user = text("user_id")?;
     let damaged =
         || Error::new(Reason::StoreDamaged, format!("the record of {user} cannot be read"));
-    let grant: Grant =
+    let grant: Box<Grant> =
         serde_json::from_str(&text("record")?).map_err(|why| damaged().with_source(why))?;
     if grant.account != Account::new(text("app")?, user.clone()) {
         return Err(damaged());

@@ -59,7 +59,7 @@ impl Raw {
             revision: Revision(self.revision),
             lease_left: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
             now: boot.clock.now(),
-            grant: self.grant()?,
+            grant: Box::new(self.grant()?),
         })
     }
 }
