@@ -20,6 +20,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::cli::{Cli, Command};
 use crate::commands::Context;
 use crate::config::Environment;
@@ -77,6 +79,10 @@ fn run_whole(cli: Cli, context: &Context) -> Result<ExitCode> {
             biased;
             done = &mut command => done,
             _ = stop.told() => {
+                // The signal is brought by any thread: it may have come after the command was asked.
+                if let Some(done) = (&mut command).now_or_never() {
+                    return done;
+                }
                 // Dropping it waits for what was sent to X, so that no pair is lost.
                 tell_of_a_long_wait(context.output);
                 drop(command);
