@@ -49,6 +49,26 @@ fn a_name_is_taken_once_unless_it_is_replaced() {
 }
 
 #[test]
+fn what_is_not_given_for_a_replaced_app_stays_as_it_was() {
+    let mut world = World::new();
+    world.unset("XPKCE_BASE_URL");
+    world.unset("XPKCE_AUTHORIZATION_BASE_URL");
+    let add = |id: &str, more: &[&str]| {
+        let add = ["app", "add", "lantern", "--public", "--client-id", id];
+        world.run(&[&add[..], more].concat()).succeeded();
+        world.run(&["app", "list", "--json"]).succeeded().json()["apps"][0].clone()
+    };
+    let callback = ["--redirect-uri", "http://127.0.0.1:7777/back", "--scope", "tweet.read"];
+    let here = ["--base-url", "http://127.0.0.1:1"];
+    let there = ["--authorization-base-url", "http://127.0.0.1:2"];
+    let before = add("one", &[&callback[..], &here, &there].concat());
+    let mut after = add("two", &["--replace"]);
+    assert_eq!(after["client_id"], "two");
+    after["client_id"] = before["client_id"].clone();
+    assert_eq!(after, before);
+}
+
+#[test]
 fn check_tells_a_good_app_from_a_wrong_id_a_wrong_secret_and_a_wrong_type() {
     let world = World::with_app();
     world.add_confidential("harbour");

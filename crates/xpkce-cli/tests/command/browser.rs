@@ -67,6 +67,7 @@ fn a_denial_is_told_in_the_browser_and_at_the_terminal() {
     assert_eq!(code, 3, "{talk}");
     assert!(page.contains("You did not approve"), "{page}");
     assert!(talk.contains("the user did not approve"), "{talk}");
+    assert!(talk.contains("hint: xpkce login --no-browser --redirect-uri "), "{talk}");
 }
 
 #[test]

@@ -157,6 +157,16 @@ fn a_key_that_a_spilled_pair_names_is_not_dropped() {
     world.run(&["key", "prune"]).succeeded();
 }
 
+#[test]
+fn a_key_that_is_named_and_not_there_is_listed_as_missing() {
+    let world = World::signed_in();
+    spill(&world, "0123456789abcdef");
+    let is_known = |key: &Value| (key["key"] != "0123456789abcdef", key["known"] == true);
+    let listed: Vec<_> = keys(&world).iter().map(is_known).collect();
+    assert_eq!((listed.len(), listed.iter().all(|(is, told)| is == told)), (2, true));
+    assert!(world.run(&["key", "list"]).succeeded().stdout.contains("missing"));
+}
+
 /// Leaves a pair behind as a process does that dies before the store has taken it.
 pub(crate) fn spill(world: &World, key: &str) -> PathBuf {
     let id = "0".repeat(32);
