@@ -134,7 +134,7 @@ fn every_promise_holds_though_sign_ins_are_labelled_out_of_order() {
 #[test]
 fn every_promise_holds_in_a_larger_world() {
     if !is_long() {
-        return;
+        return holds("three holders", 3, CALM);
     }
     let all = Budget { crashes: 1, breaks: 1, lies: 1, refusals: 1, ..CALM };
     holds("three holders: crash, break, lie, refusal", 3, all);

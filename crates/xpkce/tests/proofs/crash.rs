@@ -10,7 +10,7 @@ use xpkce::http::ReqwestClient;
 use xpkce::{ErrorKind, Keeper, SystemClock};
 use xpkce_emulator::{BodyForm, Cut, Endpoint, Fault, FaultRule};
 
-use super::home::{Home, Kind, Place, asked, is_long};
+use super::home::{Home, Kind, Place, asked};
 use super::tripwire::{ALWAYS, Tripwire, Wired, WiredStore};
 
 /// What the killed process does.
@@ -271,7 +271,5 @@ async fn a_login_survives_a_kill_at_every_step_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 5)]
 async fn a_login_survives_a_kill_at_every_step_on_postgres() {
-    if is_long() {
-        matrix(Kind::Postgres).await;
-    }
+    matrix(Kind::Postgres).await;
 }

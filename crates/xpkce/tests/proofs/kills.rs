@@ -103,6 +103,17 @@ async fn score(who: &Who, processes: usize, kills: usize) -> Score {
     score
 }
 
+/// How many kills: so many in the short form, and 10,000 in the long one unless `XPKCE_PROOFS_KILLS`
+/// has another number.
+fn how_many(short: usize) -> usize {
+    let wanted = std::env::var("XPKCE_PROOFS_KILLS").ok();
+    match wanted.map(|number| number.parse().expect("XPKCE_PROOFS_KILLS is a number")) {
+        Some(number) if is_long() => number,
+        _ if is_long() => 10_000,
+        _ => short,
+    }
+}
+
 /// Those who are compared with us, as far as they are there.
 fn peers() -> Vec<Who> {
     let python = std::env::var("XPKCE_TEST_PYTHON")
@@ -114,7 +125,7 @@ fn peers() -> Vec<Who> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_random_kill_ends_a_login_that_was_written_down() {
-    let kills = if is_long() { 10_000 } else { 40 };
+    let kills = how_many(40);
     for (processes, kills) in [(1, kills), (2, kills / 5)] {
         let ours = score(&Who::Xpkce, processes, kills).await;
         assert_eq!(ours.lost_though_saved, 0, "{ours:?}");
@@ -124,7 +135,7 @@ async fn no_random_kill_ends_a_login_that_was_written_down() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_kills_end_logins_that_others_keep() {
-    let kills = if is_long() { 10_000 } else { 20 };
+    let kills = how_many(20);
     for who in peers() {
         let theirs = score(&who, 1, kills).await;
         // Else the harness is wrong, and not they.
