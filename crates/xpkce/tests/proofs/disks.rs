@@ -4,6 +4,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use xpkce::store::{SqliteStore, Store as _};
+
 use super::home::{Home, Kind};
 use super::server::on_small_disk;
 use super::spend::{Spend, goes_on};
@@ -81,6 +83,25 @@ async fn a_pair_on_a_disk_without_room() {
     tokio::task::block_in_place(|| drop(spend));
     empty(&home.place.folder);
     goes_on(&home, &user).await;
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_on_a_full_disk_says_so() {
+    with_small_disk("disks::a_store_on_a_disk_without_room");
+}
+
+#[tokio::test]
+#[ignore = "run on a small disk by the test above"]
+async fn a_store_on_a_disk_without_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logins.db");
+    drop(SqliteStore::open(path.clone()).await.unwrap());
+    fill(folder.path());
+    let why = match SqliteStore::open(path).await {
+        Ok(store) => store.next_sign_in().await.unwrap_err(),
+        Err(why) => why,
+    };
+    assert!(why.to_string().ends_with("the disk is full"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,12 +25,23 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => {
             (Reason::Store, format!("the store {shown} cannot be written: the disk is full"))
         }
+        // The files beside the store are made with another error.
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_disk_full(path) => {
+            (Reason::Store, format!("the store {shown} cannot be opened: the disk is full"))
+        }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             (Reason::Store, format!("the store {shown} cannot be opened"))
         }
         _ => (Reason::Store, format!("the store {shown} failed")),
     };
     Error::new(reason, message).with_source(why.to_string())
+}
+
+/// Returns whether there is no room left for what is made beside a store.
+fn is_disk_full(path: &Path) -> bool {
+    const BESIDE: u64 = 64 * 1024;
+    let disk = path.parent().and_then(|folder| rustix::fs::statvfs(folder).ok());
+    disk.is_some_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < BESIDE)
 }
 
 /// Returns whether another connection was in the way and it may pass.
