@@ -77,11 +77,12 @@ fn asking_again_ends_well(world: &World) -> bool {
     }
 }
 
-/// Whether the reason is true, for somebody who knows everything. A sign-in that was lost with its
-/// process looks to the grant before it like one on another machine.
+/// Whether the reason is true, for somebody who knows everything. A sign-in that X redeemed later,
+/// and that was lost with its process, looks to the grant like one on another machine.
 fn explains(world: &World, death: Option<Death>) -> bool {
+    let is_of_last = world.record.sign_in == u64::from(world.ghost.redeemed);
     match world.live {
-        Some(live) if !world.ghost.signed_in.contains(&live) => death == Some(Death::AnswerLost),
+        Some(_) if is_of_last => death == Some(Death::AnswerLost),
         _ => death.is_some(),
     }
 }

@@ -441,7 +441,7 @@ impl World {
     fn redeem(&mut self, index: usize) {
         let Phase::Numbered { number } = self.holders[index].phase else { unreachable!() };
         let new = self.issue();
-        self.ghost.signed_in.push(new);
+        self.ghost.redeemed = number;
         self.holders[index].phase = Phase::SigningIn { number, new };
     }
 

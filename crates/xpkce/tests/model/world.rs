@@ -108,8 +108,8 @@ pub struct World {
 pub struct Ghost {
     /// Tokens that X issued and that no process has any more.
     pub lost: Vec<Token>,
-    /// The tokens that later sign-ins brought.
-    pub signed_in: Vec<Token>,
+    /// The number of the sign-in that X redeemed last: the tokens of all others have ended.
+    pub redeemed: u8,
     /// Sends of processes that died before they knew the outcome.
     pub died_sending: Vec<What>,
     /// How often X called a token invalid since the last success.
@@ -138,7 +138,7 @@ impl World {
             answers: Vec::new(),
             live: Some(1),
             issued: 1,
-            ghost: Ghost::default(),
+            ghost: Ghost { redeemed: 1, ..Ghost::default() },
         }
     }
 
