@@ -27,7 +27,7 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         }
         // The files beside the store are made with another error.
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_disk_full(path) => {
-            (Reason::Store, format!("the store {shown} cannot be opened: the disk is full"))
+            (Reason::Store, format!("the store {shown} cannot be used: the disk is full"))
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             (Reason::Store, format!("the store {shown} cannot be opened"))
