@@ -80,7 +80,9 @@ install_cargo_deny() {
         return
     fi
     echo "installing cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
-    cargo install --quiet --locked --root "$(tool_home)" "cargo-deny@$CARGO_DENY_VERSION"
+    # As a debug build: it runs for seconds, and its own release profile takes minutes more to build.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --quiet --locked --root "$(tool_home)" \
+        "cargo-deny@$CARGO_DENY_VERSION"
 }
 
 # Tools of cargo outlive a clean clone when cargo's own folder can be written.
