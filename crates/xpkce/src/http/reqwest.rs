@@ -29,7 +29,8 @@ const MAX_HOMES: usize = 8;
 /// try, no cookie, no `~/.netrc`. Certificates are checked by the operating system's verifier.
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
 ///
-/// Connections are kept apart by runtime: one that a sleeping or ended runtime drives would take a
+/// It sends from within a tokio runtime that has timers and the network; outside of any it says
+/// [`NotSent`](SendError::NotSent). Connections are kept apart by runtime: one that a sleeping or ended runtime drives would take a
 /// request and never answer. A forked child has its own.
 #[derive(Debug)]
 pub struct ReqwestClient {
@@ -83,7 +84,10 @@ impl ReqwestClient {
     }
 
     fn client(&self, is_loopback: bool) -> Result<reqwest::Client, SendError> {
-        let runtime = tokio::runtime::Handle::current().id();
+        // reqwest would panic.
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|why| SendError::NotSent(why.into()))?
+            .id();
         let home = Home { runtime, is_loopback };
         let here = self.here();
         let mut built = here.built.lock().unwrap_or_else(PoisonError::into_inner);

@@ -203,6 +203,14 @@ async fn a_connection_that_was_never_made_sent_nothing() {
     assert!(is_not_sent(&post(&client(), &plain.url.replace("http:", "https:")).await));
 }
 
+#[test]
+fn without_a_runtime_nothing_is_sent() {
+    let client = client();
+    assert!(is_not_sent(
+        &futures_util::FutureExt::now_or_never(post(&client, "http://127.0.0.1:9/")).unwrap()
+    ));
+}
+
 #[tokio::test]
 async fn plain_http_to_another_machine_is_not_sent() {
     for url in ["http://api.x.com/", "http://192.0.2.1/", "ftp://127.0.0.1/"] {
