@@ -96,13 +96,14 @@ impl OAuth2PkceAuth {
     /// # Errors
     ///
     /// As [`Login::approve`](crate::Login::approve) and
-    /// [`Client::redeem`](crate::Client::redeem).
+    /// [`Client::redeem`](crate::Client::redeem). The sign-in can still be finished when X has said
+    /// nothing yet: the callback was no whole one, or its code was not sent.
     pub async fn fetch_token(&self, callback_url: &str) -> Result<Arc<Token>> {
         self.session.fetch_token(callback_url)?.await
     }
 
-    /// Spends the refresh token for the next pair. Callers at the same time share one request, and
-    /// the pair lands in this object even if every caller goes away.
+    /// Spends the refresh token for the next pair. Callers at the same time share one request for one
+    /// token, and the pair lands in this object even if every caller goes away.
     ///
     /// # Errors
     ///
@@ -156,7 +157,8 @@ impl OAuth2PkceAuth {
         self.session.held().token.clone()
     }
 
-    /// Sets the current token. A refresh that is under way does not replace it.
+    /// Sets the current token. A refresh that is under way does not replace it, and is not the answer
+    /// to who refreshes afterwards.
     pub fn set_token(&self, token: Option<Token>) {
         let mut held = self.session.held();
         held.token = token.map(Arc::new);

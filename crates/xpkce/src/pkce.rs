@@ -76,6 +76,13 @@ impl Pkce {
         &self.challenge
     }
 
+    /// The same pair once more.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn twin(&self) -> Self {
+        let verifier = CodeVerifier::new(self.verifier.expose());
+        Self { verifier, challenge: self.challenge.clone() }
+    }
+
     pub(crate) fn into_parts(self) -> (CodeVerifier, String) {
         (self.verifier, self.challenge)
     }

@@ -20,18 +20,47 @@ pub(super) struct Held {
     /// A pair that was set and that no URL has used yet.
     pub(super) set: Option<Pkce>,
     pub(super) logins: VecDeque<Login>,
-    /// A refresh under way, and the process that began it.
-    pub(super) refreshing: Option<(u32, Refreshing)>,
+    /// The refreshes under way. More than one when a token was set while another was refreshed.
+    refreshing: Vec<Spending>,
+}
+
+/// A refresh under way: the token that it spends just now, and the process that began it.
+struct Spending {
+    spent: RefreshToken,
+    process: u32,
+    landing: Refreshing,
 }
 
 impl Held {
-    /// A refresh under way to join. One of the process that this one was forked from goes on there
-    /// and not here; it is left alone, as its parts may be in use by threads that are not here.
-    pub(super) fn refreshing(&mut self) -> Option<Refreshing> {
-        let is_forked = |&mut (process, _): &mut (u32, _)| process != std::process::id();
-        std::mem::forget(self.refreshing.take_if(is_forked));
-        let under_way = self.refreshing.as_ref().filter(|(_, it)| it.peek().is_none());
-        under_way.map(|(_, refreshing)| refreshing.clone())
+    pub(super) fn of(token: Option<Token>) -> Self {
+        Self { token: token.map(Arc::new), ..Self::default() }
+    }
+
+    /// The refresh of this very token to join, if it is under way: that of another token would bring
+    /// another user's. One of the process that this one was forked from goes on there and not here;
+    /// it is left alone, as its parts may be in use by threads that are not here.
+    pub(super) fn refreshing(&mut self, spent: &RefreshToken) -> Option<Refreshing> {
+        if self.refreshing.iter().any(|it| it.process != std::process::id()) {
+            std::mem::forget(std::mem::take(&mut self.refreshing));
+        }
+        self.refreshing.retain(|it| it.landing.peek().is_none());
+        let same = self.refreshing.iter().find(|it| it.spent.matches(spent.expose()))?;
+        Some(same.landing.clone())
+    }
+
+    pub(super) fn began(&mut self, spent: RefreshToken, landing: Refreshing) {
+        self.refreshing.push(Spending { spent, process: std::process::id(), landing });
+    }
+
+    /// The refresh that spent `spent` goes on with `next`.
+    pub(super) fn goes_on(&mut self, spent: &RefreshToken, next: &RefreshToken) {
+        for it in self.refreshing.iter_mut().filter(|it| it.spent.matches(spent.expose())) {
+            it.spent = RefreshToken::new(next.expose());
+        }
+    }
+
+    pub(super) fn ended(&mut self, spent: &RefreshToken) {
+        self.refreshing.retain(|it| !it.spent.matches(spent.expose()));
     }
 
     pub(super) fn set_pair(&mut self, pair: Pkce) {

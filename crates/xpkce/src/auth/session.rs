@@ -11,8 +11,8 @@ use super::held::Held;
 use super::no_refresh_token;
 use crate::worker::Worker;
 use crate::{
-    Approval, Client, CodeVerifier, Error, Login, Reason, RefreshAnswer, RefreshToken, Result,
-    Rotated, State, Token, callback_state,
+    Approval, Client, CodeVerifier, Error, Login, Pkce, Reason, RefreshAnswer, RefreshToken,
+    Result, Rotated, State, Token, callback_state,
 };
 
 /// An answer on its way, whoever waits for it.
@@ -33,8 +33,7 @@ static SHARED: ArcSwapOption<Worker> = ArcSwapOption::const_empty();
 
 impl Session {
     pub(super) fn new(client: Client, token: Option<Token>) -> Self {
-        let held = Held { token: token.map(Arc::new), ..Held::default() };
-        Self { client, held: Arc::new(Mutex::new(held)) }
+        Self { client, held: Arc::new(Mutex::new(Held::of(token))) }
     }
 
     /// The same token, sign-ins and thread, with another client.
@@ -55,8 +54,11 @@ impl Session {
     pub(super) fn begin(&self, state: Option<State>) -> Result<String> {
         let mut held = self.held();
         let now = self.client.clock().now();
-        let login = Login::begin_with(self.client.app(), state, held.set.take(), now)?;
+        let set = held.set.as_ref().map(Pkce::twin);
+        let login = Login::begin_with(self.client.app(), state, set, now)?;
         let url = login.url().to_owned();
+        // A URL that X would refuse has used nothing.
+        held.set = None;
         held.keep(login);
         Ok(url)
     }
@@ -90,10 +92,22 @@ impl Session {
         let state = callback_state(callback_url);
         let login = state.as_ref().ok().and_then(|state| self.held().take_login(state));
         if let Some(login) = login {
-            return self.redeem(login.approve(callback_url)?, Some(login));
+            return match login.approve(callback_url) {
+                Ok(approval) => self.redeem(approval, Some(login)),
+                Err(why) => Err(self.refused(login, why)),
+            };
         }
         let set = self.held().set_verifier();
         self.redeem(self.approve_unknown(set, callback_url, state.err())?, None)
+    }
+
+    /// A denial ends a sign-in. What X did not send, such as an address that was copied in part, does
+    /// not: the whole one can still come.
+    fn refused(&self, login: Login, why: Error) -> Error {
+        if !matches!(why.reason(), Reason::Denied | Reason::AuthorizationFailed) {
+            self.held().restore(login);
+        }
+        why
     }
 
     /// A callback of no sign-in that was begun here belongs to the pair that was set, if one was.
@@ -112,19 +126,26 @@ impl Session {
     pub(crate) fn refresh(self: &Arc<Self>) -> Result<Refreshing> {
         let worker = self.worker()?;
         let mut held = self.held();
-        if let Some(refreshing) = held.refreshing() {
-            return Ok(refreshing);
-        }
         let spent = held.spendable().ok_or_else(no_refresh_token)?;
-        let session = self.clone();
-        let landing = worker.run(async move {
-            let landed = session.spend(spent).await;
-            session.held().refreshing = None;
-            landed
-        });
-        let refreshing = landing.map(|landed| landed.and_then(|landed| landed)).boxed().shared();
-        held.refreshing = Some((std::process::id(), refreshing.clone()));
-        Ok(refreshing)
+        Ok(self.spending(&worker, &mut held, spent))
+    }
+
+    /// Spends a token on the thread, unless it is being spent already: two requests with one token
+    /// would cost the login.
+    fn spending(
+        self: &Arc<Self>,
+        worker: &Worker,
+        held: &mut Held,
+        spent: RefreshToken,
+    ) -> Refreshing {
+        if let Some(refreshing) = held.refreshing(&spent) {
+            return refreshing;
+        }
+        let (session, sent) = (self.clone(), RefreshToken::new(spent.expose()));
+        let landing = worker.run(async move { session.spend(sent).await });
+        let landing = landing.map(|landed| landed.and_then(|landed| landed)).boxed().shared();
+        held.began(spent, landing.clone());
+        landing
     }
 
     /// Redeems on the thread. A sign-in whose code was not sent can be finished again.
@@ -133,36 +154,59 @@ impl Session {
         let verifier = CodeVerifier::new(approval.verifier.expose());
         let landing = self.worker()?.run(async move {
             let redeemed = session.client.redeem(approval).await;
-            let was_not_sent = redeemed.as_ref().is_err_and(|e| e.reason() == Reason::NotSent);
+            let was_not_sent = redeemed.as_ref().is_err_and(was_not_sent);
             match login {
                 Some(login) if was_not_sent => session.held().restore(login),
                 None if was_not_sent => {}
                 _ => session.held().forget(&verifier),
             }
-            session.land(None, redeemed?).await
+            session.land_first(redeemed?).await
         });
         Ok(landing.map(|landed| landed.and_then(|landed| landed)).boxed())
     }
 
-    async fn spend(&self, spent: RefreshToken) -> Result<Arc<Token>> {
-        let rotated = self.send(&spent).await?;
-        self.land(Some(spent), rotated).await
+    /// Spends a token, and at once the one that came alone in its place.
+    async fn spend(&self, mut spent: RefreshToken) -> Result<Arc<Token>> {
+        let mut landed = self.spend_once(&spent).await;
+        if let Ok(Landed::Alone(next)) = landed {
+            self.held().goes_on(&spent, &next);
+            spent = next;
+            landed = self.spend_once(&spent).await;
+        }
+        self.held().ended(&spent);
+        match landed? {
+            Landed::Whole(token) => Ok(token),
+            _ => Err(no_access_token()),
+        }
     }
 
-    /// Lands an answer, and spends at once a refresh token that came alone.
-    async fn land(&self, spent: Option<RefreshToken>, rotated: Rotated) -> Result<Arc<Token>> {
-        let now = self.client.clock().now();
+    async fn spend_once(&self, spent: &RefreshToken) -> Result<Landed> {
+        let rotated = self.send(spent).await?;
+        Ok(self.land(&mut self.held(), Some(spent), rotated))
+    }
+
+    /// Lands the answer to an exchange, and spends at once a refresh token that came alone.
+    async fn land_first(self: &Arc<Self>, rotated: Rotated) -> Result<Arc<Token>> {
+        let worker = self.worker()?;
+        let spending = {
+            let mut held = self.held();
+            match self.land(&mut held, None, rotated) {
+                Landed::Whole(token) => return Ok(token),
+                Landed::Alone(next) => self.spending(&worker, &mut held, next),
+                Landed::Nothing => return Err(no_access_token()),
+            }
+        };
+        spending.await
+    }
+
+    fn land(&self, held: &mut Held, spent: Option<&RefreshToken>, rotated: Rotated) -> Landed {
         let is_whole = rotated.access.is_some();
         let next = rotated.refresh.as_ref().map(|next| RefreshToken::new(next.expose()));
-        let token = self.held().land(spent.as_ref(), rotated, now);
-        if let Some(token) = token.filter(|_| is_whole) {
-            return Ok(token);
+        match (held.land(spent, rotated, self.client.clock().now()), next) {
+            (Some(token), _) if is_whole => Landed::Whole(token),
+            (_, Some(next)) => Landed::Alone(next),
+            (_, None) => Landed::Nothing,
         }
-        let next = next.ok_or_else(no_access_token)?;
-        let rotated = self.send(&next).await?;
-        let is_whole = rotated.access.is_some();
-        let token = self.held().land(Some(&next), rotated, self.client.clock().now());
-        token.filter(|_| is_whole).ok_or_else(no_access_token)
     }
 
     /// Sends a refresh token, and once more when its answer did not come: if X rotated, the pair
@@ -184,6 +228,19 @@ impl Session {
             | RefreshAnswer::Unknown { error, .. } => Err(error),
         }
     }
+}
+
+/// What an answer brought.
+enum Landed {
+    Whole(Arc<Token>),
+    /// A refresh token without an access token.
+    Alone(RefreshToken),
+    Nothing,
+}
+
+/// Whether an exchange failed before a byte of it left: X has not answered, and nothing is in doubt.
+fn was_not_sent(why: &Error) -> bool {
+    why.status().is_none() && why.reason() != Reason::OutcomeUnknown
 }
 
 fn shared_worker() -> Result<Arc<Worker>> {

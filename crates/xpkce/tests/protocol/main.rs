@@ -22,3 +22,5 @@ mod loopback;
 mod network;
 #[cfg(feature = "tokio")]
 mod secrecy;
+#[cfg(feature = "reqwest")]
+mod sharing;
