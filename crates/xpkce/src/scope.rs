@@ -54,6 +54,9 @@ impl Scopes {
     /// How many names are kept; a list that is longer than X's by far is nobody's.
     const MAX: usize = 512;
 
+    /// How many names are looked at, repeats included, so that no answer takes long to read.
+    const LOOKED_AT: usize = 4 * Self::MAX;
+
     /// Reads names separated by white space. Never fails: what a name may hold is the lint's
     /// affair, so that an answer with an odd scope is not lost.
     pub fn parse(text: &str) -> Self {
@@ -102,10 +105,11 @@ impl Eq for Scopes {}
 
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
-        let (mut scopes, mut count) = (Self::default(), 0);
+        let (mut scopes, mut count, mut left) = (Self::default(), 0, Self::LOOKED_AT);
         for item in names {
             scopes.0.reserve(item.as_ref().len() + 1);
-            for name in item.as_ref().split_whitespace() {
+            for name in item.as_ref().split_whitespace().take(left) {
+                left -= 1;
                 if count < Self::MAX && !scopes.contains(name) {
                     scopes.0.push_str(if count == 0 { "" } else { " " });
                     scopes.0.push_str(name);
@@ -185,6 +189,14 @@ mod tests {
     fn a_list_is_as_good_as_a_string() {
         let list: Scopes = ["tweet.read", "users.read offline.access"].into_iter().collect();
         assert_eq!(list.to_string(), Scopes::DEFAULT);
+    }
+
+    #[test]
+    fn a_list_without_end_is_looked_at_no_further_than_any_list_of_xs() {
+        let many: String = (0..512).map(|n| format!("s{n} ")).collect();
+        let endless = many.clone() + &"s511 ".repeat(200_000);
+        assert_eq!(Scopes::parse(&endless), Scopes::parse(&many));
+        assert!(!Scopes::parse(&("a ".repeat(200_000) + "b")).contains("b"));
     }
 
     #[test]
