@@ -5,7 +5,8 @@
 //! the exact path with the right `Host` and with the state of this sign-in; everything else is
 //! answered and forgotten. One thing without a state ends the wait: an error, since X has been seen
 //! to drop the state when it reports one. A page on the web can thereby stop a sign-in, which is
-//! all it can do, and only by navigating a visible window: an image or a script does not count.
+//! all it can do, and only by navigating a visible window: an image, a script, a frame or a page
+//! that is loaded beforehand does not count.
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -84,7 +85,7 @@ impl Listener {
         Ok(Self { _numbers: Numbers::of(&sockets), sockets, redirect_uri: url })
     }
 
-    /// Returns the redirect URI with the port that is bound.
+    /// Returns the redirect URI with the port that is bound, in the form that URLs are normalised to.
     pub fn redirect_uri(&self) -> &str {
         self.redirect_uri.as_str()
     }

@@ -81,8 +81,15 @@ impl Expected {
     }
 }
 
-/// A browser says so of what it shows in a window; what says nothing is no browser of today.
+/// A browser says so of what it shows in a window, which is neither a frame within a page nor
+/// something that is loaded beforehand; what says nothing is no browser of today.
 fn is_navigation(headers: &[(&str, &str)]) -> bool {
-    let mode = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("sec-fetch-mode"));
-    mode.is_none_or(|(_, mode)| mode.trim().eq_ignore_ascii_case("navigate"))
+    let value = |wanted: &str| {
+        let header = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        header.map(|(_, value)| value.trim())
+    };
+    let says = |name, wanted: &str| value(name).is_none_or(|it| it.eq_ignore_ascii_case(wanted));
+    says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
+        && value("sec-purpose").is_none()
 }

@@ -107,6 +107,11 @@ async fn a_browser_that_nobody_tells_anything_is_sent_back_to_the_program() {
     assert!(page(browser).await.contains("Go back to the program"));
 }
 
+/// An error without a state, from a page that shows it to nobody.
+fn unseen(host: &str, headers: &str) -> String {
+    format!("GET /callback?error=denied HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n\r\n")
+}
+
 #[tokio::test]
 async fn strangers_are_answered_and_do_not_end_the_sign_in() {
     let waiting = waiting().await;
@@ -131,12 +136,9 @@ async fn strangers_are_answered_and_do_not_end_the_sign_in() {
         (format!("GET {good}\r\n\r\n"), "400"),
         ("\r\n\r\n".to_owned(), "400"),
         (format!("GET {good} HTTP/1.1\r\nHost: {host}\r\nX: {}", "a".repeat(9000)), "431"),
-        (
-            format!(
-                "GET /callback?error=denied HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Mode: no-cors\r\n\r\n"
-            ),
-            "400",
-        ),
+        (unseen(host, "Sec-Fetch-Mode: no-cors"), "400"),
+        (unseen(host, "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe"), "400"),
+        (unseen(host, "Sec-Fetch-Mode: navigate\r\nSec-Purpose: prefetch;prerender"), "400"),
     ] {
         let answer = waiting.say(&request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}\n{answer}");
@@ -204,7 +206,8 @@ async fn a_denial_ends_the_sign_in_with_its_state_or_without() {
             target = format!("{target}&state={}", waiting.login.state().expose());
         }
         let mut stream = TcpStream::connect(&waiting.host).await.unwrap();
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", waiting.host);
+        let shown = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document";
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n{shown}\r\n\r\n", waiting.host);
         stream.write_all(request.as_bytes()).await.unwrap();
         let visit = waiting.visit.await.unwrap().unwrap();
         let denied = waiting.login.approve(visit.callback_url());
