@@ -80,7 +80,7 @@ impl App {
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure) when it is neither HTTPS nor plain HTTP to this
-    /// machine, or has a query, a fragment or a user.
+    /// machine, has a query, a fragment or a user, or is not of visible ASCII characters.
     pub fn with_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
         self.base_url = checked_base(url.as_ref())?;
         self.token_url = token_url(&self.base_url)?;
@@ -159,6 +159,13 @@ fn below(base: &str, path: &str) -> Result<Url> {
 
 fn checked_base(text: &str) -> Result<String> {
     let text = text.trim().trim_end_matches('/');
+    // A URL's reader forgives what a browser and a person's eye would not.
+    if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+        return Err(Error::new(
+            Reason::InvalidSetting,
+            "the base URL has a space, a control, a non-ASCII character or a backslash",
+        ));
+    }
     let url = Url::parse(text).map_err(|why| {
         Error::new(Reason::InvalidSetting, "the base URL cannot be read").with_source(why)
     })?;
@@ -214,6 +221,10 @@ mod tests {
             "api.x.com",
             "https://user@api.x.com",
             "https://api.x.com?q",
+            "https://api.x.c\nom",
+            "https:\\\\api.x.com",
+            "https://api.x.com/a b",
+            "https://x.com/\u{202e}moc",
         ] {
             let refused = App::public("id").with_base_url(url).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Configure, "{url}");

@@ -152,8 +152,10 @@ fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
     let Some(url) = app.redirect_url() else {
         return error(found, "the redirect URI is not an absolute URL", WHERE);
     };
-    if !is_visible_ascii(redirect_uri) {
-        error(found, "the redirect URI has a space, a control or a non-ASCII character", WHERE);
+    if !is_visible_ascii(redirect_uri) || redirect_uri.contains('\\') {
+        let message =
+            "the redirect URI has a space, a control, a non-ASCII character or a backslash";
+        error(found, message, WHERE);
     }
     if redirect_uri.contains('#') {
         error(found, "the redirect URI has a fragment", WHERE);
@@ -207,6 +209,13 @@ fn warn_of_redirect_uri(url: &Url, found: &mut Vec<Lint>) {
             found,
             "the redirect URI sends the code over plain HTTP to another machine",
             "Use https://, or http://127.0.0.1 on this machine",
+        );
+    }
+    if !url.has_host() {
+        warning(
+            found,
+            "the redirect URI names no host, which X's console asks for",
+            "Use a form such as myapp://callback/path, exactly as it is registered in X's console",
         );
     }
     if url.host() == Some(Host::Domain("localhost")) {

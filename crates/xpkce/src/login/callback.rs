@@ -130,6 +130,8 @@ impl Callback {
 fn query_of(text: &str) -> Cow<'_, str> {
     let text = text.split('#').next().unwrap_or_default();
     match text.split_once('?') {
+        // A question mark in a value of the query.
+        Some((before, _)) if before.contains('=') && !before.contains("://") => text.into(),
         Some((_, query)) => query.into(),
         None => text.into(),
     }

@@ -25,6 +25,16 @@ fn a_whole_url_and_a_bare_query_are_both_callbacks() {
 }
 
 #[test]
+fn a_question_mark_in_a_state_does_not_begin_another_query() {
+    let login = Login::begin_with(&app(), Some(State::new("what?")), None, NOW).unwrap();
+    for callback in
+        ["state=what?&code=abc", "?state=what?&code=abc", "http://h/cb?state=what?&code=a"]
+    {
+        assert!(login.approve(callback).is_ok(), "{callback}");
+    }
+}
+
+#[test]
 fn a_repeated_parameter_is_refused_before_anything_else() {
     assert_eq!(refused("error=access_denied&state=right&state=right"), Reason::MalformedCallback);
     assert_eq!(refused("error=access_denied&error=access_denied"), Reason::MalformedCallback);

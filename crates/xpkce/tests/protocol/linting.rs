@@ -46,6 +46,7 @@ fn a_redirect_uri_that_x_refuses_does_not_begin() {
         "http://127.0.0.1:8080/callback#here",
         "http://127.0.0.1:8080/call back",
         "http://127.0.0.1:8080/caf\u{e9}",
+        "http:\\\\127.0.0.1:8080\\callback",
         "javascript:alert(1)",
         "mailto:a@b.example",
         "file:///tmp/x",
@@ -98,6 +99,7 @@ fn what_is_unusual_is_a_warning() {
     warned(&spaced.with_scopes(Scopes::parse(Scopes::DEFAULT)), "secret has a space");
     warned(&app().with_redirect_uri("http://app.example/cb"), "plain HTTP");
     warned(&app().with_redirect_uri("http://localhost:8080/callback"), "localhost");
+    warned(&app().with_redirect_uri("myapp:/callback"), "no host");
     warned(&App::public(CLIENT_ID), "no scope");
     warned(&app().with_scopes(Scopes::parse("tweet.read users.read")), "offline.access");
     warned(&app().with_scopes(Scopes::parse("users.read offline.access")), "who signed in");
