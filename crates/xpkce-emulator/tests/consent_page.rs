@@ -31,6 +31,16 @@ async fn allow_lands_on_the_callback_with_code_and_state_of_the_chosen_account()
 }
 
 #[tokio::test]
+async fn allow_lands_on_a_callback_of_ipv6_too() {
+    let app = App::start_at("[::1]:0").await;
+    let browser = Browser::start().await;
+    browser.open(&app.authorize_url()).await;
+    browser.click(ALLOW).await;
+    assert!(client::param(&app.callback().await, "code").is_some());
+    browser.quit().await;
+}
+
+#[tokio::test]
 async fn cancel_lands_on_the_callback_with_access_denied() {
     let app = App::start().await;
     let browser = Browser::start().await;

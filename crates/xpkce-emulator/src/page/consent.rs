@@ -1,7 +1,7 @@
 //! The consent page: which app, which account, which permissions, Allow or Cancel.
 
 use maud::{Markup, html};
-use url::Url;
+use url::{Host, Url};
 
 use crate::approval::AuthorizeRequest;
 use crate::page::sealed;
@@ -120,10 +120,14 @@ fn destination(redirect_uri: &str) -> String {
     }
 }
 
-/// Browsers apply `form-action` to the redirect that follows a form as well.
+/// Browsers apply `form-action` to the redirect that follows a form as well. A policy cannot name an
+/// IPv6 address: there only the scheme is named.
 fn form_action(redirect_uri: &str) -> String {
     match Url::parse(redirect_uri) {
-        Ok(uri) if matches!(uri.scheme(), "http" | "https") => {
+        Ok(uri)
+            if matches!(uri.scheme(), "http" | "https")
+                && !matches!(uri.host(), Some(Host::Ipv6(_))) =>
+        {
             format!("'self' {}", uri.origin().ascii_serialization())
         }
         Ok(uri) => format!("'self' {}:", uri.scheme()),

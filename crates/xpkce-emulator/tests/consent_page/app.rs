@@ -22,8 +22,13 @@ pub struct App {
 impl App {
     /// Starts an emulator that shows its consent page, and a callback port registered with it.
     pub async fn start() -> Self {
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    /// [`App::start`] with the callback port at `address`.
+    pub async fn start_at(address: &str) -> Self {
         let emulator = Emulator::builder().auto_approve(None).start().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let redirect_uri = format!("http://{host}/callback");
         let client = Client::public(&emulator);
