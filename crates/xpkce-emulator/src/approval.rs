@@ -2,6 +2,7 @@
 
 use crate::grant::Challenge;
 use crate::params::Params;
+use crate::quirks::Quirks;
 use crate::scope;
 use crate::world::World;
 
@@ -50,6 +51,9 @@ impl AuthorizeRequest {
             return Err("response_type is not code");
         }
         let state = params.present("state");
+        if state.is_none() && world.quirks.state_required {
+            return Err("state is missing");
+        }
         if state.is_some_and(|state| state.chars().count() > STATE_LIMIT) {
             return Err("state is longer than 500 characters");
         }
@@ -58,7 +62,7 @@ impl AuthorizeRequest {
             redirect_uri: redirect_uri.to_owned(),
             scopes: scopes(&params)?,
             state: state.map(|state| arrived(state, world.quirks.mangles_json_state)),
-            challenge: challenge(&params, world.quirks.strict_verifier)?,
+            challenge: challenge(&params, &world.quirks)?,
         })
     }
 }
@@ -74,15 +78,17 @@ fn scopes(params: &Params) -> Result<Vec<String>, &'static str> {
     Ok(scopes)
 }
 
-fn challenge(params: &Params, is_strict: bool) -> Result<Challenge, &'static str> {
+fn challenge(params: &Params, quirks: &Quirks) -> Result<Challenge, &'static str> {
     let value = params.value("code_challenge").ok_or("code_challenge is missing")?.to_owned();
-    if value.len() > 128 || (is_strict && value.len() < 43) {
+    if value.len() > 128 || (quirks.strict_verifier && value.len() < 43) {
         return Err("code_challenge has the wrong length");
     }
     match params.value("code_challenge_method") {
         Some("S256" | "s256") => Ok(Challenge::S256(value)),
+        Some("plain") => Ok(Challenge::Plain(value)),
+        None if quirks.challenge_method_required => Err("code_challenge_method is missing"),
         // RFC 7636 section 4.3: plain is what an absent method means.
-        Some("plain") | None => Ok(Challenge::Plain(value)),
+        None => Ok(Challenge::Plain(value)),
         Some(_) => Err("code_challenge_method is neither S256 nor plain"),
     }
 }

@@ -25,17 +25,14 @@ pub(crate) enum OAuthError {
     /// A confidential app without Basic, or a wrong secret.
     Authorization,
     /// More than the token limit of E9.
-    TooMany {
-        /// Unix seconds.
-        reset: u64,
-    },
+    TooMany,
 }
 
 impl OAuthError {
     fn status(&self) -> u16 {
         match self {
             Self::Authorization => 401,
-            Self::TooMany { .. } => 429,
+            Self::TooMany => 429,
             _ => 400,
         }
     }
@@ -44,7 +41,7 @@ impl OAuthError {
         match self {
             Self::ClientId => "invalid_client",
             Self::Authorization => "unauthorized_client",
-            Self::TooMany { .. } => "too_many_requests",
+            Self::TooMany => "too_many_requests",
             _ => "invalid_request",
         }
     }
@@ -65,7 +62,7 @@ impl OAuthError {
             }
             Self::ClientId => "Value passed for the client id was invalid.",
             Self::Authorization => "Missing valid authorization header",
-            Self::TooMany { .. } => "Too Many Requests",
+            Self::TooMany => "Too Many Requests",
             Self::Missing(name) => return format!("Missing required parameter [{name}]."),
             Self::Repeated(name) => return format!("Repeated parameter [{name}]."),
         };

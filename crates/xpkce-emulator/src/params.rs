@@ -1,6 +1,9 @@
 //! Request parameters: a query, a form body or a JSON body, read the same way.
 
+use std::fmt;
+
 use hyper::header::CONTENT_TYPE;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::call::Call;
@@ -24,19 +27,24 @@ impl Params {
         Ok(params)
     }
 
-    /// Reads the body: JSON if it says so or looks like it, otherwise a form.
+    /// Reads the body as what its `Content-Type` says: a form or a JSON object. Anything else has no
+    /// parameters.
     ///
     /// # Errors
     ///
     /// Returns the name of a parameter that comes twice.
     pub(crate) fn of_body(call: &Call) -> Result<Self, String> {
-        let says_json = call
-            .header(&CONTENT_TYPE)
-            .is_some_and(|kind| kind.trim().starts_with("application/json"));
-        let parsed = if says_json { serde_json::from_slice(&call.body).ok() } else { None };
-        match parsed {
-            Some(Value::Object(map)) => Ok(Self(map.into_iter().filter_map(as_text).collect())),
-            _ => Self::of_form(&call.body),
+        match media_type(call).as_str() {
+            "application/x-www-form-urlencoded" => Self::of_form(&call.body),
+            "application/json" => {
+                let mut params = Self::default();
+                let Pairs(pairs) = serde_json::from_slice(&call.body).unwrap_or_default();
+                for (name, value) in pairs.into_iter().filter_map(as_text) {
+                    params.add(name, value)?;
+                }
+                Ok(params)
+            }
+            _ => Ok(Self::default()),
         }
     }
 
@@ -65,6 +73,38 @@ impl Params {
         }
         self.0.push((name, value));
         Ok(())
+    }
+}
+
+/// The media type without its parameters, in small letters.
+fn media_type(call: &Call) -> String {
+    let kind = call.header(&CONTENT_TYPE).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The members of a JSON object, repeated ones too.
+#[derive(Default)]
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object)
     }
 }
 

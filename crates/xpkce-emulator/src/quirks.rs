@@ -49,6 +49,13 @@ pub struct Quirks {
     /// E15: is revoking an unknown token answered as success? Default: yes, as RFC 7009
     /// section 2.2 asks; otherwise with the `token was invalid` row.
     pub revoke_unknown_succeeds: bool,
+    /// Is an authorize request without `state` refused? Default: yes, as X's documentation asks for
+    /// one (section 3). An empty one passes.
+    pub state_required: bool,
+    /// Is an authorize request without `code_challenge_method` refused? Default: yes, as X's
+    /// documentation asks for one (section 3); otherwise the challenge is plain, as RFC 7636
+    /// section 4.3 says.
+    pub challenge_method_required: bool,
     /// Does a JSON-looking `state` lose its quotes and commas? Default: yes (section 6).
     pub mangles_json_state: bool,
     /// The origin of problem `type` URIs. Default: `https://api.twitter.com` (section 2).
@@ -81,6 +88,8 @@ impl Default for Quirks {
             refusal_consumes: false,
             out_of_credits_status: 402,
             revoke_unknown_succeeds: true,
+            state_required: true,
+            challenge_method_required: true,
             mangles_json_state: true,
             problem_origin: "https://api.twitter.com".to_owned(),
         }

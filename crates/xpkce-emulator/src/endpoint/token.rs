@@ -4,24 +4,20 @@ use crate::call::Call;
 use crate::fields::Fields;
 use crate::grant::Pair;
 use crate::mint;
-use crate::oauth_error::OAuthError;
 use crate::reply::Reply;
 use crate::shared::Shared;
 
 pub(super) fn token(shared: &Shared, call: &Call) -> Reply {
     let mut world = shared.world();
-    match world.token(call) {
+    let (granted, spent) = world.token(call);
+    let mut reply = match granted {
         Ok(pair) => success(pair),
-        Err(OAuthError::TooMany { reset }) => {
-            let mut reply = OAuthError::TooMany { reset }.reply();
-            if world.quirks.token_limit_headers {
-                reply.set("x-rate-limit-remaining", "0");
-                reply.set("x-rate-limit-reset", &reset.to_string());
-            }
-            reply
-        }
         Err(error) => error.reply(),
+    };
+    if let Some(spent) = spent.filter(|_| world.quirks.token_limit_headers) {
+        spent.describe(&mut reply);
     }
+    reply
 }
 
 pub(super) fn revoke(shared: &Shared, call: &Call) -> Reply {

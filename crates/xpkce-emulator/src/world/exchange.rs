@@ -7,46 +7,39 @@ use crate::grant::{Code, Grant, Pair};
 use crate::mint::TokenKey;
 use crate::oauth_error::OAuthError;
 use crate::params::Params;
+use crate::rate::Spent;
 use crate::world::{Witness, World, seconds};
 
 impl World {
-    /// Answers a token request of either grant type.
-    pub(crate) fn token(&mut self, call: &Call) -> Result<Pair, OAuthError> {
-        let params = Params::of_body(call).map_err(OAuthError::Repeated)?;
-        let witness = Witness::from(call);
-        match params.required("grant_type")? {
-            "authorization_code" => {
-                let client = self.authenticated_within_limit(&witness, call, &params)?;
-                self.exchange(&witness, &client, &params)
-            }
-            "refresh_token" => {
-                let client = self.authenticated_within_limit(&witness, call, &params)?;
-                self.refresh(&witness, &client, &params)
-            }
-            _ => Err(OAuthError::GrantType),
-        }
+    /// Answers a token request of either grant type, and says what is left of the limit, if there is
+    /// one (E9) and the request came so far.
+    pub(crate) fn token(&mut self, call: &Call) -> (Result<Pair, OAuthError>, Option<Spent>) {
+        let mut spent = None;
+        (self.granted(call, &mut spent), spent)
     }
 
-    fn authenticated_within_limit(
-        &mut self,
-        witness: &Witness,
-        call: &Call,
-        params: &Params,
-    ) -> Result<String, OAuthError> {
-        let client = match self.authenticate(witness, call, params) {
-            Ok(client) => client,
-            Err(error) => {
-                self.burn_if_refusals_consume(params);
-                return Err(error);
-            }
-        };
+    fn granted(&mut self, call: &Call, spent: &mut Option<Spent>) -> Result<Pair, OAuthError> {
+        let params = Params::of_body(call).map_err(OAuthError::Repeated)?;
+        let witness = Witness::from(call);
+        let grant_type = params.required("grant_type")?;
+        if !matches!(grant_type, "authorization_code" | "refresh_token") {
+            return Err(OAuthError::GrantType);
+        }
+        let client = self.authenticate(&witness, call, &params).inspect_err(|_| {
+            self.burn_if_refusals_consume(&params);
+        })?;
         if let Some(limit) = self.quirks.token_limit {
-            let spent = self.windows.spend(&format!("token {client}"), limit, self.clock.now());
-            if spent.is_over {
-                return Err(OAuthError::TooMany { reset: spent.reset.seconds() });
+            let now = self.clock.now();
+            let of_app = self.windows.spend(&format!("token {client}"), limit, now);
+            *spent = Some(of_app);
+            if of_app.is_over {
+                return Err(OAuthError::TooMany);
             }
         }
-        Ok(client)
+        match grant_type {
+            "authorization_code" => self.exchange(&witness, &client, &params),
+            _ => self.refresh(&witness, &client, &params),
+        }
     }
 
     /// E13: a refused request uses up the code or token that it carried.

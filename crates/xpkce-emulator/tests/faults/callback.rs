@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
-use xpkce_emulator::{CallbackFault, Emulator, FaultRule};
+use xpkce_emulator::{CallbackFault, Emulator, FaultRule, Lifetimes};
 
 use crate::client::{Client, REDIRECT, Tokens, code_of, param};
 
@@ -47,6 +47,14 @@ async fn a_late_callback_carries_an_expired_code() {
     let (_x, app, late) = callback(CallbackFault::Late, "s").await;
     let answer = app.exchange(&code_of(&late)).await;
     assert_eq!(answer.oauth_error().2, "Value passed for the authorization code was invalid.");
+}
+
+#[tokio::test]
+async fn a_callback_is_late_for_a_code_that_lives_for_ever_too() {
+    let x = Emulator::start().await;
+    x.set_lifetimes(Lifetimes { code: u64::MAX, ..Lifetimes::default() });
+    x.fault(FaultRule::callback(CallbackFault::Late));
+    x.approve(&Client::public(&x).authorize_url(&[])).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use xpkce_emulator::{AppSeed, Emulator, EventKind, Quirks};
 
-use crate::client::{Client, REDIRECT, SCOPES, code_of, param};
+use crate::client::{Client, REDIRECT, SCOPES, VERIFIER, code_of, param};
 
 async fn refused(app: &Client, changes: &[(&str, &str)]) {
     let answer = app.get(&app.authorize_url(changes)).await;
@@ -39,7 +39,9 @@ async fn every_mistake_shows_the_same_page_and_never_redirects() {
         ("state", &long_state),
         ("code_challenge", ""),
         ("code_challenge", &long_challenge),
+        ("code_challenge_method", ""),
         ("code_challenge_method", "S512"),
+        ("state", ""),
     ];
     for mistake in mistakes {
         refused(&app, &[*mistake]).await;
@@ -80,12 +82,25 @@ async fn a_state_of_500_characters_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn an_absent_state_stays_absent_and_an_empty_one_stays_empty() {
+async fn an_empty_state_stays_empty_and_an_absent_one_needs_its_switch() {
     let x = Emulator::start().await;
     let app = Client::public(&x);
     let url = app.authorize_url(&[("state", "")]);
-    assert_eq!(param(&x.approve(&url).await, "state"), None);
     assert_eq!(param(&x.approve(&format!("{url}&state=")).await, "state").as_deref(), Some(""));
+    assert_eq!(x.try_approve(&url).await.unwrap_err().reason, Some("state is missing"));
+    x.set_quirks(Quirks { state_required: false, ..Quirks::default() });
+    assert_eq!(param(&x.approve(&url).await, "state"), None);
+}
+
+#[tokio::test]
+async fn an_absent_challenge_method_is_plain_when_switched_so() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let url = app.authorize_url(&[("code_challenge_method", ""), ("code_challenge", VERIFIER)]);
+    let refused = x.try_approve(&url).await.unwrap_err();
+    assert_eq!(refused.reason, Some("code_challenge_method is missing"));
+    x.set_quirks(Quirks { challenge_method_required: false, ..Quirks::default() });
+    assert_eq!(app.exchange(&code_of(&x.approve(&url).await)).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use xpkce_emulator::{Emulator, EventKind, Quirks};
 
-use crate::client::{Client, REDIRECT, Tokens, VERIFIER};
+use crate::client::{Answer, Client, REDIRECT, Tokens, VERIFIER};
 
 fn without<'a>(fields: &[(&'a str, &'a str)], name: &str) -> Vec<(&'a str, &'a str)> {
     fields.iter().filter(|(known, _)| *known != name).copied().collect()
@@ -143,6 +143,31 @@ async fn a_json_body_works_like_a_form() {
     let secret = app.app.client_secret.clone();
     let request = app.http.post(url).json(&body).basic_auth(&app.app.client_id, secret);
     assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_is_read_as_what_it_says_it_is() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let (form, json) = ("grant_type=x&client_id=y", r#"{"grant_type":"x","client_id":"y"}"#);
+    let twice = r#"{"grant_type":"x","grant_type":"refresh_token"}"#;
+    let (read, unread) = ("grant type was invalid", "parameter [grant_type]");
+    for (kind, body, says) in [
+        ("application/x-www-form-urlencoded", form, read),
+        ("Application/X-WWW-Form-URLencoded; charset=UTF-8", form, read),
+        ("application/json;charset=UTF-8", json, read),
+        ("application/json", twice, "Repeated parameter [grant_type]"),
+        ("application/json", form, unread),
+        ("application/x-www-form-urlencoded", json, unread),
+        ("application/jsonp", json, unread),
+        ("text/plain", form, unread),
+        ("", form, unread),
+    ] {
+        let request = app.http.post(format!("{}/2/oauth2/token", app.base)).body(body);
+        let request = if kind.is_empty() { request } else { request.header("content-type", kind) };
+        let (_, _, description) = Answer::of(request.send().await.unwrap()).await.oauth_error();
+        assert!(description.contains(says), "{kind} {body}: {description}");
+    }
 }
 
 #[tokio::test]

@@ -155,11 +155,18 @@ async fn e9_the_token_endpoint_has_no_limit_until_it_is_given_one() {
     let x = with(|quirks| quirks.token_limit = Some(2)).await;
     let app = Client::public(&x);
     let tokens = app.sign_in(&x).await;
-    let tokens = Tokens::of(&app.refresh(&tokens.refresh).await);
+    let last = app.refresh(&tokens.refresh).await;
+    assert_eq!(
+        (last.header("x-rate-limit-limit"), last.header("x-rate-limit-remaining")),
+        ("2", "0")
+    );
+    let tokens = Tokens::of(&last);
     let limited = app.refresh(&tokens.refresh).await;
     assert_eq!(limited.status, 429);
     let reset: u64 = limited.header("x-rate-limit-reset").parse().unwrap();
     assert!(reset > x.now());
+    x.set_quirks(Quirks { token_limit_headers: false, ..x.quirks() });
+    assert_eq!(app.refresh(&tokens.refresh).await.header("x-rate-limit-reset"), "");
     x.advance(Duration::from_secs(900));
     assert_eq!(app.refresh(&tokens.refresh).await.status, 200, "a 429 spends nothing");
 }
