@@ -72,13 +72,14 @@ section_tests() {
 
 # An example that needs a person or a network cannot run here, so there is none.
 section_examples() {
-    local file name package
+    # With the features that the tests were built with: nothing is built twice.
+    cargo build --quiet --locked --workspace --all-features --examples
+    local file name
     for file in crates/*/examples/*.rs; do
         [ -e "$file" ] || die "there are no examples"
-        package=$(basename "$(dirname "$(dirname "$file")")")
         name=$(basename "$file" .rs)
-        echo "-- $package: $name"
-        cargo run --quiet --locked -p "$package" --all-features --example "$name" </dev/null
+        echo "-- $name"
+        "target/debug/examples/$name" </dev/null
     done
 }
 

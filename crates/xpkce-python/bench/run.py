@@ -5,7 +5,7 @@ and fails only when a ratio is missed by half.
 
 python bench/run.py [--short] [--json]
 
-Needs both packages, and the emulator: XPKCE_EMULATOR_PROGRAM names its program.
+Needs both packages, and the emulator: XPKCE_PROGRAM names the command `xpkce`.
 """
 
 from __future__ import annotations

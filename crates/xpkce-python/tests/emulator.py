@@ -14,7 +14,7 @@ from typing import Any, Callable
 from urllib.parse import urlencode
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAM = os.environ.get("XPKCE_EMULATOR_PROGRAM", str(ROOT / "target/release/xpkce-emulator"))
+PROGRAM = os.environ.get("XPKCE_PROGRAM", str(ROOT / "target/release/xpkce"))
 SCOPES = ["tweet.read", "users.read", "offline.access"]
 
 
@@ -30,7 +30,7 @@ class Emulator:
     """X on this machine, until `stop`."""
 
     def __init__(self) -> None:
-        command = [PROGRAM, "--json", "--auto-approve"]
+        command = [PROGRAM, "emulator", "--json", "--auto-approve"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.summary = json.loads(self.process.stdout.readline())

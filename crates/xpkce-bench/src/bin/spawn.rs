@@ -10,28 +10,23 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
+use wait4::Wait4 as _;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let count: usize = args[1].parse().unwrap();
-    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    let (mut walls, mut cpus, mut memory) = (Vec::new(), Vec::new(), 0);
     for _ in 0..count {
         let mut command = Command::new(&args[2]);
         command.args(&args[3..]).stdin(Stdio::null()).stdout(Stdio::null());
-        let (wall, cpu) = (Instant::now(), cpu());
-        assert!(command.status().unwrap().success(), "{} failed", args[2]);
-        walls.push(wall.elapsed().as_nanos() as f64);
-        cpus.push(self::cpu() - cpu);
+        let begun = Instant::now();
+        let ended = command.spawn().unwrap().wait4().unwrap();
+        walls.push(begun.elapsed().as_nanos() as f64);
+        assert!(ended.status.success(), "{} failed", args[2]);
+        cpus.push((ended.rusage.utime + ended.rusage.stime).as_nanos() as f64);
+        memory = memory.max(ended.rusage.maxrss / 1024);
     }
-    let memory = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
     println!("{} {} {memory}", median(walls), median(cpus));
-}
-
-fn cpu() -> f64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    (usage.user_time() + usage.system_time()).num_microseconds() as f64 * 1000.0
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
