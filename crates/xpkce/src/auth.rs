@@ -64,7 +64,7 @@ impl OAuth2PkceAuth {
     ///
     /// # Errors
     ///
-    /// [`Configure`](crate::ErrorKind::Configure) when X would refuse the URL.
+    /// As [`Login::begin_with`](crate::Login::begin_with). A URL that is refused uses up no pair.
     pub fn authorization_url(&self, state: Option<&str>) -> Result<String> {
         self.session.begin(state.map(State::new))
     }
@@ -76,7 +76,8 @@ impl OAuth2PkceAuth {
     /// # Errors
     ///
     /// As [`Client::redeem`](crate::Client::redeem), and [`Configure`](crate::ErrorKind::Configure)
-    /// when there is no verifier.
+    /// when there is no verifier, [`SignIn`](crate::ErrorKind::SignIn) when the code does not look
+    /// like one.
     pub async fn exchange_code(
         &self,
         code: &str,
@@ -110,7 +111,9 @@ impl OAuth2PkceAuth {
     /// [`SignIn`](crate::ErrorKind::SignIn) when there is no refresh token or X says that it is
     /// dead; [`Configure`](crate::ErrorKind::Configure) when X refuses the client;
     /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent or X asks to wait;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the token may be spent and no pair came.
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the token may be spent and no pair came;
+    /// [`Protocol`](crate::ErrorKind::Protocol) when X sends no access token twice in a row, or the
+    /// thread that sends cannot be had. RFC 6749 section 6.
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {
         self.session.refresh()?.await
     }

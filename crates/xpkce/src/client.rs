@@ -62,11 +62,13 @@ impl Client {
         &self.clock
     }
 
-    /// Exchanges an approval. A pair, or either token alone, is success: X has spent the code.
+    /// Exchanges an approval. A pair, or either token alone, is success: X has spent the code. Who
+    /// drops the future gives the pair up, which may be on its way.
     ///
     /// # Errors
     ///
-    /// As [`judge_exchange`](crate::token::judge_exchange), and
+    /// As [`exchange_request`](crate::token::exchange_request) and
+    /// [`judge_exchange`](crate::token::judge_exchange), and
     /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent,
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came.
     pub async fn redeem(&self, approval: Approval) -> Result<Rotated> {
@@ -91,7 +93,9 @@ impl Client {
         })
     }
 
-    /// Sends a refresh token once. What to do about the answer is the caller's affair.
+    /// Sends a refresh token once (RFC 6749 section 6). What to do about the answer is the caller's
+    /// affair. Who drops the future gives the pair up, which may be on its way:
+    /// `Keeper` and `OAuth2PkceAuth` do not.
     pub async fn refresh(&self, token: &RefreshToken) -> RefreshAnswer {
         let request = match token::refresh_request(&self.app, token) {
             Ok(request) => request,
@@ -110,11 +114,12 @@ impl Client {
         }
     }
 
-    /// Revokes a token; one that X does not know is revoked already.
+    /// Revokes a token; one that X does not know is revoked already. RFC 7009 section 2.
     ///
     /// # Errors
     ///
-    /// As [`judge_revoke`](crate::token::judge_revoke), and [`Retry`](crate::ErrorKind::Retry) when
+    /// As [`revoke_request`](crate::token::revoke_request) and
+    /// [`judge_revoke`](crate::token::judge_revoke), and [`Retry`](crate::ErrorKind::Retry) when
     /// no answer came.
     pub async fn revoke(&self, token: Revocable<'_>) -> Result<()> {
         let response = self.send_whole(token::revoke_request(&self.app, token)?).await;
@@ -126,7 +131,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`judge_user`](crate::judge_user), and [`Retry`](crate::ErrorKind::Retry) when no answer
-    /// came.
+    /// came, [`Configure`](crate::ErrorKind::Configure) when the token is no header.
     pub async fn me(&self, token: &AccessToken) -> Result<User> {
         let path = "/2/users/me";
         let response = self.request(token, Method::GET, path, HeaderMap::new(), None).await?;

@@ -30,7 +30,8 @@ pub fn is_secure(url: &Url) -> bool {
     url.scheme() == "https" && url.has_host() || url.scheme() == "http" && is_loopback(url)
 }
 
-/// Returns whether its host is this machine by its very name: 127.0.0.0/8, `::1` or `localhost`.
+/// Returns whether its host is this machine by its very name: 127.0.0.0/8, `::1` or `localhost`
+/// (RFC 8252 section 8.3).
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -71,7 +71,8 @@ const BLOCKED_SCHEMES: &[&str] = &[
 /// What X or this library puts into a callback.
 const CALLBACK_PARAMETERS: [&str; 4] = ["state", "code", "error", "iss"];
 
-/// Looks for everything that X would refuse, and for what is unusual, the errors first.
+/// Looks for everything that X would refuse, and for what is unusual, the errors first: X's
+/// documentation of its authorize URL and callbacks, and RFC 6749 sections 3.1.2 and 3.3.
 pub fn lint(app: &App) -> Vec<Lint> {
     let mut found = Vec::new();
     look_for_errors(app, &mut found);

@@ -45,7 +45,7 @@ impl Login {
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure) when [`lint`](crate::lint()) finds an error in
-    /// the app.
+    /// the app; [`Protocol`](crate::ErrorKind::Protocol) when the operating system has no randomness.
     pub fn begin(app: &App, now: Timestamp) -> Result<Self> {
         let (state, pkce) = random_state_and_pkce()?;
         Self::build(app, state, pkce, now)

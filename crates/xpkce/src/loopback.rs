@@ -46,7 +46,8 @@ impl Listener {
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure): `PortBusy` when another program has the port,
-    /// `InvalidSetting` when the redirect URI is not plain HTTP to this machine with a port.
+    /// `InvalidSetting` when the redirect URI is not plain HTTP to this machine, or its port cannot be
+    /// listened on. RFC 8252 section 7.3.
     pub async fn bind(redirect_uri: &str) -> Result<Self> {
         let url = local(redirect_uri)?;
         if url.port() == Some(0) {

@@ -7,7 +7,8 @@ use super::{RefreshAnswer, Refusal, Rotated, Unreadable, answer, date};
 use crate::http::HttpResponse;
 use crate::{Error, Reason, Result, Timestamp};
 
-/// Judges the answer to a refresh that was received at `now`. Every answer has a verdict.
+/// Judges the answer to a refresh that was received at `now`. Every answer has a verdict. RFC 6749
+/// sections 5.1, 5.2 and 6, and X's own words for a token that is dead.
 pub fn judge_refresh(response: &HttpResponse, now: Timestamp) -> RefreshAnswer {
     if is_success(response) {
         return match rotated(response, now) {
@@ -42,7 +43,7 @@ pub fn rejudge(status: u16, body: &[u8], received_at: Timestamp) -> Option<Rotat
 }
 
 /// Judges the answer to the exchange of a code. An access token, a refresh token or both is
-/// success: X has spent the code.
+/// success: X has spent the code. RFC 6749 sections 5.1 and 5.2, and X's own words.
 ///
 /// # Errors
 ///
