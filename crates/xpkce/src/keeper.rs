@@ -19,11 +19,10 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use self::brake::Brake;
 use self::breaker::Breaker;
@@ -36,6 +35,7 @@ use crate::grant::transition::Attempt;
 use crate::grant::{Account, AttemptId, GrantId, Holder, PairId};
 use crate::seal::Sealer;
 use crate::store::{Store, Stored};
+use crate::turns::{self, JoinHandle, Mutex};
 use crate::worker::Worker;
 use crate::{Clock, Error, Reason, Result, Timestamp};
 
@@ -296,8 +296,9 @@ impl Desk {
     /// Waits, until the last handle is gone at most. Returns whether it is not.
     async fn wait(&self, span: Duration) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(span) => !self.is_leaving(),
+            biased;
             () = self.left() => false,
+            () = turns::sleep(span) => true,
         }
     }
 
@@ -323,7 +324,7 @@ pub(crate) fn leave_to_parent() {
 
 fn random() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|why| {
+    turns::fill(&mut bytes).map_err(|why| {
         Error::new(Reason::Internal, "the system gives no random bytes").with_source(why)
     })?;
     Ok(bytes)

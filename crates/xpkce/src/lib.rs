@@ -92,6 +92,9 @@ pub mod fork;
 #[cfg_attr(not(feature = "blocking"), allow(dead_code, reason = "not every face waits"))]
 mod worker;
 
+#[cfg(any(feature = "reqwest", feature = "keeper"))]
+mod turns;
+
 #[cfg(feature = "keeper")]
 pub mod grant;
 #[cfg(feature = "keeper")]

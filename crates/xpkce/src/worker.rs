@@ -4,15 +4,14 @@
 use std::future::Future;
 use std::io;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
-use crate::{Error, Reason, Result, fork};
+use crate::turns::{self, JoinSet, Thread};
+use crate::{Error, Reason, Result};
 
 /// How long a worker that is let go waits for what it runs: a send's deadlines for the connection
 /// and the answer, and twice the store's for what is written before and after.
@@ -25,7 +24,7 @@ type Task = futures_util::future::BoxFuture<'static, ()>;
 #[derive(Debug)]
 pub(crate) struct Worker {
     tasks: Option<UnboundedSender<Task>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
     process: u32,
 }
 
@@ -36,11 +35,8 @@ impl Worker {
     }
 
     fn start_with(name: &str, drain: Duration) -> io::Result<Self> {
-        let runtime = fork::runtime()?;
         let (tasks, queue) = unbounded_channel();
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || runtime.run(serve(queue, drain)))?;
+        let thread = Thread::start(name, move || serve(queue, drain))?;
         Ok(Self { tasks: Some(tasks), thread: Some(thread), process: std::process::id() })
     }
 
@@ -97,8 +93,8 @@ impl Drop for Worker {
         drop(tasks);
         let Some(thread) = thread else { return };
         // A task may hold the last handle of the worker that runs it.
-        if thread.thread().id() != thread::current().id() {
-            let _ = thread.join();
+        if !thread.is_current() {
+            thread.join();
         }
     }
 }
@@ -107,15 +103,19 @@ async fn serve(mut queue: UnboundedReceiver<Task>, drain: Duration) {
     let mut running = JoinSet::new();
     loop {
         tokio::select! {
+            // In this order: what has ended makes room first, and no chance is in it.
+            biased;
+            Some(_) = running.join_next() => {}
             task = queue.recv() => match task {
-                Some(task) => drop(running.spawn(task)),
+                Some(task) => {
+                    running.spawn(task);
+                }
                 None => break,
             },
-            Some(_) = running.join_next() => {}
         }
     }
     let all = async { while running.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain, all).await.is_err() {
+    if turns::timeout(drain, all).await.is_err() {
         tracing::error!("a task did not end in time and was given up");
     }
 }
@@ -133,6 +133,7 @@ fn ended() -> Error {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
     use super::*;
 

@@ -1,8 +1,10 @@
 //! Tells X's own trouble from dead logins: while many spends are rejected, nobody is called dead.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use crate::turns::Mutex;
 
 /// How far back it looks.
 const WINDOW: Duration = Duration::from_secs(60);

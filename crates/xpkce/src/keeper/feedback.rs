@@ -8,7 +8,7 @@ use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, TokenSource, pair};
 use crate::store::LeaseEnd;
-use crate::{AccessToken, Error, Reason, Result};
+use crate::{AccessToken, Error, Reason, Result, turns};
 
 impl TokenSource {
     /// Reports that a resource server answered 401 to `token`. When this returns, ask for
@@ -47,7 +47,7 @@ impl Desk {
             return Ok(());
         };
         if self.now().since(access.issued_at) < Self::YOUNG {
-            tokio::time::sleep(Self::YOUNG_PAUSE).await;
+            turns::sleep(Self::YOUNG_PAUSE).await;
             return Ok(());
         }
         let (attempt, refused) = (self.attempt(stored.now)?, stored.grant.pair.clone());

@@ -11,7 +11,7 @@ use super::errand::{Omen, Tended};
 use super::{Desk, Keeper, measure, random};
 use crate::grant::Account;
 use crate::store::Due;
-use crate::{Error, Result};
+use crate::{Error, Result, turns};
 
 /// How a keeper works its queue off.
 #[derive(Clone)]
@@ -112,7 +112,7 @@ impl Keeper {
                     pause
                 }
             };
-            tokio::time::sleep(pause.mul_f64(chance())).await;
+            turns::sleep(pause.mul_f64(chance())).await;
         }
     }
 
@@ -208,7 +208,7 @@ impl Desk {
         }
     }
 
-    fn brake(&self) -> std::sync::MutexGuard<'_, super::brake::Brake> {
+    fn brake(&self) -> turns::MutexGuard<'_, super::brake::Brake> {
         self.brake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use crate::grant::transition::Attempt;
 use crate::grant::{Account, Grant, State};
 use crate::store::{Stored, Swapped};
 use crate::user::User;
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Reason, Result, turns};
 
 impl Keeper {
     /// Asks X whose an unlabelled login is, and gives it that name.
@@ -40,7 +40,7 @@ impl Desk {
     /// the background.
     pub(super) async fn label_or_go_on(self: &Arc<Self>, stored: Stored) -> SignedIn {
         let mut signed_in = describe(&stored.grant);
-        let labelled = tokio::time::timeout(Self::LABEL_PATIENCE, self.label(stored)).await;
+        let labelled = turns::timeout(Self::LABEL_PATIENCE, self.label(stored)).await;
         let why = match labelled {
             Ok(Ok(labelled)) => return labelled,
             Ok(Err(why)) => why,
@@ -67,7 +67,7 @@ impl Desk {
         let mut labelling = self.labelling.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_leaving() && labelling.insert(account.clone()) {
             let trying = Arc::clone(self).label_at_last(account.clone(), pause);
-            self.in_background(tokio::spawn(trying));
+            self.in_background(turns::spawn(trying));
         }
     }
 
@@ -78,9 +78,10 @@ impl Desk {
             while self.wait(pause).await {
                 let last = async {
                     self.left().await;
-                    tokio::time::sleep(Self::LAST_LABEL).await;
+                    turns::sleep(Self::LAST_LABEL).await;
                 };
                 let outcome = tokio::select! {
+                    biased;
                     outcome = self.label_named(&account) => outcome,
                     () = last => return,
                 };
@@ -126,7 +127,7 @@ impl Desk {
         match self.client.me(&token).await {
             // X is known to answer 401 to a token that it has just issued.
             Err(why) if why.status() == Some(401) => {
-                tokio::time::sleep(Self::FIRST_USE_PAUSE).await;
+                turns::sleep(Self::FIRST_USE_PAUSE).await;
                 self.client.me(&token).await
             }
             other => other,

@@ -13,7 +13,7 @@ use crate::grant::Unread;
 use crate::grant::transition::{Attempt, Landed};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::{Rotated, Unreadable};
-use crate::{Error, Reason, Result};
+use crate::{Error, Reason, Result, turns};
 
 impl Desk {
     pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ impl Desk {
             // Nobody waits for what is begun now.
             saving.await;
         } else {
-            self.in_background(tokio::spawn(saving));
+            self.in_background(turns::spawn(saving));
         }
         let message =
             "X rotated the tokens and the store did not take them; they are kept beside it";
@@ -145,7 +145,7 @@ impl Desk {
     ) {
         let mut pause = Self::FIRST_PAUSE;
         loop {
-            tokio::time::sleep(pause).await;
+            turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             if !slot.is_pending(&landing) {
                 // The next spend has saved it, and may have spent it: it is no candidate for later.

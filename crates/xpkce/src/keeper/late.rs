@@ -12,6 +12,7 @@ use crate::Result;
 use crate::grant::{Account, GrantId};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::{Revocable, Rotated};
+use crate::turns;
 
 /// What became of a pair that came after the sign-out.
 pub(super) enum Late {
@@ -73,7 +74,7 @@ impl Desk {
             return Ok(Late::Moved(stored));
         }
         let account = stored.grant.account.clone();
-        drop(tokio::spawn(Arc::clone(self).sign_out_at_last(account, left)));
+        drop(turns::spawn(Arc::clone(self).sign_out_at_last(account, left)));
         Ok(Late::Done(stored))
     }
 
@@ -88,7 +89,7 @@ impl Desk {
             let slot = self.slot(&account);
             let mut pause = Self::FIRST_LATE_PAUSE;
             loop {
-                tokio::time::sleep(pause).await;
+                turns::sleep(pause).await;
                 pause = (pause * 2).min(Self::LONGEST_LATE_PAUSE);
                 match self.sign_out_of(&slot, &leaving, true).await {
                     Ok(_) => return,

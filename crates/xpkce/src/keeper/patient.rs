@@ -9,7 +9,7 @@ use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
 use crate::store::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
-use crate::{Error, Reason, Result, Timestamp};
+use crate::{Error, Reason, Result, Timestamp, turns};
 
 /// Longer than a store's own deadlines, which say more about what is wrong.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -20,7 +20,7 @@ pub(super) struct Patient(pub(super) Arc<dyn Store>);
 
 fn bounded<'a, T: Send + 'a>(call: Pending<'a, Result<T>>) -> Pending<'a, Result<T>> {
     Box::pin(async {
-        tokio::time::timeout(PATIENCE, call)
+        turns::timeout(PATIENCE, call)
             .await
             .unwrap_or_else(|_| Err(Error::new(Reason::Store, "the store did not answer in time")))
     })

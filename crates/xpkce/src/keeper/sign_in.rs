@@ -15,7 +15,7 @@ use crate::scope::Scopes;
 use crate::seal::{Place, Sealer};
 use crate::store::{LeaseEnd, PendingLogin, Store, Stored, Swapped};
 use crate::token::{Rotated, Token};
-use crate::{Error, Reason, RefreshToken, Result, Timestamp};
+use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
 /// What a sign-in came to. The pair is saved, whatever else failed.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl Desk {
         if self.is_leaving() {
             saving.await;
         } else {
-            self.in_background(tokio::spawn(saving));
+            self.in_background(turns::spawn(saving));
         }
         let message =
             format!("you are signed in, but the store did not take the tokens; {kept}: {why}");
@@ -209,7 +209,7 @@ impl Desk {
     ) {
         let mut pause = Self::FIRST_PAUSE;
         loop {
-            tokio::time::sleep(pause).await;
+            turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             // It may have been recovered from the spill file, and labelled, by another process.
             let saved = match self.find(&account.app, &landing.spent.grant_id).await {

@@ -10,7 +10,7 @@ use crate::grant::transition::{Attempt, SignOut};
 use crate::grant::{Grant, GrantId, Lease};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
-use crate::{Error, Reason, RefreshToken, Result};
+use crate::{Error, Reason, RefreshToken, Result, turns};
 
 /// What a sign-out came to.
 #[non_exhaustive]
@@ -80,7 +80,7 @@ impl Desk {
                     )
                     .with_retry_after(stored.lease_left));
                 }
-                SignOut::Busy => tokio::time::sleep(Self::LONGEST_LOOK).await,
+                SignOut::Busy => turns::sleep(Self::LONGEST_LOOK).await,
                 SignOut::Revoke => {
                     slot.serve(None, self.clock.as_ref());
                     let revoked = self.revoke_all(&stored.grant, revoke).await;

@@ -4,11 +4,12 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::source::Slot;
 use crate::grant::Account;
+use crate::turns::Mutex;
 
 /// Below this many slots none is dropped.
 const LEAST: usize = 1024;

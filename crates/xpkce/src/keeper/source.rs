@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::Guard;
 use tokio::sync::watch;
 
 use super::pair::{Answer, Landing};
 use super::{Keeper, measure, settle::not_signed_in};
 use crate::grant::{Account, Generation, Grant, PairId, window};
+use crate::turns::{ArcSwapOption, AtomicI64, AtomicU64, Mutex};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.

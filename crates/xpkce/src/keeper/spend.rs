@@ -12,7 +12,7 @@ use crate::grant::{Death, Grant, Lease, PairId, State};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
 use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{RefreshAnswer, Unreadable};
-use crate::{Error, Reason, RefreshToken, Result, Timestamp};
+use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
 /// What a spend came to.
 pub(super) enum Outcome {
@@ -165,7 +165,7 @@ impl Desk {
             }
             let sent_at = self.clock.uptime();
             let sending = self.client.refresh(&taken.refresh);
-            let answer = match tokio::time::timeout(Self::SEND, sending).await {
+            let answer = match turns::timeout(Self::SEND, sending).await {
                 Ok(answer) => answer,
                 Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
             };

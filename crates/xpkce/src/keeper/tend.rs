@@ -10,7 +10,7 @@ use super::spend::{self, Outcome};
 use super::{Desk, measure, pair};
 use crate::grant::{Grant, State, window};
 use crate::store::Stored;
-use crate::{Error, Reason, Result, Timestamp};
+use crate::{Error, Reason, Result, Timestamp, turns};
 
 impl Desk {
     /// How long callers wait for a refresh while the old token lives.
@@ -30,8 +30,9 @@ impl Desk {
     ) {
         slot.is_used(self.now());
         let mut work = std::pin::pin!(self.bring_up_to_date(slot));
-        let patience = tokio::time::sleep(Self::PATIENCE);
+        let patience = turns::sleep(Self::PATIENCE);
         let outcome = tokio::select! {
+            biased;
             outcome = &mut work => outcome,
             () = patience => {
                 if self.lives(slot) {
@@ -101,7 +102,7 @@ impl Desk {
             if self.lives(slot) || is_long || self.is_leaving() {
                 return Err(error);
             }
-            tokio::time::sleep(wait).await;
+            turns::sleep(wait).await;
         }
     }
 
@@ -126,7 +127,7 @@ impl Desk {
             if is_long || self.is_leaving() {
                 return Err(error);
             }
-            tokio::time::sleep(wait).await;
+            turns::sleep(wait).await;
         }
     }
 
