@@ -63,7 +63,8 @@ impl Desk {
             })
             .await?;
         if stored.grant.pair != refused {
-            return Ok(());
+            // It was rotated meanwhile; what was read first may be served here still.
+            return self.serve(slot, &stored);
         }
         slot.serve(None, self.clock.as_ref());
         // Whoever rotates already does it for all who were refused.
@@ -74,6 +75,6 @@ impl Desk {
                            rotated again yet, because X itself may be failing";
             return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(self.now())));
         }
-        self.rotate_now(slot).await
+        self.rotate(slot, stored).await
     }
 }

@@ -108,9 +108,14 @@ impl Desk {
 
     /// Rotates whatever generation is current now.
     pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+        let stored = self.load(slot.account()).await?;
+        self.rotate(slot, stored).await
+    }
+
+    /// Rotates this generation, and none that another holder or task makes of it meanwhile.
+    pub(super) async fn rotate(self: &Arc<Self>, slot: &Arc<Slot>, stored: Stored) -> Result<()> {
         slot.is_used(self.now());
         let deadline = self.clock.uptime() + Self::DEADLINE;
-        let stored = self.load(slot.account()).await?;
         let seen = stored.grant.spent();
         let mut known = Some(stored);
         loop {
@@ -151,7 +156,7 @@ impl Desk {
         Ok(stored)
     }
 
-    fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
+    pub(super) fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
         let grant = stored.grant.as_ref();
         // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
         let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
