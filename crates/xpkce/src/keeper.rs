@@ -65,6 +65,7 @@ mod source;
 mod spend;
 mod spill;
 mod status;
+mod taken;
 mod tend;
 mod waiting;
 

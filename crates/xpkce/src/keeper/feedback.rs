@@ -66,7 +66,7 @@ impl Desk {
             // It was rotated meanwhile; what was read first may be served here still.
             return self.serve(slot, &stored);
         }
-        slot.serve(None, self.clock.as_ref());
+        slot.serve(None, slot.revision(&stored), self.clock.as_ref());
         // Whoever rotates already does it for all who were refused.
         let is_held_back = stored.grant.lease.is_none();
         let held_until = stored.grant.feedback_held_until(self.now());

@@ -167,9 +167,9 @@ impl Desk {
             let from = (&stored.grant.account, stored.revision);
             let expected = there.as_ref().map(|there| there.revision);
             match self.store.relabel(from, &grant, expected).await? {
-                Swapped::Done(_) => {
+                Swapped::Done(revision) => {
                     let has_replaced = there.is_some_and(|it| it.grant.state != State::SignedOut);
-                    self.slot(&target).serve(None, self.clock.as_ref());
+                    self.slot(&target).serve(None, Some(revision), self.clock.as_ref());
                     return Ok(SignedIn { has_replaced, ..describe(&grant) });
                 }
                 Swapped::Moved(_) => {

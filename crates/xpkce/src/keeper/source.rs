@@ -10,9 +10,12 @@ use arc_swap::Guard;
 use tokio::sync::watch;
 
 use super::pair::{Answer, Landing};
-use super::{Keeper, measure, settle::not_signed_in};
+use super::settle::not_signed_in;
+use super::taken::{Taken, millis};
+use super::{Keeper, measure};
 use crate::grant::{Account, Generation, Grant, PairId, window};
-use crate::turns::{ArcSwapOption, AtomicI64, AtomicU64, Mutex};
+use crate::store::{Revision, Stored};
+use crate::turns::{ArcSwapOption, AtomicI64, AtomicU64, Mutex, MutexGuard};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.
@@ -139,8 +142,7 @@ pub(super) struct Slot {
     account: Account,
     held: ArcSwapOption<Held>,
     flight: Mutex<Option<Flight>>,
-    /// An answer that the store would not take yet.
-    pending: Mutex<Option<Arc<Landing>>>,
+    taken: Mutex<Taken>,
     /// When the store was last asked.
     asked_at: LastTime,
     /// When a caller last asked for more than the token in hand, in milliseconds; zero for never.
@@ -202,7 +204,7 @@ impl Slot {
             account,
             held: ArcSwapOption::empty(),
             flight: Mutex::default(),
-            pending: Mutex::default(),
+            taken: Mutex::default(),
             asked_at: LastTime::default(),
             used_at: AtomicI64::default(),
             noted_at: LastTime::default(),
@@ -249,8 +251,24 @@ impl Slot {
         self.alive(uptime).is_some() || self.pending().is_some()
     }
 
-    /// Puts a stored token to use; none when the grant has none to serve.
-    pub(super) fn serve(&self, token: Option<(AccessToken, &Grant)>, clock: &dyn Clock) {
+    /// Returns which writing of this slot's own record it is. A login that was labelled has another
+    /// record, which counts its writings for itself.
+    pub(super) fn revision(&self, stored: &Stored) -> Option<Revision> {
+        (stored.grant.account == self.account).then_some(stored.revision)
+    }
+
+    /// Puts a stored token to use; none when the grant has none to serve. Nothing changes if a later
+    /// writing of the record was taken in before.
+    pub(super) fn serve(
+        &self,
+        token: Option<(AccessToken, &Grant)>,
+        revision: Option<Revision>,
+        clock: &dyn Clock,
+    ) {
+        let mut taken = self.taken();
+        if !taken.may_take(revision, clock.uptime()) {
+            return;
+        }
         self.held.store(token.and_then(|(token, grant)| {
             let access = grant.access.as_ref()?;
             let life = access.expires_at.since(access.issued_at);
@@ -267,7 +285,8 @@ impl Slot {
 
     /// Puts an answer to use that the store would not take.
     pub(super) fn serve_unsaved(&self, landing: &Arc<Landing>, clock: &dyn Clock) {
-        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(landing));
+        let mut taken = self.taken();
+        taken.pending = Some(Arc::clone(landing));
         let Answer::Pair(rotated) = &landing.answer else { return };
         let Some(issued) = &rotated.access else { return };
         let generation = landing.spent.generation.next();
@@ -278,7 +297,7 @@ impl Slot {
 
     /// Returns the answer that the store would not take yet: its token must not be sent again.
     pub(super) fn pending(&self) -> Option<Arc<Landing>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.taken().pending.clone()
     }
 
     /// Returns whether that answer is still pending.
@@ -288,8 +307,11 @@ impl Slot {
 
     /// Notes that a pending answer is in the store.
     pub(super) fn is_saved(&self, landing: &Arc<Landing>) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.take_if(|kept| Arc::ptr_eq(kept, landing));
+        self.taken().pending.take_if(|kept| Arc::ptr_eq(kept, landing));
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the generation that is served.
@@ -329,7 +351,6 @@ struct LastTime(AtomicU64);
 impl LastTime {
     /// Returns whether `pause` has passed since the last time, and notes that this is the last time.
     fn may_be_again(&self, uptime: Duration, pause: Duration) -> bool {
-        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX - 1);
         let (now, pause) = (millis(uptime) + 1, millis(pause));
         let may = |last: u64| last == 0 || now.saturating_sub(last) >= pause;
         self.0

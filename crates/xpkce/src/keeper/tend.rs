@@ -142,7 +142,7 @@ impl Desk {
         self.label_if_unlabelled(&stored.grant);
         match stored.grant.state {
             State::SigningOut | State::SignedOut => {
-                slot.serve(None, self.clock.as_ref());
+                slot.serve(None, slot.revision(&stored), self.clock.as_ref());
                 return Err(spend::signed_out());
             }
             _ => {
@@ -170,7 +170,8 @@ impl Desk {
             true => pair::open_access(&self.sealer, grant)?,
             false => None,
         };
-        slot.serve(token.map(|token| (token, grant)), self.clock.as_ref());
+        let token = token.map(|token| (token, grant));
+        slot.serve(token, slot.revision(stored), self.clock.as_ref());
         Ok(())
     }
 

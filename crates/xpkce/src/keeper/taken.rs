@@ -1,0 +1,76 @@
+//! What a slot has taken from the store so far. Answers of the store overtake each other on their
+//! way here, and an older one must not take the place of a newer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pair::Landing;
+use crate::store::Revision;
+
+/// What was last taken into a slot.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// An answer of X that the store would not take yet.
+    pub(super) pending: Option<Arc<Landing>>,
+    /// Which writing of the record it is; zero when that is not known.
+    revision: u64,
+    /// When, in milliseconds of the clock that counts suspension.
+    at: u64,
+}
+
+impl Taken {
+    /// Longer than any answer of a store is on its way. What is older than what was taken, and comes
+    /// later than that, is from a store that was set back.
+    const ON_ITS_WAY: Duration = Duration::from_secs(60);
+
+    /// Returns whether this writing of the record may be taken in, and notes that it is.
+    pub(super) fn may_take(&mut self, revision: Option<Revision>, uptime: Duration) -> bool {
+        let (now, on_its_way) = (millis(uptime), millis(Self::ON_ITS_WAY));
+        let revision = revision.map_or(0, |revision| revision.0);
+        let is_overtaken = revision != 0 && revision < self.revision;
+        if is_overtaken && now.saturating_sub(self.at) < on_its_way {
+            return false;
+        }
+        (self.revision, self.at) = (revision, now);
+        true
+    }
+}
+
+/// Counts milliseconds, as far as one more than they are can be counted.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    #[test]
+    fn a_writing_that_a_later_one_has_overtaken_is_not_taken() {
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        assert!(!taken.may_take(Some(Revision(6)), NOW));
+        assert!(taken.may_take(Some(Revision(7)), NOW), "it may have been refused meanwhile");
+        assert!(taken.may_take(Some(Revision(8)), NOW));
+    }
+
+    #[test]
+    fn a_store_that_was_set_back_is_believed_after_a_minute() {
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        assert!(
+            !taken.may_take(Some(Revision(1)), NOW + Taken::ON_ITS_WAY - Duration::from_millis(1))
+        );
+        assert!(taken.may_take(Some(Revision(1)), NOW + Taken::ON_ITS_WAY));
+        assert!(taken.may_take(Some(Revision(2)), NOW + Taken::ON_ITS_WAY));
+    }
+
+    #[test]
+    fn what_has_no_place_in_the_order_is_taken() {
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        assert!(taken.may_take(None, NOW));
+    }
+}
