@@ -57,6 +57,8 @@ mod recover;
 mod request;
 mod reseal;
 mod room;
+#[cfg(all(test, feature = "testing"))]
+mod schedules;
 mod settle;
 mod sign_in;
 mod sign_out;
