@@ -60,7 +60,8 @@ impl OAuth2PkceAuth {
     ///
     /// The pair is that of [`set_pkce_parameters`](Self::set_pkce_parameters) if it was called
     /// since the last URL, or else a new one; the state is `state` or a new one. The last 16
-    /// sign-ins that were begun can be finished, so two open tabs do not disturb each other.
+    /// sign-ins that were begun can be finished for as long as the object lives, so two open tabs do
+    /// not disturb each other.
     ///
     /// # Errors
     ///

@@ -133,6 +133,7 @@ pub fn work() -> Working {
 }
 
 /// As [`work`], if no fork is near.
+#[cfg(feature = "sqlite")]
 pub(crate) fn try_work() -> Option<Working> {
     change(Word::with_one_more).then_some(Working(()))
 }
