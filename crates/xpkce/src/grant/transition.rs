@@ -298,6 +298,8 @@ impl Grant {
         });
     }
 
+    /// Notes what the end of the lease there leaves behind. Who calls this takes the lease and says
+    /// what the state is.
     fn holder_died(&mut self, attempt: &Attempt) {
         if self.state == State::Spending {
             self.note(What::HolderDied, attempt);
@@ -306,9 +308,6 @@ impl Grant {
             self.doubt_since.get_or_insert(since);
         }
         self.lease = None;
-        if self.state == State::Spending {
-            self.state = self.resting();
-        }
     }
 
     /// Releases the lease if it is this attempt's own.
