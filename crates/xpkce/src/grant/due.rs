@@ -105,7 +105,7 @@ fn share(pair: &PairId) -> f64 {
 mod tests {
     use super::*;
     use crate::grant::transition::{Attempt, NewGrant};
-    use crate::grant::{Account, AttemptId, GrantId, Holder};
+    use crate::grant::{Account, AttemptId, Feedback, GrantId, Holder};
     use crate::seal::Sealed;
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -150,6 +150,23 @@ mod tests {
     #[test]
     fn a_login_in_use_is_due_when_its_early_window_begins() {
         assert_eq!(in_use().due_at(), Some(NOW + LIFE - Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn a_token_that_lives_for_minutes_is_refreshed_in_its_last_quarter() {
+        let mut short = in_use();
+        short.access.as_mut().unwrap().expires_at = NOW + Duration::from_secs(600);
+        assert_eq!(short.due_at(), Some(NOW + Duration::from_secs(450)));
+    }
+
+    #[test]
+    fn a_login_in_use_whose_token_was_refused_is_due_when_a_401_may_cause_a_rotation() {
+        let mut refused = in_use();
+        refused.access.as_mut().unwrap().is_rejected = true;
+        assert_eq!(refused.due_at(), Some(NOW));
+        let last = NOW + Duration::from_secs(1000);
+        refused.feedback = Feedback { count: 1, last: Some(last) };
+        assert_eq!(refused.due_at(), Some(last + Grant::FEEDBACK_PAUSE));
     }
 
     #[test]

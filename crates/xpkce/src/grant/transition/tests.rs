@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::super::*;
 use super::*;
 
+mod feedback;
+
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
 fn sealed(text: &str) -> Sealed {
@@ -203,6 +205,18 @@ fn doubts_are_asked_about_less_and_less_often() {
 }
 
 #[test]
+fn attempts_that_fail_together_do_not_come_back_together() {
+    let pause = |name: u8| {
+        let own = attempt(name, NOW);
+        let (mut grant, spent) = spending(&own);
+        grant.left_in_doubt(&spent, &own, 1);
+        grant.not_before.unwrap().since(NOW)
+    };
+    assert_eq!(pause(255), Grant::FIRST_DOUBT_BACK_OFF);
+    assert_eq!(pause(0), Grant::FIRST_DOUBT_BACK_OFF / 2);
+}
+
+#[test]
 fn a_second_word_too_soon_or_with_the_breaker_open_condemns_nobody() {
     let (mut grant, spent) = spending(&attempt(1, NOW));
     let word = |secs| attempt(1, NOW + Duration::from_secs(secs));
@@ -334,6 +348,21 @@ fn the_longest_back_off_is_a_quarter_of_an_hour() {
         is_rejected: true,
     });
     assert_eq!(grant.feedback_held_until(NOW), Some(NOW + quarter));
+}
+
+#[test]
+fn an_older_sign_in_that_is_labelled_late_is_kept_as_a_candidate() {
+    let mut grant = grant();
+    let older = Candidate {
+        pair: PairId::new([5; 16]),
+        grant_id: GrantId::new([5; 16]),
+        generation: Generation(1),
+        refresh: sealed("older"),
+        received_at: NOW,
+    };
+    grant.keep_older(older, &attempt(1, NOW));
+    assert_eq!(grant.candidates.len(), 1);
+    assert_eq!(grant.history.last().unwrap().what, What::Labelled);
 }
 
 #[test]
