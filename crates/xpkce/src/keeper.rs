@@ -339,3 +339,49 @@ fn boot_id() -> String {
         .map(|id| id.trim().to_owned())
         .unwrap_or_default()
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
+    use crate::store::MemoryStore;
+    use crate::{App, ManualClock};
+
+    /// Nothing is asked of X here.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl HttpClient for Nobody {
+        fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn keeper() -> Keeper {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let client = Client::new(App::public("app"), Arc::new(Nobody), clock.clone());
+        let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
+        Keeper::new(client, Arc::new(MemoryStore::new(clock)), Arc::new(sealer), None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_all_that_goes_on_in_the_background() {
+        let keeper = keeper();
+        let begin = || {
+            let (done, ends) = oneshot::channel::<()>();
+            keeper.desk().in_background(tokio::spawn(async { drop(ends.await) }));
+            done
+        };
+        let (first, second) = (begin(), begin());
+        let mut end = std::pin::pin!(keeper.desk().finish_background());
+        drop(second);
+        tokio::task::yield_now().await;
+        assert!(end.as_mut().now_or_never().is_none(), "the first goes on");
+        drop(first);
+        end.await;
+    }
+}

@@ -50,6 +50,18 @@ async fn a_user_whom_x_would_not_name_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_user_who_is_known_is_not_asked_for_again() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let calls = world.x.whoami_calls();
+    world.advance(crate::world::A_LIFE);
+    source.access_token().await.unwrap();
+    // With the last handle everything that goes on in the background ends.
+    drop(source);
+    assert_eq!(world.x.whoami_calls(), calls);
+}
+
+#[tokio::test]
 async fn whoever_asks_for_an_unlabelled_token_finds_out_whose_it_is() {
     let world = World::start().await;
     let first = world.sign_in_unlabelled(&world.keeper()).await;

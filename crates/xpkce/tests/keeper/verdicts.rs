@@ -29,6 +29,33 @@ async fn a_wrong_secret_leaves_the_grant_alone_and_is_not_asked_about_again_at_o
 }
 
 #[tokio::test]
+async fn an_app_that_x_refuses_is_asked_ever_less_often_until_x_accepts_it() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let refusal = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".into(),
+        description: "Missing valid authorization header".into(),
+    };
+    world.x.fault(world.on_refresh(refusal.clone()).times(3));
+    let held_back = async || {
+        source.refresh().await.unwrap_err();
+        let asked = world.x.token_requests();
+        let why = source.refresh().await.unwrap_err();
+        assert_eq!(why.reason(), Reason::WrongSecretOrAppType);
+        assert_eq!(world.x.token_requests(), asked, "it was asked again at once");
+        why.retry_after().unwrap()
+    };
+    for pause in [1, 2, 4].map(Duration::from_secs) {
+        assert_eq!(held_back().await, pause);
+        world.advance(pause);
+    }
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+    world.x.fault(world.on_refresh(refusal));
+    assert_eq!(held_back().await, Duration::from_secs(1), "another refusal begins anew");
+}
+
+#[tokio::test]
 async fn a_disconnected_app_is_a_dead_login_after_the_second_word() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
