@@ -105,7 +105,7 @@ fn refuse(found: Vec<Lint>) -> Result<()> {
     }
 }
 
-/// Refuses a state that X refuses or mangles beyond use.
+/// Refuses a state that X refuses, or that no URL of its own can carry.
 pub(crate) fn check_state(state: &str) -> Result<()> {
     if (1..=MAX_STATE).contains(&state.len()) && is_visible_ascii(state) {
         return Ok(());

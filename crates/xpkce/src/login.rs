@@ -51,7 +51,9 @@ impl Login {
         Self::build(app, state, pkce, now)
     }
 
-    /// Begins a sign-in with the caller's state or pair; what is not given is made anew.
+    /// Begins a sign-in with the caller's state or pair; what is not given is made anew. A state is
+    /// best of letters and digits: X has been seen to drop quotes and commas from one that looks like
+    /// JSON.
     ///
     /// # Errors
     ///

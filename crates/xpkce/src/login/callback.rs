@@ -100,8 +100,10 @@ impl Callback {
         if expected.matches(state) {
             return Ok(());
         }
+        // X has been seen to drop them from a state that looks like JSON.
+        let may_be_mangled = expected.expose().contains(['"', ',']);
         Err(Error::new(Reason::StateMismatch, "the callback belongs to another sign-in")
-            .with_hint("Use the callback of the page that was opened last, or begin again"))
+            .with_hint(if may_be_mangled { MANGLED } else { ANOTHER }))
     }
 
     /// X does not name its issuer today; should it, the name must be one of the origins that the
@@ -154,6 +156,8 @@ fn refusal(error: &str) -> Error {
     Error::new(Reason::AuthorizationFailed, message).with_hint(hint)
 }
 
+const ANOTHER: &str = "Use the callback of the page that was opened last, or begin again";
+const MANGLED: &str = "Begin again with a state of letters and digits: X drops quotes and commas";
 const LINT: &str = "Check client id, redirect URI and scopes against the app's page in X's console";
 const AGAIN: &str = "Begin the sign-in again in a while";
 

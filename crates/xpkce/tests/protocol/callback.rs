@@ -59,6 +59,16 @@ fn the_state_comes_before_the_issuer_and_the_code() {
 }
 
 #[test]
+fn a_state_that_x_may_have_mangled_is_told_apart() {
+    for (state, word) in [(r#"{"a":1,"b":2}"#, "commas"), ("abc", "opened last")] {
+        let login = Login::begin_with(&app(), Some(State::new(state)), None, NOW).unwrap();
+        let error = login.approve("state={a:1b:2}&code=abc").unwrap_err();
+        assert_eq!(error.reason(), Reason::StateMismatch);
+        assert!(error.hint().unwrap().contains(word), "{state}");
+    }
+}
+
+#[test]
 fn an_issuer_is_checked_when_it_is_named() {
     assert_eq!(refused("state=right&iss=https://evil.example&code=a"), Reason::IssuerMismatch);
     assert_eq!(refused("state=right&iss=http://x.com&code=a"), Reason::IssuerMismatch);
