@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 #![allow(unreachable_pub, reason = "shared by several tests")]
 
+#[path = "postgres/lane.rs"]
+mod lane;
 #[path = "postgres/server.rs"]
 mod server;
 
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::NoTls;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
 use xpkce::grant::{Account, Grant, Lease, State};
 use xpkce::http::Pending;
 use xpkce::store::contract::{Subject, grant};
@@ -40,19 +43,42 @@ impl Postgres {
     }
 
     async fn store(&self) -> PostgresStore {
-        let address = server().address("127.0.0.1", &self.parameters());
+        self.store_with("").await
+    }
+
+    /// Opens the store with more options of the server.
+    async fn store_with(&self, options: &str) -> PostgresStore {
+        let address = server().address("127.0.0.1", &(self.parameters() + options));
         PostgresStore::open(&address).await.unwrap()
+    }
+
+    /// Connects past the store.
+    async fn client(&self) -> (Client, JoinHandle<()>) {
+        let address = format!("host=127.0.0.1 port={} user=xpkce dbname=postgres", server().port);
+        let (client, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
+        let connection = tokio::spawn(async { connection.await.unwrap() });
+        client.batch_execute(&format!("SET search_path = {}", self.schema)).await.unwrap();
+        (client, connection)
     }
 
     /// Changes the store behind its back.
     async fn execute(&self, sql: &str) {
-        let address = format!("host=127.0.0.1 port={} user=xpkce dbname=postgres", server().port);
-        let (client, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
-        let schema = &self.schema;
-        client.batch_execute(&format!("SET search_path = {schema}; {sql}")).await.unwrap();
+        let (client, connection) = self.client().await;
+        client.batch_execute(sql).await.unwrap();
         drop(client);
-        connection.await.unwrap().unwrap();
+        connection.await.unwrap();
+    }
+
+    /// Reads a number behind its back.
+    async fn read(&self, sql: &str) -> i64 {
+        self.client().await.0.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Holds what the statement locks, until the connection is dropped.
+    async fn lock(&self, sql: &str) -> Client {
+        let client = self.client().await.0;
+        client.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+        client
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store of many machines: PostgreSQL, or a distributed database that speaks its language.
 //!
-//! Plain SQL, one transaction a call, nothing that outlives it: it passes through poolers, and any
-//! number of programs may share the tables. A server that acknowledges commits before its standby
+//! Plain SQL, one transaction for a call or for updates that come together, nothing that outlives it:
+//! it passes through poolers, and any number of programs may share the tables. A server that acknowledges commits before its standby
 //! has them can lose one when it fails over; that is the server's setting, not ours.
 
 use std::fmt;
@@ -24,13 +24,16 @@ use failure::{failure, is_conflict};
 
 mod fill;
 
+mod lane;
+use lane::PATIENTLY;
+
 mod meta;
 
 mod pools;
 use pools::Pools;
 
 mod rows;
-use rows::{Draft, LeaseColumn, stored};
+use rows::{Columns, Draft, LeaseColumn, stored};
 
 mod schema;
 
@@ -67,11 +70,6 @@ impl PostgresStore {
         Ok(Self { pools })
     }
 
-    /// Runs one statement in a transaction of its own and returns its first row.
-    async fn one(&self, statement: Statement<'_>) -> Result<Option<tokio_postgres::Row>> {
-        Ok(transact(&self.pools, &[statement]).await?.pop().and_then(|mut rows| rows.pop()))
-    }
-
     async fn swap_now(
         &self,
         grant: &Grant,
@@ -79,10 +77,16 @@ impl PostgresStore {
         lease: LeaseColumn,
     ) -> Result<Swapped> {
         let draft = Draft::of(grant, expected, lease)?;
-        match self.one(draft.write()).await? {
-            Some(_) => Ok(Swapped::Done(Revision::after(expected))),
-            None => self.moved(&grant.account).await,
+        let is_done = if draft.is_update() {
+            let home = self.pools.here()?;
+            bounded(home.lane.update(&home.pool, draft)).await?
+        } else {
+            !transact(&self.pools, &[draft.insert()]).await?.concat().is_empty()
+        };
+        if is_done {
+            return Ok(Swapped::Done(Revision::after(expected)));
         }
+        self.moved(&grant.account).await
     }
 
     async fn moved(&self, account: &Account) -> Result<Swapped> {
@@ -124,7 +128,9 @@ impl PostgresStore {
             return Ok(false);
         };
         let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
-        let Statement { sql, values } = draft.write();
+        let columns = Columns::of(&[&draft]);
+        let Statement { sql, values } =
+            if draft.is_update() { columns.update(&PATIENTLY) } else { draft.insert() };
         let is_done = !tx.query_typed(sql, &values).await?.is_empty();
         // What is not committed is rolled back when it is dropped.
         if is_done {

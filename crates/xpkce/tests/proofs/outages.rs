@@ -118,7 +118,7 @@ async fn a_save_that_waits_too_long_for_a_lock_is_made_later() {
     let address = home.place.postgres.as_ref().unwrap();
     let lock = Open::transaction(address, "BEGIN; SELECT 1 FROM xpkce_grants FOR UPDATE").await;
     let got = spend.end(&home).await;
-    println!("| statement_timeout | {got} |");
+    println!("| lock_timeout | {got} |");
     assert_eq!(got, "says Retry; generation 2 is served");
     lock.end().await;
     spend.ends_well(&home).await;

@@ -53,6 +53,7 @@ fn meaning(code: &SqlState) -> (Reason, &'static str) {
         SqlState::INVALID_CATALOG_NAME => {
             (Reason::InvalidSetting, "the store's database does not exist")
         }
+        SqlState::LOCK_NOT_AVAILABLE => (Reason::Busy, "another transaction holds the row"),
         SqlState::QUERY_CANCELED => (Reason::Busy, "the store did not answer in time"),
         SqlState::TOO_MANY_CONNECTIONS => (Reason::Busy, "the store has no free connection"),
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {

@@ -2,7 +2,7 @@
 //! that is blocked or gone must not hold one that another needs.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -10,6 +10,7 @@ use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::dsn::CONNECT_DEADLINE;
+use super::lane::Lane;
 use crate::{Error, Reason, Result};
 
 /// How many connections a runtime has open at most.
@@ -21,33 +22,39 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How many runtimes have connections at once; the oldest makes room.
 const MOST_HOMES: usize = 8;
 
-/// A pool for each runtime of each process that asks.
+/// A home for each runtime of each process that asks.
 pub(super) struct Pools {
     config: Config,
     tls: MakeRustlsConnect,
-    homes: Mutex<VecDeque<(Home, Pool)>>,
+    homes: Mutex<VecDeque<(Place, Arc<Home>)>>,
 }
 
-type Home = (u32, tokio::runtime::Id);
+type Place = (u32, tokio::runtime::Id);
+
+/// What one runtime has of the store.
+pub(super) struct Home {
+    pub(super) pool: Pool,
+    pub(super) lane: Arc<Lane>,
+}
 
 impl Pools {
     pub(super) fn new(config: Config, tls: MakeRustlsConnect) -> Self {
         Self { config, tls, homes: Mutex::default() }
     }
 
-    /// Returns the pool of the runtime that asks.
-    pub(super) fn here(&self) -> Result<Pool> {
-        let home = (std::process::id(), tokio::runtime::Handle::current().id());
+    /// Returns the home of the runtime that asks.
+    pub(super) fn here(&self) -> Result<Arc<Home>> {
+        let place = (std::process::id(), tokio::runtime::Handle::current().id());
         let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = homes.iter().find(|(there, _)| *there == home) {
-            return Ok(pool.clone());
+        if let Some((_, home)) = homes.iter().find(|(there, _)| *there == place) {
+            return Ok(Arc::clone(home));
         }
-        let pool = self.make()?;
+        let home = Arc::new(Home { pool: self.make()?, lane: Arc::default() });
         if homes.len() == MOST_HOMES {
             homes.pop_front();
         }
-        homes.push_back((home, pool.clone()));
-        Ok(pool)
+        homes.push_back((place, Arc::clone(&home)));
+        Ok(home)
     }
 
     fn make(&self) -> Result<Pool> {

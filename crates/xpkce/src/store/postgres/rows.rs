@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::failure::failure;
-use super::session::Statement;
+use super::session::{Statement, Value};
 use crate::grant::{Account, Grant};
 use crate::store::{Due, LeaseEnd, Revision, Stored};
 use crate::{Error, Reason, Result, Timestamp};
@@ -39,23 +39,33 @@ ORDER BY due, user_id LIMIT $5";
 pub(super) const DELETE: &str = "
 DELETE FROM xpkce_grants WHERE app = $1 AND user_id = $2 AND revision = $3 RETURNING lease_ends";
 
-/// `$11` names the revision that is expected; `$9` and `$10` are the lease's: whether its end
-/// stays, and what it is otherwise, from now or, where `$12` says so, as it stands.
+/// Writes those rows that are still as they are expected, and names them. By itself it is a
+/// transaction; its first parameter is how many milliseconds a row's lock is waited for. The lease's
+/// end stays, or is so far from now or, where it is absolute, as it stands.
 const UPDATE: &str = concat!(
-    "UPDATE xpkce_grants SET revision = $3, grant_id = $4, sign_in = $5, generation = $6,
-    state = $7, expires_at = $8, record = $13, due = $14, lease_ends =
-    CASE WHEN $9 THEN lease_ends WHEN $12 THEN $10 ELSE ",
+    "UPDATE xpkce_grants AS old SET revision = new.revision, grant_id = new.grant_id,
+    sign_in = new.sign_in, generation = new.generation, state = new.state,
+    expires_at = new.expires_at, record = new.record, due = new.due, lease_ends =
+    CASE WHEN new.keeps_lease THEN old.lease_ends WHEN new.is_absolute THEN new.lease_end ELSE ",
     now!(),
-    " + $10 END
-WHERE app = $1 AND user_id = $2 AND revision = $11 RETURNING revision"
+    " + new.lease_end END
+FROM (SELECT set_config('lock_timeout', $1, true) AS patience,
+    set_config('synchronous_commit', 'on', true) AS durable) AS settings,
+unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bool[],
+    $15::bool[]) AS new (app, user_id, grant_id, state, record, revision, expected, sign_in,
+    generation, expires_at, lease_end, due, keeps_lease, is_absolute)
+WHERE old.app = new.app AND old.user_id = new.user_id AND old.revision = new.expected
+AND settings.patience IS NOT NULL AND settings.durable IS NOT NULL
+RETURNING old.app, old.user_id"
 );
 
 const INSERT: &str = concat!(
-    "INSERT INTO xpkce_grants (app, user_id, revision, grant_id, sign_in, generation, state,
-    expires_at, record, due, lease_ends)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $13, $14, CASE WHEN $12 THEN $10 ELSE ",
+    "INSERT INTO xpkce_grants (app, user_id, grant_id, state, record, revision, sign_in,
+    generation, expires_at, due, lease_ends)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $12 THEN $11 ELSE ",
     now!(),
-    " + $10 END WHERE $11 IS NULL AND $9 IS NOT NULL
+    " + $11 END
 ON CONFLICT (app, user_id) DO NOTHING RETURNING revision"
 );
 
@@ -82,9 +92,9 @@ impl From<LeaseEnd> for LeaseColumn {
 }
 
 /// A grant, ready to be written.
-pub(super) struct Draft<'a> {
-    account: &'a Account,
-    grant_id: &'a str,
+pub(super) struct Draft {
+    account: Account,
+    grant_id: String,
     revision: i64,
     expected: Option<i64>,
     sign_in: i64,
@@ -98,9 +108,9 @@ pub(super) struct Draft<'a> {
     due: Option<i64>,
 }
 
-impl<'a> Draft<'a> {
+impl Draft {
     pub(super) fn of(
-        grant: &'a Grant,
+        grant: &Grant,
         expected: Option<Revision>,
         lease: LeaseColumn,
     ) -> Result<Self> {
@@ -110,8 +120,8 @@ impl<'a> Draft<'a> {
             LeaseColumn::At(end) => (false, end, true),
         };
         Ok(Self {
-            account: &grant.account,
-            grant_id: grant.grant_id.as_str(),
+            account: grant.account.clone(),
+            grant_id: grant.grant_id.as_str().to_owned(),
             revision: signed(Revision::after(expected).0)?,
             expected: expected.map(|read| signed(read.0)).transpose()?,
             sign_in: signed(grant.sign_in)?,
@@ -128,28 +138,85 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Writes it if the row is still as expected; then it answers a row.
-    pub(super) fn write(&self) -> Statement<'_> {
-        Statement {
-            sql: if self.expected.is_some() { UPDATE } else { INSERT },
-            values: vec![
-                (&self.account.app, Type::TEXT),
-                (&self.account.user, Type::TEXT),
-                (&self.revision, Type::INT8),
-                (&self.grant_id, Type::TEXT),
-                (&self.sign_in, Type::INT8),
-                (&self.generation, Type::INT8),
-                (&self.state, Type::TEXT),
-                (&self.expires_at, Type::INT8),
-                (&self.keeps_lease, Type::BOOL),
-                (&self.lease_end, Type::INT8),
-                (&self.expected, Type::INT8),
-                (&self.is_lease_absolute, Type::BOOL),
-                (&self.record, Type::TEXT),
-                (&self.due, Type::INT8),
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Returns whether it takes the place of a row that was read.
+    pub(super) fn is_update(&self) -> bool {
+        self.expected.is_some()
+    }
+
+    /// Writes it where there is no row, if a new row is what it is; then it answers a row.
+    pub(super) fn insert(&self) -> Statement<'_> {
+        let mut values: Vec<Value<'_>> = vec![
+            (&self.account.app, Type::TEXT),
+            (&self.account.user, Type::TEXT),
+            (&self.grant_id, Type::TEXT),
+            (&self.state, Type::TEXT),
+            (&self.record, Type::TEXT),
+            (&self.revision, Type::INT8),
+            (&self.sign_in, Type::INT8),
+            (&self.generation, Type::INT8),
+            (&self.expires_at, Type::INT8),
+            (&self.due, Type::INT8),
+        ];
+        values.extend([
+            (&self.lease_end as _, Type::INT8),
+            (&self.is_lease_absolute as _, Type::BOOL),
+        ]);
+        Statement { sql: INSERT, values }
+    }
+}
+
+/// Drafts by column, to be written in one statement.
+pub(super) struct Columns<'a> {
+    texts: [Vec<&'a str>; 5],
+    numbers: [Vec<Option<i64>>; 7],
+    flags: [Vec<bool>; 2],
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(drafts: &[&'a Draft]) -> Self {
+        let texts = |of: fn(&Draft) -> &str| drafts.iter().copied().map(of).collect();
+        let numbers =
+            |of: fn(&Draft) -> Option<i64>| drafts.iter().copied().map(of).collect::<Vec<_>>();
+        let flags = |of: fn(&Draft) -> bool| drafts.iter().copied().map(of).collect();
+        Self {
+            texts: [
+                texts(|draft| &draft.account.app),
+                texts(|draft| &draft.account.user),
+                texts(|draft| &draft.grant_id),
+                texts(|draft| draft.state),
+                texts(|draft| &draft.record),
             ],
+            numbers: [
+                numbers(|draft| Some(draft.revision)),
+                numbers(|draft| draft.expected),
+                numbers(|draft| Some(draft.sign_in)),
+                numbers(|draft| Some(draft.generation)),
+                numbers(|draft| draft.expires_at),
+                numbers(|draft| draft.lease_end),
+                numbers(|draft| draft.due),
+            ],
+            flags: [flags(|draft| draft.keeps_lease), flags(|draft| draft.is_lease_absolute)],
         }
     }
+
+    /// Writes each whose row is still as expected, and answers their apps and users.
+    pub(super) fn update<'s>(&'s self, patience: &'s &'s str) -> Statement<'s> {
+        let mut values: Vec<Value<'s>> = vec![(patience, Type::TEXT)];
+        values.extend(self.texts.iter().map(|column| (column as _, Type::TEXT_ARRAY)));
+        values.extend(self.numbers.iter().map(|column| (column as _, Type::INT8_ARRAY)));
+        values.extend(self.flags.iter().map(|column| (column as _, Type::BOOL_ARRAY)));
+        Statement { sql: UPDATE, values }
+    }
+}
+
+/// Reads a row that an update answers.
+pub(super) fn account(row: &Row) -> Result<Account> {
+    let text = |at| row.try_get::<_, String>(at).map_err(failure);
+    Ok(Account::new(text(0)?, text(1)?))
 }
 
 pub(super) fn load(account: &Account) -> Statement<'_> {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Pool};
 use futures_util::future::{join_all, join3};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
@@ -58,23 +58,41 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
     .await
 }
 
-/// Asks for rows that are read at once, in one statement: it is a transaction by itself, and takes
-/// the server a third of the work that [`transact`] does.
+/// Runs one statement: it is a transaction by itself, and takes the server a third of the work that
+/// [`transact`] does.
 pub(super) async fn ask(pools: &Pools, statement: &Statement<'_>) -> Result<Vec<Row>> {
-    let Statement { sql, values } = statement;
+    ask_through(&pools.here()?.pool, statement).await
+}
+
+/// As [`ask`], through the pool of the runtime that asks.
+pub(super) async fn ask_through(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>> {
     bounded(async {
         let mut tries = 1;
         loop {
-            let client = connection(pools).await?;
-            match client.query_typed(sql, values).await {
-                Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
-                outcome => return outcome.map_err(failure),
+            match ask_once(pool, statement).await? {
+                Err(Refusal(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
+                outcome => return outcome.map_err(|Refusal(why)| failure(why)),
             }
-            drop(client);
             pause(tries).await;
         }
     })
     .await
+}
+
+/// The server's word that it has undone a transaction.
+pub(super) struct Refusal(tokio_postgres::Error);
+
+/// Runs one statement, once. Where the connection fails, what became of it is not known.
+pub(super) async fn ask_once(
+    pool: &Pool,
+    Statement { sql, values }: &Statement<'_>,
+) -> Result<Result<Vec<Row>, Refusal>> {
+    let client = pool.get().await.map_err(no_connection)?;
+    match client.query_typed(sql, values).await {
+        Ok(rows) => Ok(Ok(rows)),
+        Err(why) if why.code().is_some() => Ok(Err(Refusal(why))),
+        Err(why) => Err(failure(why)),
+    }
 }
 
 /// Bounds the wait for a store that does not answer.
@@ -88,7 +106,7 @@ pub(super) async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<
 }
 
 pub(super) async fn connection(pools: &Pools) -> Result<Object> {
-    pools.here()?.get().await.map_err(no_connection)
+    pools.here()?.pool.get().await.map_err(no_connection)
 }
 
 /// Waits a random while that grows with the tries.

@@ -248,7 +248,7 @@ impl Batch<'_> {
 
     fn refuse_spends(&mut self, why: &Error) {
         for write in self.writes.extract_if(.., |write| write.is_spend()) {
-            write.fail(again(why));
+            write.fail(why.clone());
         }
     }
 
@@ -258,19 +258,7 @@ impl Batch<'_> {
 
     fn fail(self, why: &Error) {
         for write in self.writes {
-            write.fail(again(why));
+            write.fail(why.clone());
         }
-    }
-}
-
-/// Says the same to one more caller.
-fn again(why: &Error) -> Error {
-    let mut same = Error::new(why.reason(), why.to_string());
-    if let Some(hint) = why.hint() {
-        same = same.with_hint(hint.to_owned());
-    }
-    match std::error::Error::source(why) {
-        Some(source) => same.with_source(source.to_string()),
-        None => same,
     }
 }
