@@ -373,7 +373,7 @@ mod tests {
         let keeper = keeper();
         let begin = || {
             let (done, ends) = oneshot::channel::<()>();
-            keeper.desk().in_background(tokio::spawn(async { drop(ends.await) }));
+            keeper.desk().in_background(turns::spawn(async { drop(ends.await) }));
             done
         };
         let (first, second) = (begin(), begin());
