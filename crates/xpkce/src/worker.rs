@@ -36,7 +36,7 @@ impl Worker {
 
     fn start_with(name: &str, drain: Duration) -> io::Result<Self> {
         let (tasks, queue) = unbounded_channel();
-        let thread = Thread::start(name, move || serve(queue, drain))?;
+        let thread = Thread::run(name, move || serve(queue, drain))?;
         Ok(Self { tasks: Some(tasks), thread: Some(thread), process: std::process::id() })
     }
 

@@ -14,6 +14,8 @@ mod sign_ins;
 mod sign_outs;
 mod slow;
 mod spends;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod troubles;
 mod world;
 mod x;

@@ -70,6 +70,11 @@ pub(crate) struct MutexGuard<'a, T> {
 }
 
 impl<T> Mutex<T> {
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn get_mut(&mut self) -> LockResult<&mut T> {
+        self.inner.get_mut()
+    }
+
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let gate = || self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let _gate = is_explored().then(gate);
@@ -207,6 +212,14 @@ impl<T: Send + 'static> JoinSet<T> {
     }
 }
 
+#[cfg(feature = "sqlite")]
+pub(crate) fn receive<T>(queue: &mut tokio::sync::mpsc::Receiver<T>) -> Option<T> {
+    match is_explored() {
+        true => shuttle::future::block_on(queue.recv()),
+        false => taken::receive(queue),
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Thread {
     Taken(taken::Thread),
@@ -214,14 +227,21 @@ pub(crate) enum Thread {
 }
 
 impl Thread {
-    pub(crate) fn start<F: Future<Output = ()>>(
+    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        match is_explored() {
+            true => Ok(Self::Given(shuttle::thread::spawn(work))),
+            false => taken::Thread::start(name, work).map(Self::Taken),
+        }
+    }
+
+    pub(crate) fn run<F: Future<Output = ()>>(
         name: &str,
         work: impl FnOnce() -> F + Send + 'static,
     ) -> io::Result<Self> {
-        if !is_explored() {
-            return taken::Thread::start(name, work).map(Self::Taken);
+        match is_explored() {
+            true => Self::start(name, || shuttle::future::block_on(work())),
+            false => taken::Thread::run(name, work).map(Self::Taken),
         }
-        Ok(Self::Given(shuttle::thread::spawn(|| shuttle::future::block_on(work()))))
     }
 
     /// No schedule test drops the last handle of a thread in one of the thread's own tasks.

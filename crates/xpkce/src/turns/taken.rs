@@ -15,19 +15,29 @@ pub(crate) use tokio::time::{sleep, timeout};
 
 use crate::fork;
 
-/// A thread with a runtime of its own.
+/// Blocks the thread until there is something in the queue; none when nobody can put anything there.
+#[cfg(feature = "sqlite")]
+pub(crate) fn receive<T>(queue: &mut tokio::sync::mpsc::Receiver<T>) -> Option<T> {
+    queue.blocking_recv()
+}
+
+/// A thread of our own.
 #[derive(Debug)]
 pub(crate) struct Thread(thread::JoinHandle<()>);
 
 impl Thread {
-    /// Starts the thread, which runs one future to its end.
-    pub(crate) fn start<F: Future<Output = ()>>(
+    /// Starts a thread.
+    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        thread::Builder::new().name(name.to_owned()).spawn(work).map(Self)
+    }
+
+    /// Starts a thread with a runtime of its own, which runs one future to its end.
+    pub(crate) fn run<F: Future<Output = ()>>(
         name: &str,
         work: impl FnOnce() -> F + Send + 'static,
     ) -> io::Result<Self> {
         let runtime = fork::runtime()?;
-        let run = move || runtime.run(work());
-        thread::Builder::new().name(name.to_owned()).spawn(run).map(Self)
+        Self::start(name, move || runtime.run(work()))
     }
 
     /// Returns whether this is the calling thread.

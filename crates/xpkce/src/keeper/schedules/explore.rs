@@ -18,11 +18,13 @@ use shuttle::scheduler::{
 use shuttle::{Config, MaxSteps, Runner};
 
 use super::world::World;
-use crate::turns::given::explore_by;
+use crate::ManualClock;
+use crate::turns::given::{Time, explore_by};
 
 /// The short form: it takes a second or two.
 const SHORT: usize = 100;
-const LONG: usize = 100 * SHORT;
+/// How many times as many the long form has.
+const LONGER: usize = 100;
 /// The same schedules in every run, so that what fails fails again.
 const SEED: u64 = 0x0078_706b_6365;
 /// How often a task is left behind by PCT, and one more.
@@ -43,15 +45,21 @@ pub(super) fn explore<F: Future<Output = ()>>(
     pace: Pace,
     story: impl Fn(Arc<World>) -> F + Send + Sync + Copy + 'static,
 ) {
+    explore_from(pace, how_many(SHORT), move |clock| story(World::begin(clock)));
+}
+
+/// Tells it in so many, from a beginning of its own.
+pub(super) fn explore_from<F: Future<Output = ()>>(
+    pace: Pace,
+    schedules: usize,
+    story: impl Fn(Arc<ManualClock>) -> F + Send + Sync + Copy + 'static,
+) {
     let once = move || begin(story);
     let _hint = Hint;
-    if let Ok(schedule) = std::env::var("XPKCE_SCHEDULE") {
-        let mut replay = ReplayScheduler::new_from_encoded(schedule.trim());
-        replay.set_allow_incomplete();
-        Runner::new(replay, config()).run(once);
+    if is_replayed(once) {
         return;
     }
-    let half = how_many() / 2;
+    let half = schedules / 2;
     let told = Arc::new(Mutex::new(Told::default()));
     let by_chance = RandomScheduler::new_from_seed(SEED, half);
     Runner::new(Paced::new(by_chance, pace, &told), config()).run(once);
@@ -68,34 +76,51 @@ pub(super) fn repeat<F: Future<Output = ()>>(
     let told = Arc::default();
     let scheduler = Paced::new(RandomScheduler::new_from_seed(SEED, SHORT / 8), pace, &told);
     let scheduler = UncontrolledNondeterminismCheckScheduler::new(scheduler);
-    Runner::new(scheduler, config()).run(move || begin(story));
+    Runner::new(scheduler, config()).run(move || begin(|clock| story(World::begin(clock))));
 }
 
 /// Tells a short story in every order there is.
-pub(super) fn exhaust(story: impl Fn() + Send + Sync + 'static) -> usize {
-    let _hint = Hint;
-    let scheduler = DfsScheduler::new(None, false);
-    Runner::new(scheduler, config()).run(move || {
-        explore_by(World::time());
+pub(super) fn exhaust(story: impl Fn() + Send + Sync + Copy + 'static) {
+    let once = move || {
+        explore_by(Time::new(World::clock()));
         story();
-    })
+    };
+    let _hint = Hint;
+    if is_replayed(once) {
+        return;
+    }
+    let orders = Runner::new(DfsScheduler::new(None, false), config()).run(once);
+    eprintln!("{}: every one of {orders} orders", test());
 }
 
-fn begin<F: Future<Output = ()>>(story: impl Fn(Arc<World>) -> F) {
-    let (world, time) = World::begin();
+/// Tells the story in the schedule that was asked for, if one was.
+fn is_replayed(once: impl Fn() + Send + Sync + 'static) -> bool {
+    let Ok(schedule) = std::env::var("XPKCE_SCHEDULE") else {
+        return false;
+    };
+    let mut replay = ReplayScheduler::new_from_encoded(schedule.trim());
+    replay.set_allow_incomplete();
+    Runner::new(replay, config()).run(once);
+    true
+}
+
+fn begin<F: Future<Output = ()>>(story: impl Fn(Arc<ManualClock>) -> F) {
+    let clock = World::clock();
+    let time = Time::new(Arc::clone(&clock));
     explore_by(Arc::clone(&time));
     // The first task of all: the scheduler knows it by that.
     drop(shuttle::future::spawn(time.pass()));
-    shuttle::future::block_on(story(world));
+    shuttle::future::block_on(story(clock));
 }
 
-fn how_many() -> usize {
+/// How many schedules, where the short form has so many.
+pub(super) fn how_many(short: usize) -> usize {
     let is_long = std::env::var("XPKCE_PROOFS").is_ok_and(|size| size == "long");
     let wanted = std::env::var("XPKCE_PROOFS_SCHEDULES").ok();
     match wanted.map(|number| number.parse().expect("XPKCE_PROOFS_SCHEDULES is a number")) {
         Some(wanted) => wanted,
-        None if is_long => LONG,
-        None => SHORT,
+        None if is_long => LONGER * short,
+        None => short,
     }
 }
 
@@ -108,16 +133,21 @@ fn config() -> Config {
     config
 }
 
+/// Returns the name of the test that runs.
+fn test() -> String {
+    std::thread::current().name().unwrap_or("keeper::schedules").to_owned()
+}
+
 /// Says how to have a failure again.
 struct Hint;
 
 impl Drop for Hint {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let test = std::thread::current().name().unwrap_or("keeper::schedules").to_owned();
             eprintln!(
                 "to have it again: XPKCE_SCHEDULE='the schedule above, without its quotes' \
-                 cargo test -p xpkce --all-features --lib {test} -- --exact --nocapture"
+                 cargo test -p xpkce --all-features --lib {} -- --exact --nocapture",
+                test()
             );
         }
     }
@@ -133,9 +163,9 @@ struct Told {
 
 impl Told {
     fn end(&self) {
-        let test = std::thread::current().name().unwrap_or_default().to_owned();
         let Self { schedules, steps, orders } = self;
         let (steps, differ) = (steps / schedules, orders.len());
+        let test = test();
         eprintln!("{test}: {schedules} schedules, {differ} of them different, {steps} turns each");
         assert!(differ > schedules / 2, "one schedule is like the other");
     }

@@ -1,9 +1,11 @@
 //! The user signs out while others ask.
 
+use std::time::Duration;
+
 use super::explore::{Pace, explore};
 use super::slow::chance;
 use super::x::USER;
-use crate::grant::State;
+use crate::grant::{Lease, State};
 use crate::keeper::{Keeper, SignedOut};
 use crate::turns::{self, JoinHandle};
 use crate::{ErrorKind, Result};
@@ -59,6 +61,29 @@ fn two_who_sign_out_at_once_both_find_it_done() {
         drop(keepers);
         assert_eq!(revoked, 1);
         assert_eq!(world.x.current(), None);
+        assert_eq!(world.record().state, State::SignedOut);
+    });
+}
+
+#[test]
+fn a_pair_that_comes_after_the_sign_out_is_taken_back() {
+    explore(Pace::Even, |world| async move {
+        world.store.may_be_given_up();
+        world.end_token();
+        let way = world.store.another_way();
+        let keepers = [world.keeper_on(way.clone()), world.keeper()];
+        let caller = world.caller(&keepers[0]);
+        while world.x.rotations() == 0 {
+            turns::sleep(Duration::from_millis(1)).await;
+        }
+        way.is_out_of_reach(true);
+        turns::sleep(Lease::SPAN).await;
+        let leaving = sign_out(&keepers[1]);
+        way.is_out_of_reach(false);
+        assert!(leaving.await.unwrap().is_ok());
+        drop(caller.await.unwrap());
+        drop(keepers);
+        assert_eq!(world.x.current(), None, "the login lives on at X");
         assert_eq!(world.record().state, State::SignedOut);
     });
 }

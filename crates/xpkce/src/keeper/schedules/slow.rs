@@ -3,17 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
-use futures_util::FutureExt as _;
+use shuttle::future::block_on;
 use shuttle::rand::RngCore as _;
 
 use super::super::pair;
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed, Sealer};
-use crate::store::{Due, LeaseEnd, MemoryStore, PendingLogin, Revision, Store, Stored, Swapped};
+use crate::store::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use crate::{Error, Reason, Result, Timestamp, turns};
 
 /// Gives the turn away, once.
@@ -36,9 +37,10 @@ pub(super) fn chance(one_in: u64) -> bool {
 
 #[derive(Clone, Debug)]
 pub(super) struct Slow {
-    pub(super) kept: Arc<MemoryStore>,
+    pub(super) kept: Arc<dyn Store>,
     sealer: Arc<Sealer>,
     seen: Arc<Mutex<Seen>>,
+    is_out_of_reach: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,11 +51,23 @@ struct Seen {
     saved: BTreeSet<String>,
     /// One write in so many fails, half of those after it is done.
     fails_one_in: Option<u64>,
+    /// Whether a write may be given up because it takes long.
+    may_be_given_up: bool,
 }
 
 impl Slow {
-    pub(super) fn new(kept: Arc<MemoryStore>, sealer: Arc<Sealer>) -> Self {
-        Self { kept, sealer, seen: Arc::default() }
+    pub(super) fn new(kept: Arc<dyn Store>, sealer: Arc<Sealer>) -> Self {
+        Self { kept, sealer, seen: Arc::default(), is_out_of_reach: Arc::default() }
+    }
+
+    /// Returns another process's way to the store.
+    pub(super) fn another_way(&self) -> Self {
+        Self { is_out_of_reach: Arc::default(), ..self.clone() }
+    }
+
+    /// Refuses every write that comes this way from now on, or no more.
+    pub(super) fn is_out_of_reach(&self, is_so: bool) {
+        self.is_out_of_reach.store(is_so, Ordering::SeqCst);
     }
 
     /// Fails at one write in so many from now on, or at none.
@@ -61,17 +75,23 @@ impl Slow {
         self.seen().fails_one_in = one_in;
     }
 
+    /// Lets the keeper lose its patience with a write.
+    pub(super) fn may_be_given_up(&self) {
+        self.seen().may_be_given_up = true;
+    }
+
     /// Returns whether an access token may be handed out: it is saved or, where the store fails, was
     /// offered to it.
     pub(super) fn may_be_had(&self, token: &str) -> bool {
         let seen = self.seen();
-        seen.saved.contains(token) || seen.fails_one_in.is_some() && seen.offered.contains(token)
+        let may_fail = seen.fails_one_in.is_some() || seen.may_be_given_up;
+        seen.saved.contains(token) || may_fail && seen.offered.contains(token)
     }
 
-    /// Writes a new record without a turn.
-    pub(super) fn put_at_once(&self, grant: &Grant) {
-        let put = self.kept.swap(grant, None, LeaseEnd::Now).now_or_never();
-        assert!(matches!(put, Some(Ok(Swapped::Done(_)))), "there is a record already");
+    /// Writes a new record.
+    pub(super) fn put(&self, grant: &Grant) {
+        let put = block_on(self.kept.swap(grant, None, LeaseEnd::Now));
+        assert!(matches!(put, Ok(Swapped::Done(_))), "there is a record already");
         self.seen().saved.extend(self.access_of(grant));
     }
 
@@ -90,7 +110,7 @@ impl Slow {
         pause().await;
         let one_in = self.seen().fails_one_in;
         let fails = |one_in: Option<u64>| one_in.is_some_and(|one_in| chance(one_in * 2));
-        if fails(one_in) {
+        if self.is_out_of_reach.load(Ordering::SeqCst) || fails(one_in) {
             return Err(Error::new(Reason::Store, "the write was not done"));
         }
         let done = call.await;

@@ -24,7 +24,7 @@ fn errand(keeper: &Keeper) -> turns::JoinHandle<()> {
     })
 }
 
-async fn many_ask_two_keepers(world: Arc<World>) {
+pub(super) async fn many_ask_two_keepers(world: Arc<World>) {
     world.end_token();
     let keepers = [world.keeper(), world.keeper()];
     let callers: Vec<_> =
@@ -74,35 +74,37 @@ fn who_goes_away_takes_no_spend_along() {
     });
 }
 
+pub(super) async fn some_ask_while_another_refreshes(world: Arc<World>) {
+    world.age_token();
+    let keeper = world.keeper();
+    let forced = {
+        let source = keeper.token_source(USER);
+        turns::spawn(async move { source.refresh().await.unwrap().generation() })
+    };
+    let callers: Vec<_> = (0..2)
+        .map(|_| {
+            let (world, source) = (Arc::clone(&world), keeper.token_source(USER));
+            turns::spawn(async move {
+                let mut last = Generation::default();
+                for _ in 0..3 {
+                    let (generation, _) = world.ask(&source).await.unwrap();
+                    assert!(generation >= last, "{generation} after {last}");
+                    last = generation;
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert_eq!(forced.await.unwrap(), Generation(2));
+    let (generation, _) = world.ask(&keeper.token_source(USER)).await.unwrap();
+    assert_eq!(generation, Generation(2), "what is served is not what was made");
+    drop(keeper);
+    world.is_well();
+}
+
 #[test]
 fn who_asks_again_gets_no_older_token() {
-    explore(Pace::Even, |world| async move {
-        world.age_token();
-        let keeper = world.keeper();
-        let forced = {
-            let source = keeper.token_source(USER);
-            turns::spawn(async move { source.refresh().await.unwrap().generation() })
-        };
-        let callers: Vec<_> = (0..2)
-            .map(|_| {
-                let (world, source) = (Arc::clone(&world), keeper.token_source(USER));
-                turns::spawn(async move {
-                    let mut last = Generation::default();
-                    for _ in 0..3 {
-                        let (generation, _) = world.ask(&source).await.unwrap();
-                        assert!(generation >= last, "{generation} after {last}");
-                        last = generation;
-                    }
-                })
-            })
-            .collect();
-        for caller in callers {
-            caller.await.unwrap();
-        }
-        assert_eq!(forced.await.unwrap(), Generation(2));
-        let (generation, _) = world.ask(&keeper.token_source(USER)).await.unwrap();
-        assert_eq!(generation, Generation(2), "what is served is not what was made");
-        drop(keeper);
-        world.is_well();
-    });
+    explore(Pace::Even, some_ask_while_another_refreshes);
 }

@@ -45,6 +45,7 @@ fn an_x_that_fails_between_costs_no_pair() {
 #[test]
 fn who_is_held_up_past_a_deadline_loses_no_pair_that_came() {
     explore(Pace::Stalls(200), |world| async move {
+        world.store.may_be_given_up();
         two_rounds(Arc::clone(&world)).await;
         if world.x.has_delivered() {
             assert!(world.keeps_the_living(), "a pair that came is lost");

@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
+use shuttle::future::block_on;
 
 use super::super::pair::{self, Seat};
 use super::super::{Keeper, TokenSource};
@@ -14,9 +14,8 @@ use super::x::{USER, X};
 use crate::grant::transition::{Attempt, NewGrant};
 use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairId, State};
 use crate::seal::Sealer;
-use crate::store::{MemoryStore, Store as _};
+use crate::store::{MemoryStore, Store};
 use crate::token::Issued;
-use crate::turns::given::Time;
 use crate::turns::{self, JoinHandle};
 use crate::{
     AccessToken, App, Client, Clock as _, ManualClock, Reason, RefreshToken, Result, Timestamp,
@@ -34,20 +33,22 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn begin() -> (Arc<Self>, Arc<Time>) {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_700_000_000)));
+    /// Begins with a store in memory, which is not asked without a turn before and after.
+    pub(super) fn begin(clock: Arc<ManualClock>) -> Arc<Self> {
+        Self::begin_on(Arc::new(MemoryStore::new(clock.clone())), clock)
+    }
+
+    /// Begins with another store.
+    pub(super) fn begin_on(kept: Arc<dyn Store>, clock: Arc<ManualClock>) -> Arc<Self> {
         let sealer = Arc::new(Sealer::from_text(&"A".repeat(43)).unwrap());
-        let kept = Arc::new(MemoryStore::new(clock.clone()));
         let store = Slow::new(kept, Arc::clone(&sealer));
         let world = Self { x: X::default(), store, sealer, clock };
         world.sign_in();
-        let time = Time::new(Arc::clone(&world.clock));
-        (Arc::new(world), time)
+        Arc::new(world)
     }
 
-    /// Makes a time for a story without a world.
-    pub(super) fn time() -> Arc<Time> {
-        Time::new(Arc::new(ManualClock::new(Timestamp::from_secs(1_700_000_000))))
+    pub(super) fn clock() -> Arc<ManualClock> {
+        Arc::new(ManualClock::new(Timestamp::from_secs(1_700_000_000)))
     }
 
     pub(super) fn account() -> Account {
@@ -56,8 +57,13 @@ impl World {
 
     /// Starts a keeper, as one process has it.
     pub(super) fn keeper(&self) -> Keeper {
+        self.keeper_on(self.store.clone())
+    }
+
+    /// Starts a keeper that goes by its own way to the store.
+    pub(super) fn keeper_on(&self, store: Slow) -> Keeper {
         let client = Client::new(App::public(APP), Arc::new(self.x.clone()), self.clock.clone());
-        Keeper::new(client, Arc::new(self.store.clone()), Arc::clone(&self.sealer), None).unwrap()
+        Keeper::new(client, Arc::new(store), Arc::clone(&self.sealer), None).unwrap()
     }
 
     /// Lets the access token end.
@@ -70,10 +76,9 @@ impl World {
         self.clock.advance(Duration::from_secs(60));
     }
 
-    /// Returns the record as it is now, without a turn.
+    /// Returns the record as it is now.
     pub(super) fn record(&self) -> Grant {
-        let account = Self::account();
-        let stored = self.store.kept.load(&account).now_or_never().unwrap().unwrap();
+        let stored = block_on(self.store.kept.load(&Self::account())).unwrap();
         *stored.expect("the login has a record").grant
     }
 
@@ -151,7 +156,7 @@ impl World {
         };
         let holder = Holder { boot_id: String::new(), pid: 1, liveness: None };
         let attempt = Attempt { id: AttemptId::new([3; 16]), holder, at: now };
-        self.store.put_at_once(&Grant::signed_in(new, &attempt));
+        self.store.put(&Grant::signed_in(new, &attempt));
     }
 }
 

@@ -1,7 +1,6 @@
 //! A thread with a bounded queue before it. SQLite blocks, so every connection has one.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::PoisonError;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -9,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::Place;
 use super::live::Live;
 use crate::fork::{self, Working};
+use crate::turns::{self, Mutex, Thread};
 use crate::{Error, Reason, Result};
 
 /// How many jobs may wait for one thread.
@@ -24,7 +24,7 @@ pub(super) struct Lane<J> {
 
 struct Started<J> {
     queue: Sender<Asked<J>>,
-    thread: JoinHandle<()>,
+    thread: Thread,
     process: u32,
 }
 
@@ -35,7 +35,7 @@ type Asked<J> = Option<J>;
 type Ask = Box<dyn Fn() -> bool + Send>;
 
 /// Every thread that may have a connection.
-static THREADS: Mutex<Vec<Ask>> = Mutex::new(Vec::new());
+static THREADS: std::sync::Mutex<Vec<Ask>> = std::sync::Mutex::new(Vec::new());
 
 /// Asks every thread of this process to close its connection, which it does while a fork is near.
 pub(super) fn close_all() {
@@ -45,7 +45,7 @@ pub(super) fn close_all() {
 
 impl<J: Send + 'static> Lane<J> {
     pub(super) fn new(work: fn(Place, Jobs<J>)) -> Self {
-        Self { started: Mutex::new(None), work }
+        Self { started: Mutex::default(), work }
     }
 
     pub(super) fn send(&self, place: &Place, job: J) -> Result<()> {
@@ -66,12 +66,9 @@ impl<J: Send + 'static> Lane<J> {
         let (queue, asked) = channel(LENGTH);
         let (place, work) = (place.clone(), self.work);
         let jobs = Jobs { asked, live: Some(Live::enter()?) };
-        let thread = thread::Builder::new()
-            .name("xpkce-sqlite".to_owned())
-            .spawn(move || work(place, jobs))
-            .map_err(|why| {
-                Error::new(Reason::Store, "cannot start the store's thread").with_source(why)
-            })?;
+        let thread = Thread::start("xpkce-sqlite", move || work(place, jobs)).map_err(|why| {
+            Error::new(Reason::Store, "cannot start the store's thread").with_source(why)
+        })?;
         let weak = queue.downgrade();
         let ask = move || {
             weak.upgrade().is_some_and(|queue| {
@@ -93,8 +90,8 @@ impl<J> Drop for Lane<J> {
             return std::mem::forget((queue, thread));
         }
         drop(queue);
-        if thread.thread().id() != thread::current().id() {
-            let _ = thread.join();
+        if !thread.is_current() {
+            thread.join();
         }
     }
 }
@@ -111,7 +108,7 @@ impl<J> Jobs<J> {
     /// connection by `close` and lets the fork pass.
     pub(super) fn next(&mut self, mut close: impl FnMut()) -> Option<(J, Working)> {
         loop {
-            let asked = self.asked.blocking_recv()?;
+            let asked = turns::receive(&mut self.asked)?;
             let working = fork::try_work();
             if working.is_none() {
                 close();
