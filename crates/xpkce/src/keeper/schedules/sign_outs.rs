@@ -1,7 +1,5 @@
 //! The user signs out while others ask.
 
-use std::time::Duration;
-
 use super::explore::{Pace, explore};
 use super::slow::chance;
 use super::x::USER;
@@ -74,7 +72,7 @@ fn a_pair_that_comes_after_the_sign_out_is_taken_back() {
         let keepers = [world.keeper_on(way.clone()), world.keeper()];
         let caller = world.caller(&keepers[0]);
         while world.x.rotations() == 0 {
-            turns::sleep(Duration::from_millis(1)).await;
+            shuttle::future::yield_now().await;
         }
         way.is_out_of_reach(true);
         turns::sleep(Lease::SPAN).await;
