@@ -52,12 +52,11 @@ async fn a_user_whom_x_would_not_name_is_asked_for_again() {
 #[tokio::test]
 async fn a_user_who_is_known_is_not_asked_for_again() {
     let world = World::start().await;
-    let source = world.sign_in(&world.keeper()).await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
     let calls = world.x.whoami_calls();
-    world.advance(crate::world::A_LIFE);
-    source.access_token().await.unwrap();
-    // With the last handle everything that goes on in the background ends.
-    drop(source);
+    let known = keeper.label(&source.account().user).await.unwrap();
+    assert_eq!(known.account, *source.account());
     assert_eq!(world.x.whoami_calls(), calls);
 }
 
