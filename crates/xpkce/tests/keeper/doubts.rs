@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use xpkce::grant::{Death, Grant, State};
+use xpkce::store::{LeaseEnd, Store as _};
 use xpkce::{ErrorKind, Reason};
 use xpkce_emulator::{BodyForm, Cut, Fault, OddAnswer};
 
+use crate::picky::Picky;
 use crate::world::{A_LIFE, World};
 
+/// Of the reads of a refresh, counted from zero, the one between two sends of its token.
+const BETWEEN_SENDS: usize = 1;
 const LOST: Fault = Fault::Drop { at: Cut::BeforeHeaders };
 
 #[tokio::test]
@@ -49,6 +54,38 @@ async fn two_lost_requests_leave_the_grant_in_doubt_until_x_answers() {
     assert_eq!(source.access_token().await.unwrap().generation().0, 2);
     let grant = world.grant(&source).await;
     assert_eq!((grant.unresolved_sends, grant.doubt_since), (0, None));
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_once_more_after_its_login_has_moved_on() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let source = world.sign_in(&world.start_on(store.clone())).await;
+    let (shared, account) = (world.store.clone(), source.account().clone());
+    store.before_load(BETWEEN_SENDS, move || {
+        let there = shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
+        let mut grant = there.grant;
+        grant.generation = grant.generation.next();
+        (grant.state, grant.lease) = (State::SignedOut, None);
+        shared.swap(&grant, Some(there.revision), LeaseEnd::Now).now_or_never().unwrap().unwrap();
+    });
+    world.x.fault(world.on_refresh(Fault::Reset));
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap_err().reason(), Reason::SignedOut);
+    assert_eq!(world.x.token_requests(), asked + 1);
+}
+
+#[tokio::test]
+async fn a_doubt_begins_when_the_last_send_has_failed_and_not_when_the_lease_was_taken() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let source = world.sign_in(&world.start_on(store.clone())).await;
+    let (clock, pause) = (world.clock.clone(), Duration::from_secs(10));
+    store.before_load(BETWEEN_SENDS, move || clock.advance(pause));
+    world.x.fault(world.on_refresh(Fault::Reset).times(2));
+    let begun = world.now();
+    assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::InDoubt);
+    assert_eq!(world.grant(&source).await.doubt_since, Some(begun + pause));
 }
 
 #[tokio::test]
