@@ -104,6 +104,14 @@ impl Slow {
         access.map(|token| token.expose().to_owned())
     }
 
+    /// Notes what somebody reads: it is saved, though who saved it may not have been told yet.
+    fn is_read<'a>(&self, stored: impl IntoIterator<Item = &'a Stored>) {
+        for stored in stored {
+            let access = self.access_of(&stored.grant);
+            self.seen().saved.extend(access);
+        }
+    }
+
     async fn write<T>(&self, grant: &Grant, call: Pending<'_, Result<T>>) -> Result<T> {
         let access = self.access_of(grant);
         self.seen().offered.extend(access.clone());
@@ -136,6 +144,7 @@ impl Store for Slow {
         Box::pin(async move {
             pause().await;
             let stored = self.kept.load(account).await;
+            self.is_read(stored.iter().flatten());
             pause().await;
             stored
         })
@@ -153,6 +162,9 @@ impl Store for Slow {
                 store.write(&grant, store.kept.swap(&grant, expected, lease)).await
             });
             let swapped = writing.await.expect("the store answers");
+            if let Ok(Swapped::Moved(there)) = &swapped {
+                self.is_read(there.as_deref());
+            }
             pause().await;
             swapped
         })
