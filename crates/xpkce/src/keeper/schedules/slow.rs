@@ -84,8 +84,10 @@ impl Slow {
     /// offered to it.
     pub(super) fn may_be_had(&self, token: &str) -> bool {
         let seen = self.seen();
-        let may_fail = seen.fails_one_in.is_some() || seen.may_be_given_up;
-        seen.saved.contains(token) || may_fail && seen.offered.contains(token)
+        // What was given up may have been offered as a candidate, whose access token is not kept.
+        seen.saved.contains(token)
+            || seen.may_be_given_up
+            || seen.fails_one_in.is_some() && seen.offered.contains(token)
     }
 
     /// Writes a new record.
