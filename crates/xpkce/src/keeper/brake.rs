@@ -47,12 +47,10 @@ impl Default for Brake {
 impl Brake {
     /// Returns how many logins may be worked on at once, of the `most` that were asked for.
     pub(super) fn allows(&self, now: Duration, most: usize) -> usize {
-        match (self.is_on(), now < self.until) {
-            (true, true) => 0,
-            (true, false) => PROBES.saturating_sub(self.failures as usize).min(most),
-            _ if self.allowed >= AT_FULL_SPEED => most,
-            _ => self.allowed.min(most),
+        if self.is_on() && now >= self.until {
+            return PROBES.saturating_sub(self.failures as usize).min(most);
         }
+        if self.allowed >= AT_FULL_SPEED { most } else { self.allowed.min(most) }
     }
 
     /// Names the time between two pauses.
@@ -142,6 +140,19 @@ mod tests {
         assert_eq!(brake.allows(NOW, 32), 32);
         assert!(fail(&mut brake, NOW, 1));
         assert_eq!(brake.allows(NOW, 32), 0);
+    }
+
+    #[test]
+    fn a_queue_that_x_does_not_fail_is_as_fast_as_it_is_asked_to_be() {
+        assert_eq!(Brake::default().allows(NOW, AT_FULL_SPEED * 4), AT_FULL_SPEED * 4);
+    }
+
+    #[test]
+    fn nothing_is_held_from_the_end_of_a_pause_on() {
+        let brake = on();
+        let end = NOW + FIRST_PAUSE;
+        assert_eq!(brake.held_until(end - Duration::from_millis(1)), Some(end));
+        assert_eq!(brake.held_until(end), None);
     }
 
     #[test]

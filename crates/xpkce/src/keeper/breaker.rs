@@ -81,6 +81,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fifth_of_the_spends_opens_it() {
+        let breaker = Breaker::default();
+        for at in 0..40 {
+            breaker.note(NOW, at % 5 == 0);
+        }
+        assert!(breaker.is_open(NOW));
+    }
+
+    #[test]
+    fn a_minute_with_many_spends_is_not_remembered_without_bound() {
+        let breaker = Breaker::default();
+        for _ in 0..MOST * 2 {
+            breaker.note(NOW, false);
+        }
+        assert_eq!(breaker.spends.lock().unwrap().len(), MOST);
+    }
+
+    #[test]
     fn it_stays_open_while_it_is_held() {
         let breaker = Breaker::default();
         breaker.hold_until(NOW);
