@@ -52,7 +52,7 @@ pub(crate) fn answer(shared: &Shared, call: &Call) -> Reply {
         (_, "/2/oauth2/token" | "/2/oauth2/revoke" | "/2/users/me" | "/2/tweets") => {
             Reply::empty(405)
         }
-        // Unrouted paths of /2/ answer 404 without a body (section 10.3), and so do all others.
+        // Unrouted paths of /2/ answer 404 without a body, and so do all others.
         _ => Reply::empty(404),
     }
 }

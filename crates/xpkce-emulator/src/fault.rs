@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// What goes wrong. The numbers F1 to F20 are those of `x-oauth2.md` section 16.
+/// What goes wrong. The numbers F1 to F20 are those of the README.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

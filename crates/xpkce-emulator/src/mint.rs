@@ -1,4 +1,4 @@
-//! What X's credentials look like (`x-oauth2.md` section 8.1), and how they are made.
+//! What X's credentials look like, and how they are made.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

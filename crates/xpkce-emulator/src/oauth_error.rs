@@ -1,4 +1,4 @@
-//! The errors of the token and revoke endpoints, word for word (`x-oauth2.md` section 10.1).
+//! The errors of the token and revoke endpoints, word for word.
 
 use crate::fields::Fields;
 use crate::reply::Reply;

@@ -15,7 +15,7 @@ pub(crate) use front::front;
 
 const STYLE: &str = include_str!("page/style.css");
 
-/// The one page that X shows for every mistake in an authorize request (section 10.2).
+/// The one page that X shows for every mistake in an authorize request.
 pub(crate) fn wrong() -> Reply {
     let body = html! {
         main.card.quiet {

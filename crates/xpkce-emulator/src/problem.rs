@@ -1,4 +1,4 @@
-//! The errors of the resource API: pretty-printed problem documents (`x-oauth2.md` section 10.3).
+//! The errors of the resource API: pretty-printed problem documents.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Switches for what X leaves undocumented: `x-oauth2.md` section 15, E1 to E15.
+//! Switches for what X leaves undocumented: E1 to E15 of the README.
 
 use std::time::Duration;
 
@@ -50,15 +50,15 @@ pub struct Quirks {
     /// section 2.2 asks; otherwise with the `token was invalid` row.
     pub revoke_unknown_succeeds: bool,
     /// Is an authorize request without `state` refused? Default: yes, as X's documentation asks for
-    /// one (section 3). An empty one passes.
+    /// one. An empty one passes.
     pub state_required: bool,
     /// Is an authorize request without `code_challenge_method` refused? Default: yes, as X's
-    /// documentation asks for one (section 3); otherwise the challenge is plain, as RFC 7636
+    /// documentation asks for one; otherwise the challenge is plain, as RFC 7636
     /// section 4.3 says.
     pub challenge_method_required: bool,
-    /// Does a JSON-looking `state` lose its quotes and commas? Default: yes (section 6).
+    /// Does a JSON-looking `state` lose its quotes and commas? Default: yes.
     pub mangles_json_state: bool,
-    /// The origin of problem `type` URIs. Default: `https://api.twitter.com` (section 2).
+    /// The origin of problem `type` URIs. Default: `https://api.twitter.com`.
     pub problem_origin: String,
 }
 

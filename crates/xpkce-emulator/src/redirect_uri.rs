@@ -1,4 +1,4 @@
-//! Which redirect URIs an app may register (`x-oauth2.md` section 6).
+//! Which redirect URIs an app may register.
 
 use url::Url;
 

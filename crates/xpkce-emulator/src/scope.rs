@@ -1,4 +1,4 @@
-//! The scopes X knows (`x-oauth2.md` section 7), and what each means in words.
+//! The scopes X knows, and what each means in words.
 
 /// Every known scope with the sentence the consent page shows for it.
 pub(crate) const KNOWN: [(&str, &str); 27] = [

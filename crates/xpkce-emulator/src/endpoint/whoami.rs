@@ -1,4 +1,4 @@
-//! `GET /2/users/me` (`x-oauth2.md` section 12).
+//! `GET /2/users/me`.
 
 use crate::call::Call;
 use crate::fields::Fields;

@@ -1,4 +1,4 @@
-//! Client authentication: every row of `x-oauth2.md` section 5.1.
+//! Client authentication: who must prove what, and how X words each refusal.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Client authentication: every row of section 5.1, probed with the free credential check.
+//! Client authentication: who must prove what, probed with the free credential check.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The exchange of a code, row by row of section 10.1.
+//! The exchange of a code, refusal by refusal.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The resource API: scopes, limits, and refusals in the words of section 10.3.
+//! The resource API: scopes, limits, and refusals in X's words.
 
 use std::time::Duration;
 
