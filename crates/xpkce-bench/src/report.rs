@@ -38,6 +38,8 @@ const NOTES: &str = "\
 /// The report of a run.
 pub struct Report {
     is_short: bool,
+    /// Told before threads are pinned: afterwards the system counts one processor.
+    machine: String,
     sections: String,
     targets: Vec<Target>,
     counts: Vec<Count>,
@@ -84,7 +86,8 @@ struct Count {
 impl Report {
     /// Begins a report.
     pub fn new(is_short: bool) -> Self {
-        Self { is_short, sections: String::new(), targets: Vec::new(), counts: Vec::new() }
+        let machine = machine();
+        Self { is_short, machine, sections: String::new(), targets: Vec::new(), counts: Vec::new() }
     }
 
     /// Adds a promise: `found` is at most `limit`.
@@ -171,7 +174,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{INTRODUCTION}\nMachine: {}.", machine())?;
+        writeln!(f, "{INTRODUCTION}\nMachine: {}.", self.machine)?;
         if self.is_short {
             writeln!(
                 f,
