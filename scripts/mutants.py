@@ -40,7 +40,7 @@ PATHS = [
 TESTS_TOO = "crates/xpkce/src/keeper/schedules.rs"
 TESTS = os.environ.get(
     "XPKCE_MUTANTS_TESTS",
-    "keeper keeper_crash model silence store_keys store_memory store_seal store_sqlite "
+    "keeper keeper_crash keeper_measures model silence store_keys store_memory store_seal store_sqlite "
     "store_sqlite_file store_sqlite_migrate store_sqlite_processes",
 ).split()
 AT_ONCE = int(os.environ.get("XPKCE_MUTANTS_JOBS", "2"))

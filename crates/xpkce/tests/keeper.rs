@@ -26,9 +26,6 @@ mod labels;
 mod late;
 #[path = "keeper/leases.rs"]
 mod leases;
-#[cfg(feature = "metrics")]
-#[path = "keeper/measures.rs"]
-mod measures;
 #[path = "keeper/queue.rs"]
 mod queue;
 #[path = "keeper/saves.rs"]

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use metrics_util::debugging::DebugValue;
+use tokio::sync::Mutex;
 use xpkce::keeper::Tending;
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
 use crate::silence::Measures;
 use crate::world::{A_LIFE, World};
+
+/// Held by whoever measures.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 type Counts = BTreeMap<String, u64>;
 
@@ -32,6 +36,7 @@ fn of(counts: &Counts, name: &str) -> u64 {
 
 #[tokio::test]
 async fn each_refresh_is_counted_and_timed_once() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.advance(A_LIFE);
@@ -50,6 +55,7 @@ async fn each_refresh_is_counted_and_timed_once() {
 
 #[tokio::test]
 async fn what_x_said_is_counted_by_what_it_came_to() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let keeper = world.keeper();
     let source = world.sign_in(&keeper).await;
@@ -85,6 +91,7 @@ async fn what_x_said_is_counted_by_what_it_came_to() {
 
 #[tokio::test]
 async fn a_token_that_another_process_rotated_is_an_adoption() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let (one, two) = (world.keeper(), world.keeper());
     let source = world.sign_in(&one).await;
@@ -102,6 +109,7 @@ async fn a_token_that_another_process_rotated_is_an_adoption() {
 
 #[tokio::test]
 async fn a_wait_for_another_holder_is_counted_and_timed() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let (one, two) = (world.keeper(), world.keeper());
     let source = world.sign_in(&one).await;
@@ -130,6 +138,7 @@ async fn a_wait_for_another_holder_is_counted_and_timed() {
 
 #[tokio::test]
 async fn what_the_store_would_not_take_is_counted() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.advance(A_LIFE);
@@ -174,6 +183,7 @@ const VALUES: [&str; 20] = [
 
 #[tokio::test]
 async fn no_name_and_no_label_tells_anything_of_a_login() {
+    let _turn = TURN.lock().await;
     let world = World::start().await;
     let keeper = world.keeper();
     let source = world.sign_in(&keeper).await;

@@ -25,6 +25,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub store: Arc<MemoryStore>,
     pub folder: tempfile::TempDir,
+    #[allow(dead_code, reason = "it listens until it is dropped; who measures asks it as well")]
     pub silence: Silence,
     sealer: Arc<Sealer>,
 }

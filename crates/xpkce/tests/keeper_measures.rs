@@ -1,0 +1,16 @@
+//! What the keeper counts and times. A recorder is one for the whole process, so these have a
+//! program of their own and take turns in it.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(
+    dead_code,
+    reason = "the world is that of the keeper's other tests, and they use all of it"
+)]
+#![cfg(all(feature = "keeper", feature = "reqwest", feature = "metrics"))]
+
+#[path = "silence/silence.rs"]
+mod silence;
+#[path = "keeper/world.rs"]
+mod world;
+
+#[path = "keeper/measures.rs"]
+mod measures;
