@@ -1,0 +1,131 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::{Clock as _, SystemClock};
+
+fn name() -> PairId {
+    PairId::new([7; 16])
+}
+
+#[test]
+fn a_living_holder_is_not_dead_and_an_ended_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let liveness = presence.liveness().clone();
+    assert!(!is_dead(folder.path(), &liveness));
+    presence.spill(b"still here").unwrap();
+    drop(presence);
+    assert!(is_dead(folder.path(), &liveness));
+}
+
+#[test]
+fn nobody_judges_a_holder_whose_file_is_another_inode() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let mut liveness = presence.liveness().clone();
+    presence.spill(b"still here").unwrap();
+    drop(presence);
+    liveness.inode += 1;
+    assert!(!is_dead(folder.path(), &liveness));
+}
+
+#[test]
+fn nobody_opens_a_holders_file_outside_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("holders");
+    let presence = Presence::enter(&inner, &name()).unwrap();
+    let own = presence.liveness().clone();
+    presence.spill(b"still here").unwrap();
+    drop(presence);
+    assert!(is_dead(&inner, &own));
+    for file in [
+        format!("../holders/{}", own.file),
+        format!("./{}", own.file),
+        inner.join(&own.file).to_str().unwrap().to_owned(),
+    ] {
+        assert!(!is_dead(&inner, &Liveness { file: file.clone(), ..own.clone() }), "{file}");
+    }
+}
+
+#[test]
+fn a_forked_childs_end_leaves_its_parents_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut childs = Presence::enter(folder.path(), &name()).unwrap();
+    childs.process += 1;
+    drop(childs);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_long_record_takes_free_slots_in_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let slots: Vec<_> = (0..4).map(|_| presence.spill(b"short").unwrap()).collect();
+    presence.erase(&slots[1]).unwrap();
+    let long = vec![b'a'; SLOT * 2];
+    let kept = presence.spill(&long).unwrap();
+    assert_eq!((kept.first, kept.end()), (4, 7), "one free slot is not enough for it");
+    assert_eq!(presence.spill(b"short").unwrap().first, 1);
+    presence.erase(&kept).unwrap();
+    assert_eq!(presence.spill(&long).unwrap().first, 4);
+}
+
+#[test]
+fn a_record_that_is_being_written_is_an_error_and_one_that_never_will_be_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let slot = presence.spill(b"whole").unwrap();
+    presence.file().write_all_at(b"other", 12).unwrap();
+    let seen = || Foreign::all(folder.path(), None).pop().unwrap();
+    assert!(!seen().is_dead());
+    seen().records().unwrap_err();
+    drop((presence, slot));
+    assert!(seen().is_dead());
+    assert!(seen().records().unwrap().is_empty());
+}
+
+#[test]
+fn a_spilled_record_outlives_its_holder_until_it_is_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    for at in 0..SLOTS + 2 {
+        presence.spill(format!("record {at}").as_bytes()).unwrap();
+    }
+    drop(presence);
+    let foreign = Foreign::all(folder.path(), None).pop().unwrap();
+    let records = foreign.records().unwrap();
+    assert_eq!(records.len(), SLOTS + 2);
+    assert_eq!(records.last().unwrap().1, format!("record {}", SLOTS + 1).as_bytes());
+    for (slot, _) in &records {
+        foreign.erase(slot).unwrap();
+    }
+    assert!(foreign.records().unwrap().is_empty());
+}
+
+#[test]
+fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let liveness = presence.liveness().clone();
+    let slot = presence.spill(b"keeps the file").unwrap();
+    let kept = presence.file().try_clone().unwrap();
+    drop(presence);
+    room::erase(&kept, &slot).unwrap();
+    drop(kept);
+    let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
+    let now = SystemClock.now();
+    clear(now);
+    clear(now);
+    assert!(is_dead(folder.path(), &liveness));
+    clear(now + Lease::SPAN * 3);
+    assert!(Foreign::all(folder.path(), None).is_empty());
+}
+
+#[test]
+fn an_empty_file_goes_with_its_holder() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let slot = presence.spill(b"saved after all").unwrap();
+    presence.erase(&slot).unwrap();
+    drop(presence);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
