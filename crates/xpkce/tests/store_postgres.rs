@@ -74,6 +74,17 @@ impl Postgres {
         self.client().await.0.query_one(sql, &[]).await.unwrap().get(0)
     }
 
+    /// Reads until the number is not zero.
+    async fn until(&self, sql: &str) {
+        let (client, _) = self.client().await;
+        for _ in 0..100_000 {
+            if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) != 0 {
+                return;
+            }
+        }
+        panic!("it did not come to that: {sql}");
+    }
+
     /// Holds what the statement locks, until the connection is dropped.
     async fn lock(&self, sql: &str) -> Client {
         let client = self.client().await.0;

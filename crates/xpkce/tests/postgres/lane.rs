@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::timeout;
 use xpkce::Result;
 use xpkce::grant::{Account, Grant};
@@ -14,6 +14,10 @@ use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
 use crate::{Postgres, postgres};
 
 const FIRST: Option<Revision> = Some(Revision(1));
+
+/// Those of our connections that wait for a lock.
+const WAIT_FOR_A_LOCK: &str =
+    "FROM pg_stat_activity WHERE application_name = 'xpkce' AND wait_event_type = 'Lock'";
 
 fn grants(count: usize) -> Vec<Grant> {
     (0..count).map(|n| grant(Account::new("app", format!("{n:04}")))).collect()
@@ -85,6 +89,40 @@ async fn a_record_that_somebody_has_locked_holds_up_no_other() {
     assert!(others.iter().all(is_done), "{others:?}");
     drop(locked);
     assert!(is_done(&held_up.await));
+}
+
+#[tokio::test]
+async fn an_update_that_is_held_up_holds_up_none_that_comes_later() {
+    let (subject, grants) = (postgres().await, grants(2));
+    let store = store_of(&subject, &grants).await;
+    let locked = subject.lock("SELECT 1 FROM xpkce_grants WHERE user_id = '0000' FOR UPDATE").await;
+    let mut held_up = pin!(store.swap(&grants[0], FIRST, LeaseEnd::Keep));
+    let later = async {
+        subject.until(&format!("SELECT count(*) {WAIT_FOR_A_LOCK}")).await;
+        store.swap(&grants[1], FIRST, LeaseEnd::Keep).await
+    };
+    let later = tokio::select! {
+        biased;
+        swapped = &mut held_up => panic!("it went past a lock, or was waited for: {swapped:?}"),
+        later = later => later,
+    };
+    assert!(is_done(&later), "{later:?}");
+    drop(locked);
+    assert!(is_done(&held_up.await));
+}
+
+#[tokio::test]
+async fn updates_whose_connection_the_server_ended_are_not_sent_again() {
+    let (subject, grants) = (postgres().await, grants(2));
+    let store = store_of(&subject, &grants).await;
+    let _locked =
+        subject.lock("SELECT 1 FROM xpkce_grants WHERE user_id = '0000' FOR UPDATE").await;
+    let end = format!("SELECT count(pg_terminate_backend(pid)) {WAIT_FOR_A_LOCK}");
+    let (swapped, ()) = join(swap_all(&store, &grants), subject.until(&end)).await;
+    // It may have committed them: whoever asked looks at the records, and decides.
+    assert!(swapped.iter().all(Result::is_err), "{swapped:?}");
+    let revision = "SELECT revision FROM xpkce_grants WHERE user_id = '0001'";
+    assert_eq!(subject.read(revision).await, 1);
 }
 
 #[tokio::test]

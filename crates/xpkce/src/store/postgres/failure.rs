@@ -1,7 +1,7 @@
 //! What PostgreSQL's errors mean to a caller.
 
 use deadpool_postgres::{PoolError, TimeoutType};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use crate::{Error, Reason};
 
@@ -35,6 +35,11 @@ pub(super) fn is_conflict(why: &tokio_postgres::Error) -> bool {
         why.code(),
         Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
     )
+}
+
+/// Returns whether the server went on after the error, and so has undone the transaction.
+pub(super) fn is_undone(why: &tokio_postgres::Error) -> bool {
+    why.as_db_error().is_some_and(|why| why.parsed_severity() == Some(Severity::Error))
 }
 
 const READ_ONLY: (Reason, &str) =

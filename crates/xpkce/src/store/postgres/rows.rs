@@ -149,7 +149,7 @@ impl Draft {
 
     /// Writes it where there is no row, if a new row is what it is; then it answers a row.
     pub(super) fn insert(&self) -> Statement<'_> {
-        let mut values: Vec<Value<'_>> = vec![
+        let values: Vec<Value<'_>> = vec![
             (&self.account.app, Type::TEXT),
             (&self.account.user, Type::TEXT),
             (&self.grant_id, Type::TEXT),
@@ -160,11 +160,9 @@ impl Draft {
             (&self.generation, Type::INT8),
             (&self.expires_at, Type::INT8),
             (&self.due, Type::INT8),
+            (&self.lease_end, Type::INT8),
+            (&self.is_lease_absolute, Type::BOOL),
         ];
-        values.extend([
-            (&self.lease_end as _, Type::INT8),
-            (&self.is_lease_absolute as _, Type::BOOL),
-        ]);
         Statement { sql: INSERT, values }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::failure::{failure, is_conflict, no_connection};
+use super::failure::{failure, is_conflict, is_undone, no_connection};
 use super::pools::Pools;
 use crate::{Error, Reason, Result};
 
@@ -82,7 +82,8 @@ pub(super) async fn ask_through(pool: &Pool, statement: &Statement<'_>) -> Resul
 /// The server's word that it has undone a transaction.
 pub(super) struct Refusal(tokio_postgres::Error);
 
-/// Runs one statement, once. Where the connection fails, what became of it is not known.
+/// Runs one statement, once. Where the connection fails, or the server ends it, what became of the
+/// statement is not known: it may have been committed just before.
 pub(super) async fn ask_once(
     pool: &Pool,
     Statement { sql, values }: &Statement<'_>,
@@ -90,7 +91,7 @@ pub(super) async fn ask_once(
     let client = pool.get().await.map_err(no_connection)?;
     match client.query_typed(sql, values).await {
         Ok(rows) => Ok(Ok(rows)),
-        Err(why) if why.code().is_some() => Ok(Err(Refusal(why))),
+        Err(why) if is_undone(&why) => Ok(Err(Refusal(why))),
         Err(why) => Err(failure(why)),
     }
 }
