@@ -162,6 +162,11 @@ fn kind(kind: ErrorKind) -> Kind {
 fn advice(reason: Reason) -> Option<Hint> {
     Some(match reason {
         Reason::WrongClientId | Reason::WrongSecretOrAppType => Hint::about(CHECK),
+        Reason::OtherApp => Hint::About {
+            words: "finish it with the settings that it began with, or begin again: ",
+            command: SIGN_IN,
+            app: None,
+        },
         Reason::Denied
         | Reason::StateMismatch
         | Reason::IssuerMismatch

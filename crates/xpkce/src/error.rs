@@ -40,6 +40,8 @@ pub enum Reason {
     InsecureUrl,
     /// X does not know the client id.
     WrongClientId,
+    /// The sign-in began at other servers than the app's, or with another client id.
+    OtherApp,
     /// X refused the client's authentication: a wrong secret, or the other app type. X answers
     /// both alike.
     WrongSecretOrAppType,
@@ -113,6 +115,7 @@ impl Reason {
             Self::InvalidSetting
             | Self::InsecureUrl
             | Self::WrongClientId
+            | Self::OtherApp
             | Self::WrongSecretOrAppType
             | Self::RedirectMismatch
             | Self::PortBusy

@@ -76,7 +76,7 @@ pub use self::fresh::fresh_token;
 pub use self::in_use::{note_use, wants_note};
 pub use self::keep::{Report, Round, Tending};
 pub use self::reseal::{Resealed, reseal};
-pub use self::sign_in::{SignedIn, take_login};
+pub use self::sign_in::{SignedIn, park_login, take_login};
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
 pub use self::spill::spilled_keys;

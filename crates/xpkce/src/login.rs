@@ -12,13 +12,18 @@ use crate::pkce::{random_state, random_state_and_pkce};
 use crate::{App, AuthorizationCode, CodeVerifier, Pkce, Result, Scopes, State, Timestamp, lint};
 
 mod callback;
+mod origin;
 mod record;
 
 pub use callback::callback_state;
 pub(crate) use callback::{Callback, bare_code};
+pub(crate) use origin::Origin;
 
 /// Everything but RFC 3986's unreserved characters; a space becomes `%20`, as X documents.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The consent page's path, below the authorization base.
+const AUTHORIZE: &str = "/oauth2/authorize";
 
 /// A sign-in that waits for its callback. RFC 6749 section 4.1.1, RFC 7636 section 4.3.
 ///
@@ -132,6 +137,16 @@ impl Login {
         now.since(self.created_at) > Self::LIFETIME
     }
 
+    /// Checks that an app is the one it began with: the client id, and the servers. Another server
+    /// must be given neither the code nor the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`Configure`](crate::ErrorKind::Configure): [`OtherApp`](crate::Reason::OtherApp).
+    pub fn check_app(&self, app: &App) -> Result<()> {
+        self.origin().check(app)
+    }
+
     /// Checks a callback, given as its whole URL or as its query alone, and takes the code out of
     /// it. In this order: repeated parameters, an error, the state, the issuer, the code.
     ///
@@ -164,8 +179,17 @@ impl Login {
         Approval {
             code,
             verifier: CodeVerifier::new(self.verifier.expose()),
-            client_id: self.client_id.clone(),
+            origin: self.origin(),
             redirect_uri: self.redirect_uri.clone(),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        let endpoint = self.url.split('?').next().unwrap_or_default();
+        Origin {
+            client_id: self.client_id.clone(),
+            base_url: self.base_url.clone(),
+            authorization_base_url: endpoint.strip_suffix(AUTHORIZE).unwrap_or(endpoint).to_owned(),
         }
     }
 }
@@ -185,7 +209,7 @@ impl fmt::Debug for Login {
 pub struct Approval {
     pub(crate) code: AuthorizationCode,
     pub(crate) verifier: CodeVerifier,
-    pub(crate) client_id: String,
+    pub(crate) origin: Origin,
     pub(crate) redirect_uri: String,
 }
 
@@ -198,7 +222,8 @@ impl fmt::Debug for Approval {
 fn authorize_url(app: &App, state: &State, challenge: &str) -> String {
     let mut url = String::with_capacity(512);
     url.push_str(app.authorization_base_url());
-    url.push_str("/oauth2/authorize?response_type=code");
+    url.push_str(AUTHORIZE);
+    url.push_str("?response_type=code");
     let mut push = |name: &str, value: &str| {
         url.push('&');
         url.push_str(name);

@@ -27,6 +27,45 @@ fn the_callback_finds_its_sign_in_and_its_app() {
 }
 
 #[test]
+fn a_sign_in_is_not_finished_at_another_server_and_waits_for_its_own() {
+    for name in ["XPKCE_BASE_URL", "XPKCE_AUTHORIZATION_BASE_URL"] {
+        let (mut world, other) = (World::with_app(), World::new());
+        let callback = world.approve(&world.start(&[]));
+        let own = world.variable(name);
+        world.set(name, &other.variable(name));
+        let refused = world.finish(&callback).exited(2);
+        let said = format!("base URL {own}, not with {}", other.variable(name));
+        assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+        assert!(refused.stderr.contains("hint: finish it with the settings that it began with"));
+        assert_eq!((world.x.token_requests(), other.x.token_requests()), (0, 0));
+        world.set(name, &own);
+        world.finish(&callback).succeeded();
+    }
+}
+
+#[test]
+fn a_sign_in_whose_app_was_removed_waits_until_it_is_there_again() {
+    let world = World::with_app();
+    let id = world.x.public_app().client_id;
+    let callback = world.approve(&world.start(&[]));
+    world.run(&["app", "remove", "lantern", "--yes"]).succeeded();
+    let refused = world.finish(&callback).exited(2);
+    assert!(refused.stderr.contains("which is no app here"), "{}", refused.stderr);
+    world.run(&["app", "add", "lantern", "--public", "--client-id", &id]).succeeded();
+    world.finish(&callback).succeeded();
+}
+
+#[test]
+fn a_callback_that_was_copied_in_part_can_still_come_whole() {
+    let world = World::with_app();
+    let callback = world.approve(&world.start(&[]));
+    let part = callback.split("&code=").next().unwrap();
+    let refused = world.finish(part).exited(3);
+    assert!(refused.stderr.contains("Give the whole address"), "{}", refused.stderr);
+    world.finish(&callback).succeeded();
+}
+
+#[test]
 fn two_logins_at_once_both_end_well() {
     let world = World::with_app();
     let (one, other) = (world.start(&[]), world.start(&[]));

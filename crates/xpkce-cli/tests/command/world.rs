@@ -70,6 +70,11 @@ impl World {
         self.variables.retain(|(known, _)| known != name);
     }
 
+    pub(crate) fn variable(&self, name: &str) -> String {
+        let known = self.variables.iter().find(|(known, _)| known == name);
+        known.unwrap().1.clone()
+    }
+
     /// The folder that the command keeps its files in; made by the command.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")

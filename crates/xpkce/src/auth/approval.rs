@@ -1,6 +1,6 @@
 //! Approvals of sign-ins that began elsewhere: only a verifier is known of them.
 
-use crate::login::{Callback, bare_code};
+use crate::login::{Callback, Origin, bare_code};
 use crate::{App, Approval, AuthorizationCode, CodeVerifier, Result};
 
 impl Approval {
@@ -18,7 +18,11 @@ impl Approval {
     }
 
     fn of_app(app: &App, verifier: CodeVerifier, code: AuthorizationCode) -> Self {
-        let (client_id, redirect_uri) = (app.client_id().into(), app.redirect_uri().into());
-        Self { code, verifier, client_id, redirect_uri }
+        let origin = Origin {
+            client_id: app.client_id().into(),
+            base_url: app.base_url().into(),
+            authorization_base_url: app.authorization_base_url().into(),
+        };
+        Self { code, verifier, origin, redirect_uri: app.redirect_uri().into() }
     }
 }

@@ -60,10 +60,7 @@ impl Keeper {
     /// [`Store`](crate::ErrorKind::Store).
     pub async fn park_login(&self, login: &Login) -> Result<()> {
         let desk = Arc::clone(self.desk());
-        let key = login_key(login.state().expose());
-        let sealed = desk.sealer.seal(Place::Login(&key), login.to_json().as_bytes())?;
-        let expires_at = desk.now() + Login::LIFETIME;
-        let parked = PendingLogin { key, login: sealed, expires_at };
+        let parked = parked(&desk.sealer, login)?;
         self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
     }
 
@@ -71,14 +68,35 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Reason::LoginExpired`] when no such sign-in waits, and those of
-    /// [`sign_in`](Self::sign_in).
+    /// [`finish_taken_login`](Self::finish_taken_login).
     pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
         let (desk, callback) = (Arc::clone(self.desk()), callback_url.to_owned());
         let taking = async move {
             take_login(desk.store.as_ref(), &desk.sealer, &callback, desk.now()).await
         };
         let login = self.run(taking).await?;
-        self.sign_in(login.approve(callback_url)?).await
+        self.finish_taken_login(login, callback_url).await
+    }
+
+    /// Finishes a sign-in that [`take_login`] took out. One that is refused before anything was
+    /// sent waits on, for the whole callback or for the app that it began with; unless X itself
+    /// says that it has ended.
+    ///
+    /// # Errors
+    /// [`Reason::OtherApp`] when it began with another app than this keeper's, and those of
+    /// [`Login::approve`] and [`sign_in`](Self::sign_in).
+    pub async fn finish_taken_login(&self, login: Login, callback_url: &str) -> Result<SignedIn> {
+        let checked = login.check_app(self.desk().client.app());
+        let why = match checked.and_then(|()| login.approve(callback_url)) {
+            Ok(approval) => return self.sign_in(approval).await,
+            Err(why) => why,
+        };
+        if !matches!(why.reason(), Reason::Denied | Reason::AuthorizationFailed)
+            && let Err(lost) = self.park_login(&login).await
+        {
+            tracing::warn!(error = %lost, "a sign-in that was refused no longer waits");
+        }
+        Err(why)
     }
 
     /// Exchanges an approval, saves the pair, and asks X who signed in.
@@ -250,6 +268,27 @@ impl Desk {
         };
         Ok(Grant::signed_in(new, attempt))
     }
+}
+
+/// Keeps a sign-in in a store, as [`Keeper::park_login`] does: for who took one out and has no keeper
+/// to finish it with.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store).
+pub async fn park_login(
+    store: &dyn Store,
+    sealer: &Sealer,
+    login: &Login,
+    now: Timestamp,
+) -> Result<()> {
+    store.put_login(&parked(sealer, login)?, now).await
+}
+
+/// Seals a sign-in for the store. Its life counts from its beginning, however often it is parked.
+fn parked(sealer: &Sealer, login: &Login) -> Result<PendingLogin> {
+    let key = login_key(login.state().expose());
+    let sealed = sealer.seal(Place::Login(&key), login.to_json().as_bytes())?;
+    Ok(PendingLogin { key, login: sealed, expires_at: login.created_at() + Login::LIFETIME })
 }
 
 /// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once.

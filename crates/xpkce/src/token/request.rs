@@ -25,12 +25,10 @@ pub enum Revocable<'a> {
 ///
 /// # Errors
 ///
-/// [`Configure`](crate::ErrorKind::Configure) when the app is not the one that began the sign-in,
-/// or is one that X refuses.
+/// [`Configure`](crate::ErrorKind::Configure) when the app is not the one that began the sign-in, as
+/// [`Login::check_app`](crate::Login::check_app) says, or is one that X refuses.
 pub fn exchange_request(app: &App, approval: &Approval) -> Result<HttpRequest> {
-    if approval.client_id != app.client_id() {
-        return Err(Error::new(Reason::WrongClientId, "the sign-in began with another client id"));
-    }
+    approval.origin.check(app)?;
     let form = Form::new("authorization_code")
         .with("code", approval.code.expose())
         .with("redirect_uri", &approval.redirect_uri)

@@ -6,7 +6,7 @@ use xpkce::grant::Account;
 use xpkce::{Reason, Token};
 use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
 
-use crate::world::World;
+use crate::world::{Process, World};
 
 #[tokio::test]
 async fn a_sign_in_begun_in_one_process_is_finished_in_another_once() {
@@ -25,6 +25,48 @@ async fn a_sign_in_begun_in_one_process_is_finished_in_another_once() {
     let again = other.finish_login(&callback).await.unwrap_err();
     assert_eq!(again.reason(), Reason::LoginExpired);
     assert_eq!(world.x.double_redeems(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_began_at_another_server_is_refused_and_waits_for_its_own() {
+    let (world, other) = (World::start().await, World::start().await);
+    let login = world.keeper().begin_login().unwrap();
+    world.keeper().park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    let elsewhere = Process { store: world.store.clone(), ..world.process() };
+    let elsewhere = other.start_in(elsewhere);
+    let why = elsewhere.finish_login(&callback).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::OtherApp);
+    assert_eq!((other.x.token_requests(), world.x.token_requests()), (0, 0));
+    world.keeper().finish_login(&callback).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_callback_that_was_copied_in_part_leaves_the_sign_in_for_the_whole_one() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    let part = format!("?state={}", login.state().expose());
+    let why = keeper.finish_login(&part).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::MalformedCallback);
+    keeper.finish_login(&callback).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_refused_waits_no_longer_for_it() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    world.advance(Duration::from_secs(599));
+    let part = format!("?state={}", login.state().expose());
+    keeper.finish_login(&part).await.unwrap_err();
+    world.advance(Duration::from_secs(2));
+    let why = keeper.finish_login(&callback).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::LoginExpired);
 }
 
 #[tokio::test]

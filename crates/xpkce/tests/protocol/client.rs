@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use xpkce::{
-    AccessToken, App, Client, ClientSecret, ErrorKind, ManualClock, Probe, Reason, RefreshAnswer,
-    RefreshToken, Revocable,
+    AccessToken, App, Client, ClientSecret, ErrorKind, Login, ManualClock, Probe, Reason,
+    RefreshAnswer, RefreshToken, Revocable,
 };
 
 use crate::support::{
@@ -57,8 +57,21 @@ async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
 #[tokio::test]
 async fn an_approval_of_another_app_is_not_sent() {
     let http = Script::new([]);
-    let error = client(App::public("another"), &http).redeem(approval()).await.unwrap_err();
-    assert_eq!(error.reason(), Reason::WrongClientId);
+    // As in another process, whose settings are not those of the first.
+    let login = Login::from_json(&login().to_json()).unwrap();
+    let callback = format!("?state={}&code=c", login.state().expose());
+    let elsewhere = "https://elsewhere.example";
+    for (app, said) in [
+        (App::public("another"), "the client id"),
+        (app().with_base_url(elsewhere).unwrap(), "the base URL https://api.x.com"),
+        (app().with_authorization_base_url(elsewhere).unwrap(), "base URL https://x.com/i"),
+    ] {
+        let approval = login.approve(&callback).unwrap();
+        let error = client(app, &http).redeem(approval).await.unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Configure, Reason::OtherApp));
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.hint().is_some());
+    }
     assert_eq!(http.requests(), 0);
 }
 

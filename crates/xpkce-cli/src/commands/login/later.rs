@@ -2,12 +2,13 @@
 
 use clap::Args;
 use xpkce::Clock as _;
-use xpkce::SystemClock;
-use xpkce::keeper::take_login;
+use xpkce::keeper::{park_login, take_login};
+use xpkce::{Keeper, Login, Reason, SystemClock};
 
 use super::paste::{Waiting, callback};
 use super::{Begin, report};
 use crate::commands::Context;
+use crate::config::{ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::hint::Hint;
 use crate::vault::Vault;
@@ -52,12 +53,34 @@ impl Finish {
         let login = take_login(vault.store.as_ref(), &vault.sealer, &callback, now)
             .await
             .map_err(|why| Failure::from(why).for_app(settings.any_flag()))?;
-        let chosen = settings.app_of(login.client_id())?;
-        let ended = |why| Failure::from(why).ends_sign_in().for_app(chosen.flag());
-        let approval = login.approve(&callback).map_err(ended)?;
-        let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
-        let finishing = context.output.waiting("waiting for X's answer", keeper.sign_in(approval));
-        let signed_in = finishing.await.map_err(ended)?;
+        let (chosen, keeper) = match keeper_of(&settings, &vault, &login) {
+            Ok(found) => found,
+            Err(failure) => {
+                let parking = park_login(vault.store.as_ref(), &vault.sealer, &login, now).await;
+                if let Err(lost) = parking {
+                    tracing::warn!(error = %lost, "the sign-in no longer waits");
+                }
+                return Err(failure);
+            }
+        };
+        let finishing = keeper.finish_taken_login(login, &callback);
+        let finishing = context.output.waiting("waiting for X's answer", finishing).await;
+        let signed_in = finishing.map_err(|why| failed(why).for_app(chosen.flag()))?;
         report(context, &settings, &vault, &signed_in, self.expect.as_deref()).await
     }
+}
+
+/// A slip of the hand ends no sign-in; whatever else went wrong does.
+fn failed(why: xpkce::Error) -> Failure {
+    match why.reason() {
+        Reason::MalformedCallback => Failure::from(why),
+        _ => Failure::from(why).ends_sign_in(),
+    }
+}
+
+/// Finds the app that a sign-in began with, and makes a keeper of it.
+fn keeper_of(settings: &Settings<'_>, vault: &Vault, login: &Login) -> Result<(ChosenApp, Keeper)> {
+    let chosen = settings.app_of(login.client_id())?;
+    let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
+    Ok((chosen, keeper))
 }

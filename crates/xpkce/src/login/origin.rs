@@ -1,0 +1,29 @@
+//! Which app a sign-in began with: who it is, and where its servers are.
+
+use crate::{App, Error, Reason, Result};
+
+/// The app that a sign-in began with. A client id is known at one authorization server: at another
+/// it may be somebody else's, who would be handed the code and its verifier (RFC 9700 section 4.4).
+pub(crate) struct Origin {
+    pub(crate) client_id: String,
+    pub(crate) base_url: String,
+    pub(crate) authorization_base_url: String,
+}
+
+impl Origin {
+    /// Refuses an app that is another one.
+    pub(crate) fn check(&self, app: &App) -> Result<()> {
+        for (what, began, now) in [
+            ("client id", &*self.client_id, app.client_id()),
+            ("base URL", &self.base_url, app.base_url()),
+            ("authorization base URL", &self.authorization_base_url, app.authorization_base_url()),
+        ] {
+            if began != now {
+                let message = format!("the sign-in began with the {what} {began}, not with {now}");
+                return Err(Error::new(Reason::OtherApp, message)
+                    .with_hint("Finish it with the settings that it began with, or begin again"));
+            }
+        }
+        Ok(())
+    }
+}
