@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 #![allow(unreachable_pub, reason = "shared by several tests")]
 
+#[path = "postgres/endings.rs"]
+mod endings;
 #[path = "postgres/lane.rs"]
 mod lane;
 #[path = "postgres/server.rs"]
@@ -39,7 +41,18 @@ async fn postgres() -> Postgres {
 
 impl Postgres {
     fn parameters(&self) -> String {
-        format!("options=-c%20search_path%3D{}", self.schema)
+        let schema = &self.schema;
+        format!("application_name={schema}&options=-c%20search_path%3D{schema}")
+    }
+
+    /// Those of the store's own connections of which that is true.
+    fn connections(&self, what: &str) -> String {
+        format!("FROM pg_stat_activity WHERE application_name = '{}' AND {what}", self.schema)
+    }
+
+    /// Those that wait for a lock.
+    fn held_up(&self) -> String {
+        self.connections("wait_event_type = 'Lock'")
     }
 
     async fn store(&self) -> PostgresStore {
@@ -190,22 +203,6 @@ async fn a_dead_server_is_named_and_its_password_is_not() {
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
     assert!(!format!("{why:?}").contains("hunter2"));
-}
-
-#[tokio::test]
-async fn a_connection_that_the_server_ended_is_made_anew() {
-    let subject = postgres().await;
-    let store = subject.store().await;
-    store.next_sign_in().await.unwrap();
-    subject
-        .execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-            WHERE application_name = 'xpkce' AND pid <> pg_backend_pid()",
-        )
-        .await;
-    // The first call may be the one that finds out.
-    let _ = store.next_sign_in().await;
-    store.next_sign_in().await.unwrap();
 }
 
 #[tokio::test]

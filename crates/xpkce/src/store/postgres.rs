@@ -38,7 +38,7 @@ use rows::{Columns, Draft, LeaseColumn, stored};
 mod schema;
 
 mod session;
-use session::{SETTINGS, Statement, TRIES, Value, ask, bounded, connection, pause, transact};
+use session::{SETTINGS, Statement, TRIES, Value, bounded, connection, pause, read, transact};
 
 mod tls;
 
@@ -167,7 +167,7 @@ impl fmt::Debug for PostgresStore {
 impl Store for PostgresStore {
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
         Box::pin(async {
-            let rows = ask(&self.pools, &rows::load(account)).await?;
+            let rows = read(&self.pools, &rows::load(account)).await?;
             rows.first().map(stored).transpose()
         })
     }
@@ -214,8 +214,8 @@ impl Store for PostgresStore {
                     rows::LIST_AFTER
                 }
             };
-            let rows = transact(&self.pools, &[Statement { sql, values }]).await?;
-            rows.iter().flatten().map(stored).collect()
+            let rows = read(&self.pools, &Statement { sql, values }).await?;
+            rows.iter().map(stored).collect()
         })
     }
 
@@ -237,8 +237,8 @@ impl Store for PostgresStore {
                 (&user, Type::TEXT),
                 (&limit, Type::INT8),
             ];
-            let rows = transact(&self.pools, &[Statement { sql: rows::DUE, values }]).await?;
-            rows.iter().flatten().map(rows::due).collect()
+            let rows = read(&self.pools, &Statement { sql: rows::DUE, values }).await?;
+            rows.iter().map(rows::due).collect()
         })
     }
 

@@ -15,10 +15,6 @@ use crate::{Postgres, postgres};
 
 const FIRST: Option<Revision> = Some(Revision(1));
 
-/// Those of our connections that wait for a lock.
-const WAIT_FOR_A_LOCK: &str =
-    "FROM pg_stat_activity WHERE application_name = 'xpkce' AND wait_event_type = 'Lock'";
-
 fn grants(count: usize) -> Vec<Grant> {
     (0..count).map(|n| grant(Account::new("app", format!("{n:04}")))).collect()
 }
@@ -98,7 +94,7 @@ async fn an_update_that_is_held_up_holds_up_none_that_comes_later() {
     let locked = subject.lock("SELECT 1 FROM xpkce_grants WHERE user_id = '0000' FOR UPDATE").await;
     let mut held_up = pin!(store.swap(&grants[0], FIRST, LeaseEnd::Keep));
     let later = async {
-        subject.until(&format!("SELECT count(*) {WAIT_FOR_A_LOCK}")).await;
+        subject.until(&format!("SELECT count(*) {}", subject.held_up())).await;
         store.swap(&grants[1], FIRST, LeaseEnd::Keep).await
     };
     let later = tokio::select! {
@@ -117,7 +113,7 @@ async fn updates_whose_connection_the_server_ended_are_not_sent_again() {
     let store = store_of(&subject, &grants).await;
     let _locked =
         subject.lock("SELECT 1 FROM xpkce_grants WHERE user_id = '0000' FOR UPDATE").await;
-    let end = format!("SELECT count(pg_terminate_backend(pid)) {WAIT_FOR_A_LOCK}");
+    let end = format!("SELECT count(pg_terminate_backend(pid)) {}", subject.held_up());
     let (swapped, ()) = join(swap_all(&store, &grants), subject.until(&end)).await;
     // It may have committed them: whoever asked looks at the records, and decides.
     assert!(swapped.iter().all(Result::is_err), "{swapped:?}");

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use super::failure::failure;
 use super::pools::Pools;
 use super::rows::{LIST, LIST_AFTER, signed, stored};
-use super::session::{Statement, Value, transact};
+use super::session::{Statement, Value, read, transact};
 use crate::Result;
 use crate::store::Stored;
 
@@ -30,7 +30,7 @@ pub(super) async fn fill_due(pools: &Pools) -> Result<()> {
                 LIST_AFTER
             }
         };
-        let rows = transact(pools, &[Statement { sql, values }]).await?.pop().unwrap_or_default();
+        let rows = read(pools, &Statement { sql, values }).await?;
         let Some(last) = rows.last() else {
             return Ok(());
         };

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::rows::{self, Columns, Draft};
-use super::session::{ask_once, ask_through, bounded};
+use super::session::{Unanswered, ask_once, bounded, write};
 use crate::grant::Account;
 use crate::{Error, Reason, Result};
 
@@ -101,7 +101,7 @@ async fn commit(pool: Pool, updates: Vec<Update>) {
     let drafts: Vec<_> = updates.iter().map(|update| &update.draft).collect();
     let columns = Columns::of(&drafts);
     match bounded(ask_once(&pool, &columns.update(&BRIEFLY))).await {
-        Ok(Ok(rows)) => {
+        Ok(rows) => {
             let written = rows.iter().map(rows::account).collect::<Result<HashSet<Account>>>();
             for Update { draft, caller } in updates {
                 let is_done = written.as_ref().map(|written| written.contains(draft.account()));
@@ -109,8 +109,9 @@ async fn commit(pool: Pool, updates: Vec<Update>) {
             }
         }
         // Nothing of it was written, for the sake of one of them perhaps.
-        Ok(Err(_)) => by_itself(&pool, updates).await,
+        Err(Unanswered::Undone(_)) => by_itself(&pool, updates).await,
         Err(why) => {
+            let why = Error::from(why);
             for update in updates {
                 let _ = update.caller.send(Err(why.clone()));
             }
@@ -122,7 +123,7 @@ async fn commit(pool: Pool, updates: Vec<Update>) {
 async fn by_itself(pool: &Pool, updates: Vec<Update>) {
     join_all(updates.into_iter().map(async |Update { draft, caller }| {
         let columns = Columns::of(&[&draft]);
-        let rows = ask_through(pool, &columns.update(&PATIENTLY)).await;
+        let rows = write(pool, &columns.update(&PATIENTLY)).await;
         let _ = caller.send(rows.map(|rows| !rows.is_empty()));
     }))
     .await;

@@ -6,7 +6,7 @@ use tokio_postgres::types::{FromSqlOwned, Type};
 
 use super::failure::failure;
 use super::pools::Pools;
-use super::session::{Statement, Value, transact};
+use super::session::{Statement, Value, read, transact};
 use crate::seal::{KeyId, Sealed};
 use crate::store::PendingLogin;
 use crate::{Error, Reason, Result, Timestamp};
@@ -47,23 +47,24 @@ pub(super) async fn take_login(pools: &Pools, key: &str, now: Timestamp) -> Resu
 
 pub(super) async fn login_keys(pools: &Pools) -> Result<Vec<KeyId>> {
     let statement = Statement { sql: "SELECT login FROM xpkce_logins", values: vec![] };
-    let rows = transact(pools, &[statement]).await?;
+    let rows = read(pools, &statement).await?;
     let key = |row| Ok(Sealed::try_from(first::<String>(row)?)?.key().clone());
-    rows.iter().flatten().map(key).collect()
+    rows.iter().map(key).collect()
 }
 
 pub(super) async fn key_check(pools: &Pools, proposed: Option<&Sealed>) -> Result<Option<Sealed>> {
-    let proposed = proposed.cloned().map(String::from);
-    let mut statements = Vec::new();
-    if let Some(proposed) = &proposed {
-        statements.push(Statement {
-            sql: "UPDATE xpkce_store SET key_check = $1 WHERE key_check IS NULL",
-            values: vec![(proposed, Type::TEXT)],
-        });
-    }
-    statements.push(Statement { sql: "SELECT key_check FROM xpkce_store", values: vec![] });
-    let mut rows = transact(pools, &statements).await?;
-    let row = rows.pop().and_then(|mut rows| rows.pop()).ok_or_else(damaged)?;
+    let look = Statement { sql: "SELECT key_check FROM xpkce_store", values: vec![] };
+    let mut rows = match proposed.cloned().map(String::from) {
+        None => read(pools, &look).await?,
+        Some(proposed) => {
+            let propose = Statement {
+                sql: "UPDATE xpkce_store SET key_check = $1 WHERE key_check IS NULL",
+                values: vec![(&proposed, Type::TEXT)],
+            };
+            transact(pools, &[propose, look]).await?.pop().unwrap_or_default()
+        }
+    };
+    let row = rows.pop().ok_or_else(damaged)?;
     first::<Option<String>>(&row)?.map(Sealed::try_from).transpose()
 }
 

@@ -49,6 +49,7 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
             let client = connection(pools).await?;
             match transact_once(&client, statements).await {
                 Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
+                Err(why) if !is_undone(&why) => return Err(failure(leave(client, why))),
                 outcome => return outcome.map_err(failure),
             }
             drop(client);
@@ -58,51 +59,94 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
     .await
 }
 
-/// Runs one statement: it is a transaction by itself, and takes the server a third of the work that
-/// [`transact`] does.
-pub(super) async fn ask(pools: &Pools, statement: &Statement<'_>) -> Result<Vec<Row>> {
-    ask_through(&pools.here()?.pool, statement).await
-}
-
-/// As [`ask`], through the pool of the runtime that asks.
-pub(super) async fn ask_through(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>> {
-    bounded(async {
-        let mut tries = 1;
-        loop {
-            match ask_once(pool, statement).await? {
-                Err(Refusal(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
-                outcome => return outcome.map_err(|Refusal(why)| failure(why)),
+/// Reads with one statement: it is a transaction by itself, and takes the server a third of the work
+/// that [`transact`] does. A connection that lay idle may have been ended meanwhile, which the first
+/// statement on it finds out: it is asked once more, on a new one. Nothing that changes anything may
+/// be asked so.
+pub(super) async fn read(pools: &Pools, statement: &Statement<'_>) -> Result<Vec<Row>> {
+    let asking = async {
+        let pool = &pools.here()?.pool;
+        match unless_in_the_way(pool, statement).await {
+            Err(Unanswered::Lost(_)) => {
+                // What ended one of them may have ended all.
+                pool.retain(|_, _| false);
+                unless_in_the_way(pool, statement).await
             }
-            pause(tries).await;
+            outcome => outcome,
         }
-    })
-    .await
+    };
+    Ok(bounded(asking).await?)
 }
 
-/// The server's word that it has undone a transaction.
-pub(super) struct Refusal(tokio_postgres::Error);
+/// Writes with one statement, which is a transaction by itself.
+pub(super) async fn write(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>> {
+    Ok(bounded(unless_in_the_way(pool, statement)).await?)
+}
 
-/// Runs one statement, once. Where the connection fails, or the server ends it, what became of the
-/// statement is not known: it may have been committed just before.
-pub(super) async fn ask_once(
-    pool: &Pool,
-    Statement { sql, values }: &Statement<'_>,
-) -> Result<Result<Vec<Row>, Refusal>> {
-    let client = pool.get().await.map_err(no_connection)?;
-    match client.query_typed(sql, values).await {
-        Ok(rows) => Ok(Ok(rows)),
-        Err(why) if is_undone(&why) => Ok(Err(Refusal(why))),
-        Err(why) => Err(failure(why)),
+/// Runs one statement, again for as long as other transactions are in the way.
+async fn unless_in_the_way(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>, Unanswered> {
+    let mut tries = 1;
+    loop {
+        match ask_once(pool, statement).await {
+            Err(Unanswered::Undone(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
+            outcome => return outcome,
+        }
+        pause(tries).await;
     }
 }
 
+/// Why a statement has no answer.
+pub(super) enum Unanswered {
+    /// It was not sent, or not answered in time.
+    Ours(Error),
+    /// The server's word that it has undone the transaction.
+    Undone(tokio_postgres::Error),
+    /// The connection failed, or the server ended it. What became of the statement is not known: it
+    /// may have been committed just before.
+    Lost(tokio_postgres::Error),
+}
+
+impl From<Error> for Unanswered {
+    fn from(why: Error) -> Self {
+        Self::Ours(why)
+    }
+}
+
+impl From<Unanswered> for Error {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Ours(why) => why,
+            Unanswered::Undone(why) | Unanswered::Lost(why) => failure(why),
+        }
+    }
+}
+
+/// Runs one statement, once. A connection that is known to have ended is not among those of the pool.
+pub(super) async fn ask_once(
+    pool: &Pool,
+    Statement { sql, values }: &Statement<'_>,
+) -> Result<Vec<Row>, Unanswered> {
+    let client = pool.get().await.map_err(no_connection)?;
+    match client.query_typed(sql, values).await {
+        Err(why) if is_undone(&why) => Err(Unanswered::Undone(why)),
+        Err(why) => Err(Unanswered::Lost(leave(client, why))),
+        Ok(rows) => Ok(rows),
+    }
+}
+
+/// Keeps a connection that failed out of the pool: its end may not be noticed yet.
+fn leave(client: Object, why: tokio_postgres::Error) -> tokio_postgres::Error {
+    drop(Object::take(client));
+    why
+}
+
 /// Bounds the wait for a store that does not answer.
-pub(super) async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn bounded<T, E: From<Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            Reason::Store,
-            "the store did not answer in time; what was sent may be kept",
-        ))
+        let message = "the store did not answer in time; what was sent may be kept";
+        Err(Error::new(Reason::Store, message).into())
     })
 }
 
