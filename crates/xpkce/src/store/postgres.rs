@@ -25,7 +25,9 @@ use failure::{failure, is_conflict};
 mod fill;
 
 mod lane;
-use lane::PATIENTLY;
+use lane::{Lane, PATIENTLY};
+
+mod lent;
 
 mod meta;
 
@@ -79,7 +81,7 @@ impl PostgresStore {
         let draft = Draft::of(grant, expected, lease)?;
         let is_done = if draft.is_update() {
             let home = self.pools.here()?;
-            bounded(home.lane.update(&home.pool, draft)).await?
+            bounded(Lane::update(&home, draft)).await?
         } else {
             !transact(&self.pools, &[draft.insert()]).await?.concat().is_empty()
         };

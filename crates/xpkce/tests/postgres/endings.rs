@@ -1,4 +1,4 @@
-//! Connections that end while nobody looks at them, or under a statement.
+//! Connections that end while nobody looks at them, or under a statement, and statements without end.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -103,6 +103,25 @@ async fn a_connection_that_failed_is_used_no_more_though_its_end_is_not_seen() {
     assert!(swapped.is_err(), "{swapped:?}");
     drop(locked);
     assert!(store.load(&grant.account).await.unwrap().is_some());
+}
+
+/// A lock of the table, not of a row, which the server waits for before it has set any `lock_timeout`.
+#[tokio::test]
+async fn updates_that_take_the_server_too_long_are_undone() {
+    let subject = postgres().await;
+    let store = subject.store().await;
+    let grants = ["0", "1"].map(|user| grant(Account::new("app", user)));
+    for grant in &grants {
+        store.swap(grant, None, LeaseEnd::Now).await.unwrap();
+    }
+    let locked = subject.lock(LOCK).await;
+    let swap = |grant| store.swap(grant, Some(Revision(1)), LeaseEnd::Keep);
+    for swapped in join_all(grants.iter().map(swap)).await {
+        let why = swapped.unwrap_err();
+        assert_eq!(why.reason(), Reason::Busy, "{why}");
+    }
+    drop(locked);
+    assert_eq!(subject.read("SELECT max(revision) FROM xpkce_grants").await, 1);
 }
 
 /// A way to the server that does not tell when the server ends a connection. Connections may go bad

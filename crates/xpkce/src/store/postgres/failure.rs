@@ -42,6 +42,11 @@ pub(super) fn is_undone(why: &tokio_postgres::Error) -> bool {
     why.as_db_error().is_some_and(|why| why.parsed_severity() == Some(Severity::Error))
 }
 
+/// Returns whether the server was told to stop, or stops by itself after so long.
+pub(super) fn is_stopped(why: &tokio_postgres::Error) -> bool {
+    why.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
 const READ_ONLY: (Reason, &str) =
     (Reason::Store, "the store's server takes no writes: it is a standby, or read-only");
 

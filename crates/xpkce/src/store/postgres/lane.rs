@@ -6,11 +6,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::failure::is_stopped;
+use super::pools::Home;
 use super::rows::{self, Columns, Draft};
 use super::session::{Unanswered, ask_once, bounded, write};
 use crate::grant::Account;
@@ -45,15 +46,15 @@ struct Update {
 
 impl Lane {
     /// Writes one row, and returns whether it was as expected.
-    pub(super) async fn update(self: &Arc<Self>, pool: &Pool, draft: Draft) -> Result<bool> {
+    pub(super) async fn update(home: &Arc<Home>, draft: Draft) -> Result<bool> {
         let (caller, answer) = oneshot::channel();
         let is_driven = {
-            let mut waiting = self.waiting();
+            let mut waiting = home.lane.waiting();
             waiting.updates.push_back(Update { draft, caller });
             std::mem::replace(&mut waiting.is_driven, true)
         };
         if !is_driven {
-            tokio::spawn(drive(Arc::clone(self), pool.clone()));
+            tokio::spawn(drive(Arc::clone(home)));
         }
         answer.await.unwrap_or_else(|_| {
             Err(Error::new(Reason::Internal, "the task that writes to the store has ended"))
@@ -84,23 +85,23 @@ impl Lane {
 }
 
 /// Sends what waits, until nothing does. A statement that is past its turn goes on by itself.
-async fn drive(lane: Arc<Lane>, pool: Pool) {
+async fn drive(home: Arc<Home>) {
     loop {
-        let updates = lane.take();
+        let updates = home.lane.take();
         if updates.is_empty() {
             return;
         }
-        let _ = timeout(TURN, tokio::spawn(commit(pool.clone(), updates))).await;
+        let _ = timeout(TURN, tokio::spawn(commit(Arc::clone(&home), updates))).await;
     }
 }
 
-async fn commit(pool: Pool, updates: Vec<Update>) {
+async fn commit(home: Arc<Home>, updates: Vec<Update>) {
     if updates.len() == 1 {
-        return by_itself(&pool, updates).await;
+        return by_itself(&home, updates).await;
     }
     let drafts: Vec<_> = updates.iter().map(|update| &update.draft).collect();
     let columns = Columns::of(&drafts);
-    match bounded(ask_once(&pool, &columns.update(&BRIEFLY))).await {
+    match bounded(ask_once(&home, &columns.update(&BRIEFLY))).await {
         Ok(rows) => {
             let written = rows.iter().map(rows::account).collect::<Result<HashSet<Account>>>();
             for Update { draft, caller } in updates {
@@ -108,8 +109,9 @@ async fn commit(pool: Pool, updates: Vec<Update>) {
                 let _ = caller.send(is_done.map_err(Error::clone));
             }
         }
-        // Nothing of it was written, for the sake of one of them perhaps.
-        Err(Unanswered::Undone(_)) => by_itself(&pool, updates).await,
+        // Nothing of it was written, for the sake of one of them perhaps. What was stopped has taken
+        // its time already.
+        Err(Unanswered::Undone(why)) if !is_stopped(&why) => by_itself(&home, updates).await,
         Err(why) => {
             let why = Error::from(why);
             for update in updates {
@@ -120,10 +122,10 @@ async fn commit(pool: Pool, updates: Vec<Update>) {
 }
 
 /// Sends each in a statement of its own.
-async fn by_itself(pool: &Pool, updates: Vec<Update>) {
+async fn by_itself(home: &Home, updates: Vec<Update>) {
     join_all(updates.into_iter().map(async |Update { draft, caller }| {
         let columns = Columns::of(&[&draft]);
-        let rows = write(pool, &columns.update(&PATIENTLY)).await;
+        let rows = write(home, &columns.update(&PATIENTLY)).await;
         let _ = caller.send(rows.map(|rows| !rows.is_empty()));
     }))
     .await;

@@ -34,7 +34,8 @@ type Place = (u32, tokio::runtime::Id);
 /// What one runtime has of the store.
 pub(super) struct Home {
     pub(super) pool: Pool,
-    pub(super) lane: Arc<Lane>,
+    pub(super) tls: MakeRustlsConnect,
+    pub(super) lane: Lane,
 }
 
 impl Pools {
@@ -49,7 +50,8 @@ impl Pools {
         if let Some((_, home)) = homes.iter().find(|(there, _)| *there == place) {
             return Ok(Arc::clone(home));
         }
-        let home = Arc::new(Home { pool: self.make()?, lane: Arc::default() });
+        let home =
+            Arc::new(Home { pool: self.make()?, tls: self.tls.clone(), lane: Lane::default() });
         if homes.len() == MOST_HOMES {
             homes.pop_front();
         }

@@ -2,16 +2,18 @@
 //! the way. Nothing outlives it, so that it may pass through a pooler that shares connections
 //! between transactions: no prepared statement, no setting, no lock of a session.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use futures_util::future::{join_all, join3};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::failure::{failure, is_conflict, is_undone, no_connection};
-use super::pools::Pools;
+use super::lent::{Lent, STATEMENT};
+use super::pools::{Home, Pools};
 use crate::{Error, Reason, Result};
 
 /// How often a transaction is tried that others are in the way of.
@@ -46,13 +48,16 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
     bounded(async {
         let mut tries = 1;
         loop {
-            let client = connection(pools).await?;
-            match transact_once(&client, statements).await {
+            let home = pools.here()?;
+            let lent = Lent::by(&home).await?;
+            let outcome = transact_once(&lent, statements).await;
+            if !outcome.as_ref().is_err_and(|why| !is_undone(why)) {
+                lent.give_back();
+            }
+            match outcome {
                 Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
-                Err(why) if !is_undone(&why) => return Err(failure(leave(client, why))),
                 outcome => return outcome.map_err(failure),
             }
-            drop(client);
             pause(tries).await;
         }
     })
@@ -65,12 +70,12 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
 /// be asked so.
 pub(super) async fn read(pools: &Pools, statement: &Statement<'_>) -> Result<Vec<Row>> {
     let asking = async {
-        let pool = &pools.here()?.pool;
-        match unless_in_the_way(pool, statement).await {
+        let home = pools.here()?;
+        match unless_in_the_way(&home, statement).await {
             Err(Unanswered::Lost(_)) => {
                 // What ended one of them may have ended all.
-                pool.retain(|_, _| false);
-                unless_in_the_way(pool, statement).await
+                home.pool.retain(|_, _| false);
+                unless_in_the_way(&home, statement).await
             }
             outcome => outcome,
         }
@@ -79,15 +84,15 @@ pub(super) async fn read(pools: &Pools, statement: &Statement<'_>) -> Result<Vec
 }
 
 /// Writes with one statement, which is a transaction by itself.
-pub(super) async fn write(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>> {
-    Ok(bounded(unless_in_the_way(pool, statement)).await?)
+pub(super) async fn write(home: &Home, statement: &Statement<'_>) -> Result<Vec<Row>> {
+    Ok(bounded(unless_in_the_way(home, statement)).await?)
 }
 
 /// Runs one statement, again for as long as other transactions are in the way.
-async fn unless_in_the_way(pool: &Pool, statement: &Statement<'_>) -> Result<Vec<Row>, Unanswered> {
+async fn unless_in_the_way(home: &Home, statement: &Statement<'_>) -> Result<Vec<Row>, Unanswered> {
     let mut tries = 1;
     loop {
-        match ask_once(pool, statement).await {
+        match ask_once(home, statement).await {
             Err(Unanswered::Undone(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
             outcome => return outcome,
         }
@@ -106,6 +111,12 @@ pub(super) enum Unanswered {
     Lost(tokio_postgres::Error),
 }
 
+impl Unanswered {
+    fn of(why: tokio_postgres::Error) -> Self {
+        if is_undone(&why) { Self::Undone(why) } else { Self::Lost(why) }
+    }
+}
+
 impl From<Error> for Unanswered {
     fn from(why: Error) -> Self {
         Self::Ours(why)
@@ -121,23 +132,27 @@ impl From<Unanswered> for Error {
     }
 }
 
-/// Runs one statement, once. A connection that is known to have ended is not among those of the pool.
+/// Runs one statement, once. The server is told to stop one that takes it too long.
 pub(super) async fn ask_once(
-    pool: &Pool,
+    home: &Home,
     Statement { sql, values }: &Statement<'_>,
 ) -> Result<Vec<Row>, Unanswered> {
-    let client = pool.get().await.map_err(no_connection)?;
-    match client.query_typed(sql, values).await {
-        Err(why) if is_undone(&why) => Err(Unanswered::Undone(why)),
-        Err(why) => Err(Unanswered::Lost(leave(client, why))),
-        Ok(rows) => Ok(rows),
+    let lent = Lent::by(home).await?;
+    let answer = {
+        let mut asking = pin!(lent.query_typed(sql, values));
+        match timeout(STATEMENT, asking.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                lent.stop().await;
+                return asking.await.map_err(Unanswered::of);
+            }
+        }
+    };
+    let answer = answer.map_err(Unanswered::of);
+    if !matches!(answer, Err(Unanswered::Lost(_))) {
+        lent.give_back();
     }
-}
-
-/// Keeps a connection that failed out of the pool: its end may not be noticed yet.
-fn leave(client: Object, why: tokio_postgres::Error) -> tokio_postgres::Error {
-    drop(Object::take(client));
-    why
+    answer
 }
 
 /// Bounds the wait for a store that does not answer.
@@ -165,7 +180,7 @@ pub(super) async fn pause(tries: u32) {
 /// Sends everything at once and then reads: one round trip, and nothing is left open on the
 /// server when the caller goes away. After a failure the server takes the commit for a rollback.
 async fn transact_once(
-    client: &Object,
+    client: &Lent<'_>,
     statements: &[Statement<'_>],
 ) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
     let (begun, rows, committed) = join3(
