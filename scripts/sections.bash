@@ -6,7 +6,7 @@ declare -A ABOUT=(
     [install]="what the tests need, from the system's packages, PyPI, npm and crates.io"
     [format]="rustfmt"
     [lint]="clippy on every target with every feature, warnings refused"
-    [core]="the library without its features: no tokio, no reqwest"
+    [core]="the library without its features: no tokio, no hyper"
     [docs]="rustdoc without a warning"
     [deny]="licences, bans and sources of every dependency"
     [tests]="every test of the workspace, and the snippets in the docs"
@@ -48,7 +48,7 @@ section_core() {
     cargo clippy --locked -p xpkce --no-default-features -- -D warnings
     local forbidden
     forbidden=$(cargo tree --locked -p xpkce --no-default-features -e normal --prefix none |
-        grep -E '^(tokio|reqwest|hyper|rusqlite) ' || true)
+        grep -E '^(tokio|hyper|rusqlite) ' || true)
     [ -z "$forbidden" ] || die "the core alone pulls in: $forbidden"
 }
 

@@ -31,7 +31,7 @@ impl Crowd {
         count: usize,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = Client::with_reqwest(flow::app(base_url));
+        let client = Client::with_hyper(flow::app(base_url));
         let keeper = Keeper::new(client, store, sealer(), folder.map(Path::to_owned)).unwrap();
         let import = || async {
             let token = Token::from_json(TOKEN_ANSWER).expect("a token");

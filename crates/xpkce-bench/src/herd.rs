@@ -102,7 +102,7 @@ async fn sign_in(base_url: &str, folder: &Path) -> String {
 async fn open(base_url: &str, folder: &Path) -> (Arc<dyn Store>, Keeper) {
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(folder.join("logins.db")).await.expect("a store"));
-    let client = Client::with_reqwest(flow::app(base_url));
+    let client = Client::with_hyper(flow::app(base_url));
     let keeper = Keeper::new(client, store.clone(), sealer(), None).expect("a keeper");
     (store, keeper)
 }

@@ -16,7 +16,7 @@ use crate::flow;
 pub fn fresh_source(base_url: &str) -> TokenSource {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = Client::with_reqwest(flow::app(base_url));
+        let client = Client::with_hyper(flow::app(base_url));
         let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
         let sealer = Sealer::from_text(&format!("{}=", "A".repeat(43))).expect("a key of 32 bytes");
         let keeper = Keeper::new(client, store, Arc::new(sealer), None).unwrap();

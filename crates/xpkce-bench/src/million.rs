@@ -71,7 +71,7 @@ pub fn run(count: usize, reads: usize) {
 }
 
 async fn keeper() -> Keeper {
-    let (client, sealer) = (Client::with_reqwest(flow::app("http://127.0.0.1:9")), sealer());
+    let (client, sealer) = (Client::with_hyper(flow::app("http://127.0.0.1:9")), sealer());
     let one = Arc::new(MemoryStore::default());
     let maker = Keeper::new(client.clone(), one.clone(), sealer.clone(), None).unwrap();
     let token = Token::from_json(TOKEN_ANSWER).unwrap();

@@ -22,7 +22,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REFRESH_TOKEN: &str =
     "VkJ6QmVuY2htYXJrUmVmcmVzaFRva2VuT2ZUaGVTYW1lTGVuZ3RoQXNYc093bjoxNzAwMDAwMDAwMDAwOjE6MTpydDox";
 
-/// Ours: [`Client`] over reqwest.
+/// Ours: [`Client`] over hyper.
 pub struct Ours {
     client: Client,
     runtime: Runtime,
@@ -31,7 +31,7 @@ pub struct Ours {
 impl Ours {
     /// Makes a client of the stand-in.
     pub fn new(base_url: &str) -> Self {
-        Self { client: Client::with_reqwest(flow::app(base_url)), runtime: runtime() }
+        Self { client: Client::with_hyper(flow::app(base_url)), runtime: runtime() }
     }
 
     /// Does `count` operations, `abreast` at a time.

@@ -44,7 +44,7 @@ impl Vault {
 
     /// Makes a keeper of an app.
     pub(crate) fn keeper(&self, app: App) -> Result<Keeper> {
-        let client = Client::with_reqwest(app);
+        let client = Client::with_hyper(app);
         let folder = Some(self.holders.clone());
         Ok(Keeper::new(client, Arc::clone(&self.store), Arc::clone(&self.sealer), folder)?)
     }

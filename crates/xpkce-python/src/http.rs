@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use xpkce::http::{HttpClient, ReqwestClient};
+use xpkce::http::{HttpClient, HyperClient};
 
 pub(crate) fn shared() -> Arc<dyn HttpClient> {
-    static SHARED: OnceLock<Arc<ReqwestClient>> = OnceLock::new();
+    static SHARED: OnceLock<Arc<HyperClient>> = OnceLock::new();
     SHARED.get_or_init(Arc::default).clone()
 }

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let store = SqliteStore::open(home.path().join("logins.db")).await?;
     let keys = unlock(&store, &KeySource::File(home.path().join("key"))).await?;
-    let keeper = Keeper::new(Client::with_reqwest(app), Arc::new(store), Arc::new(keys), None)?;
+    let keeper = Keeper::new(Client::with_hyper(app), Arc::new(store), Arc::new(keys), None)?;
 
     // Once, with the user: open the URL, and take the callback that the browser ends at.
     let login = keeper.begin_login()?;

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let visit = listener.callback(&login, Login::LIFETIME).await?;
-    let client = Client::with_reqwest(app);
+    let client = Client::with_hyper(app);
     let token = match login.approve(visit.callback_url()) {
         Ok(approval) => client.exchange(approval).await,
         Err(error) => Err(error),

@@ -39,10 +39,10 @@ impl Client {
         Self { app, http, clock }
     }
 
-    /// Makes a client that sends over `reqwest` and lives by the machine's clock.
-    #[cfg(feature = "reqwest")]
-    pub fn with_reqwest(app: App) -> Self {
-        let http = crate::http::ReqwestClient::new();
+    /// Makes a client that sends over `hyper` and lives by the machine's clock.
+    #[cfg(feature = "hyper")]
+    pub fn with_hyper(app: App) -> Self {
+        let http = crate::http::HyperClient::new();
         Self::new(app, Arc::new(http), Arc::new(crate::SystemClock))
     }
 

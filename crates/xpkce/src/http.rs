@@ -10,10 +10,10 @@ use http::{HeaderMap, Method};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-#[cfg(feature = "reqwest")]
-mod reqwest;
-#[cfg(feature = "reqwest")]
-pub use reqwest::ReqwestClient;
+#[cfg(feature = "hyper")]
+mod hyper;
+#[cfg(feature = "hyper")]
+pub use hyper::HyperClient;
 
 /// The most that is read of any response body.
 pub const MAX_BODY: usize = 1024 * 1024;

@@ -22,7 +22,7 @@
 //! let app = App::public("your client id").with_scopes(Scopes::parse(Scopes::DEFAULT));
 //! let store = SqliteStore::open("logins.db").await?;
 //! let keys = unlock(&store, &KeySource::File("key".into())).await?;
-//! let keeper = Keeper::new(Client::with_reqwest(app), Arc::new(store), Arc::new(keys), None)?;
+//! let keeper = Keeper::new(Client::with_hyper(app), Arc::new(store), Arc::new(keys), None)?;
 //!
 //! let login = keeper.begin_login()?; // send the user to login.url()
 //! let user = keeper.sign_in(login.approve(callback)?).await?.account.user;
@@ -33,7 +33,7 @@
 //!
 //! # Features
 //!
-//! `reqwest` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
+//! `hyper` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
 //! `blocking` are on by default. `postgres` adds the store for many machines, `metrics` the
 //! measuring of [`metrics`], `testing` the clock that is moved by hand and the contract that a store of your own must pass.
 
@@ -74,9 +74,9 @@ pub mod http;
 mod client;
 pub use client::{Client, Probe};
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod auth;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 pub use auth::{OAuth2PkceAuth, OAuth2PkceAuthBuilder};
 
 #[cfg(feature = "blocking")]
@@ -85,14 +85,14 @@ pub mod blocking;
 #[cfg(feature = "loopback")]
 pub mod loopback;
 
-#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg(any(feature = "hyper", feature = "keeper"))]
 pub mod fork;
 
-#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg(any(feature = "hyper", feature = "keeper"))]
 #[cfg_attr(not(feature = "blocking"), allow(dead_code, reason = "not every face waits"))]
 mod worker;
 
-#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg(any(feature = "hyper", feature = "keeper"))]
 mod turns;
 
 #[cfg(feature = "keeper")]

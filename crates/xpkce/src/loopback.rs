@@ -27,7 +27,7 @@ mod visit;
 
 use crowd::Crowd;
 use open::Numbers;
-#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg(any(feature = "hyper", feature = "keeper"))]
 pub(crate) use open::take as take_sockets_of_parent;
 use request::Expected;
 pub use visit::Visit;

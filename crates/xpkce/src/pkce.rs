@@ -77,7 +77,7 @@ impl Pkce {
     }
 
     /// The same pair once more.
-    #[cfg(feature = "reqwest")]
+    #[cfg(feature = "hyper")]
     pub(crate) fn twin(&self) -> Self {
         let verifier = CodeVerifier::new(self.verifier.expose());
         Self { verifier, challenge: self.challenge.clone() }

@@ -1,6 +1,6 @@
 //! A holder that is killed in the middle of a spend, as a real process.
 #![allow(clippy::unwrap_used, missing_docs)]
-#![cfg(all(feature = "reqwest", feature = "sqlite"))]
+#![cfg(all(feature = "hyper", feature = "sqlite"))]
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xpkce::grant::{Grant, State, What};
-use xpkce::http::ReqwestClient;
+use xpkce::http::HyperClient;
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{SqliteStore, Store};
 use xpkce::{App, Client, Keeper, Reason, Scopes, SystemClock};
@@ -27,7 +27,7 @@ async fn keeper(home: &Path, base: &str, client_id: &str) -> (Keeper, Arc<Sqlite
         .unwrap();
     let store = Arc::new(SqliteStore::open(home.join("logins.db")).await.unwrap());
     let keys = unlock(store.as_ref(), &KeySource::File(home.join("key"))).await.unwrap();
-    let client = Client::new(app, Arc::new(ReqwestClient::new()), Arc::new(SystemClock));
+    let client = Client::new(app, Arc::new(HyperClient::new()), Arc::new(SystemClock));
     (Keeper::new(client, store.clone(), Arc::new(keys), None).unwrap(), store)
 }
 

@@ -5,7 +5,7 @@
     dead_code,
     reason = "the world is that of the keeper's other tests, and they use all of it"
 )]
-#![cfg(all(feature = "keeper", feature = "reqwest", feature = "metrics"))]
+#![cfg(all(feature = "keeper", feature = "hyper", feature = "metrics"))]
 
 #[path = "silence/silence.rs"]
 mod silence;

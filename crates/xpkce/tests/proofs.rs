@@ -4,7 +4,7 @@
 //! `XPKCE_PROOFS=long` runs the long forms.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 #![allow(clippy::print_stdout, reason = "the tables are the result")]
-#![cfg(all(feature = "reqwest", feature = "sqlite", feature = "postgres", feature = "testing"))]
+#![cfg(all(feature = "hyper", feature = "sqlite", feature = "postgres", feature = "testing"))]
 
 #[path = "proofs/ahead.rs"]
 mod ahead;

@@ -75,7 +75,7 @@ impl OAuth2PkceAuthBuilder {
         self
     }
 
-    /// Sets what sends; [`ReqwestClient`](crate::http::ReqwestClient) if not set.
+    /// Sets what sends; [`HyperClient`](crate::http::HyperClient) if not set.
     #[must_use]
     pub fn http(mut self, http: Arc<dyn HttpClient>) -> Self {
         self.http = Some(http);
@@ -107,7 +107,7 @@ impl OAuth2PkceAuthBuilder {
             .with_authorization_base_url(consent.unwrap_or(DEFAULT_AUTHORIZATION_BASE_URL))?
             .with_redirect_uri(self.redirect_uri.as_deref().unwrap_or(DEFAULT_REDIRECT_URI))
             .with_scopes(self.scope);
-        let http = self.http.unwrap_or_else(|| Arc::new(crate::http::ReqwestClient::new()));
+        let http = self.http.unwrap_or_else(|| Arc::new(crate::http::HyperClient::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let session = Session::new(Client::new(app, http, clock), self.token);
         Ok(OAuth2PkceAuth { session: Arc::new(session) })

@@ -29,7 +29,7 @@ impl Drop for Numbers {
 
 /// Takes the numbers of the parent's sockets, in a forked child. None if a thread that is not here
 /// was at them when the process was forked.
-#[cfg(any(feature = "reqwest", feature = "keeper"))]
+#[cfg(any(feature = "hyper", feature = "keeper"))]
 pub(crate) fn take() -> Vec<RawFd> {
     OPEN.try_lock().map(|mut open| std::mem::take(&mut *open)).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xpkce::grant::{Account, Grant, State};
-use xpkce::http::ReqwestClient;
+use xpkce::http::HyperClient;
 use xpkce::seal::Sealer;
 use xpkce::store::{MemoryStore, Store};
 use xpkce::{
@@ -100,7 +100,7 @@ impl World {
             .unwrap()
             .with_authorization_base_url(self.x.authorization_base_url())
             .unwrap();
-        let http = Arc::new(ReqwestClient::new());
+        let http = Arc::new(HyperClient::new());
         let client = Client::new(app, http, process.clock);
         Keeper::new(client, process.store, process.sealer, Some(process.folder)).unwrap()
     }

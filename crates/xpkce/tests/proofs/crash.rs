@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xpkce::grant::{Death, State};
-use xpkce::http::ReqwestClient;
+use xpkce::http::HyperClient;
 use xpkce::{ErrorKind, Keeper, SystemClock};
 use xpkce_emulator::{BodyForm, Cut, Endpoint, Fault, FaultRule};
 
@@ -89,7 +89,7 @@ async fn a_process_with_a_tripwire() {
     let wire = Arc::new(Tripwire::new(kill_at, refusals));
     let clock = Arc::new(SystemClock);
     let store = Arc::new(WiredStore(place.store(clock.clone()).await, wire.clone()));
-    let http = Arc::new(Wired(ReqwestClient::new(), wire));
+    let http = Arc::new(Wired(HyperClient::new(), wire));
     let keeper = place.keeper(store, http, clock).await;
     let subject = asked("XPKCE_TEST_SUBJECT");
     match asked("XPKCE_TEST_DEED").as_str() {

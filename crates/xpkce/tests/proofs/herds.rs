@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use xpkce::http::ReqwestClient;
+use xpkce::http::HyperClient;
 use xpkce::{Clock, SystemClock, TokenSource};
 use xpkce_emulator::{Endpoint, FaultRule, Lifetimes};
 
@@ -54,7 +54,7 @@ async fn three_keepers(home: &Home, place: &Place, name: &str) {
     let mut sources = Vec::new();
     for _ in 0..3 {
         let store = place.store(home.clock.clone()).await;
-        let http = Arc::new(ReqwestClient::new());
+        let http = Arc::new(HyperClient::new());
         let keeper = place.keeper(store, http, home.clock.clone()).await;
         sources.push(keeper.token_source(&user));
     }
@@ -117,7 +117,7 @@ async fn a_process_at_the_barrier() {
     let place = Place::told();
     let clock = Arc::new(SystemClock);
     let store = place.store(clock.clone()).await;
-    let keeper = place.keeper(store.clone(), Arc::new(ReqwestClient::new()), clock).await;
+    let keeper = place.keeper(store.clone(), Arc::new(HyperClient::new()), clock).await;
     let source = keeper.token_source(&asked("XPKCE_TEST_SUBJECT"));
     store.load(source.account()).await.unwrap();
     println!("\nready");

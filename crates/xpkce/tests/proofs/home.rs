@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use xpkce::grant::Account;
-use xpkce::http::{HttpClient, ReqwestClient};
+use xpkce::http::{HttpClient, HyperClient};
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{MemoryStore, PostgresStore, SqliteStore, Store};
 use xpkce::{
@@ -212,14 +212,14 @@ impl Home {
 
     /// Another keeper, as another process would have one.
     pub async fn keeper(&self) -> Keeper {
-        let http = Arc::new(ReqwestClient::new());
+        let http = Arc::new(HyperClient::new());
         self.place.keeper(self.store.clone(), http, self.clock.clone()).await
     }
 
     /// A keeper on another store, as on a machine that knows nothing of this one.
     pub async fn elsewhere(&self) -> Keeper {
         let store = Arc::new(MemoryStore::new(self.clock.clone()));
-        self.place.keeper(store, Arc::new(ReqwestClient::new()), self.clock.clone()).await
+        self.place.keeper(store, Arc::new(HyperClient::new()), self.clock.clone()).await
     }
 
     pub async fn sign_in(&self, keeper: &Keeper) -> TokenSource {

@@ -24,7 +24,7 @@ fn app(x: &Emulator, seed: &AppSeed) -> App {
 }
 
 fn public(x: &Emulator) -> Client {
-    Client::with_reqwest(app(x, &x.public_app()))
+    Client::with_hyper(app(x, &x.public_app()))
 }
 
 fn login(client: &Client) -> Login {
@@ -51,7 +51,7 @@ fn rotated(answer: RefreshAnswer) -> Rotated {
 async fn both_kinds_of_app_sign_in_refresh_and_sign_out() {
     let x = Emulator::start().await;
     for seed in [x.public_app(), x.confidential_app()] {
-        let client = Client::with_reqwest(app(&x, &seed));
+        let client = Client::with_hyper(app(&x, &seed));
         assert_eq!(client.probe().await.unwrap(), Probe::Good);
         let first = signed_in(&x, &client).await;
         assert_eq!(first.scopes, Some(Scopes::parse(Scopes::DEFAULT)));
@@ -84,7 +84,7 @@ async fn what_is_wrong_with_the_client_is_told_apart() {
         (App::public(&id), Probe::WrongSecretOrAppType, Reason::WrongSecretOrAppType),
         (App::public("nobodys-id"), Probe::WrongClientId, Reason::WrongClientId),
     ] {
-        let client = Client::with_reqwest(wrong.with_base_url(x.base_url()).unwrap());
+        let client = Client::with_hyper(wrong.with_base_url(x.base_url()).unwrap());
         assert_eq!(client.probe().await.unwrap(), probe);
         match client.refresh(&token).await {
             RefreshAnswer::Misconfigured(error) => {
@@ -244,7 +244,7 @@ async fn the_listener_takes_the_callback_of_the_browser() {
     let listener = Listener::bind_any_port("http://127.0.0.1/callback").await.unwrap();
     x.register_redirect(&seed.client_id, listener.redirect_uri());
     let app = app(&x, &seed).with_redirect_uri(listener.redirect_uri());
-    let client = Client::with_reqwest(app);
+    let client = Client::with_hyper(app);
     let login = login(&client);
     let callback = x.approve(login.url()).await;
     let browser = tokio::spawn(fetch(callback));
@@ -256,7 +256,7 @@ async fn the_listener_takes_the_callback_of_the_browser() {
 
 /// Plays the browser's last step.
 async fn fetch(url: String) -> String {
-    let client = Client::with_reqwest(
+    let client = Client::with_hyper(
         App::public("browser").with_base_url(url.split("/callback").next().unwrap()).unwrap(),
     );
     let token = AccessToken::new("none");

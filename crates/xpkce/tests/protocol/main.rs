@@ -8,19 +8,21 @@ mod linting;
 mod support;
 mod witness;
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod auth;
 #[cfg(feature = "tokio")]
 mod client;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod faces;
-#[cfg(all(feature = "reqwest", feature = "loopback"))]
+#[cfg(all(feature = "hyper", feature = "loopback"))]
 mod flows;
 #[cfg(feature = "loopback")]
 mod loopback;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod network;
+#[cfg(feature = "hyper")]
+mod proxies;
 #[cfg(feature = "tokio")]
 mod secrecy;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod sharing;

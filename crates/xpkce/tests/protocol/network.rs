@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use xpkce::http::{HttpClient as _, HttpRequest, HttpResponse, MAX_BODY, ReqwestClient, SendError};
+use xpkce::http::{HttpClient as _, HttpRequest, HttpResponse, HyperClient, MAX_BODY, SendError};
 
 /// What the server does with one request that it has read.
 #[derive(Clone)]
@@ -72,11 +72,11 @@ fn says(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
-fn client() -> ReqwestClient {
-    ReqwestClient::with_deadlines(Duration::from_secs(5), Duration::from_secs(5))
+fn client() -> HyperClient {
+    HyperClient::with_deadlines(Duration::from_secs(5), Duration::from_secs(5))
 }
 
-async fn post(client: &ReqwestClient, url: &str) -> Result<HttpResponse, SendError> {
+async fn post(client: &HyperClient, url: &str) -> Result<HttpResponse, SendError> {
     let request = HttpRequest {
         method: Method::POST,
         url: url.parse().unwrap(),
@@ -150,6 +150,15 @@ async fn a_body_is_read_up_to_its_bound_and_no_further() {
 }
 
 #[tokio::test]
+async fn an_answer_with_hundreds_of_headers_is_read() {
+    let headers: String = (0..250).map(|n| format!("x-{n}: a\r\n")).collect();
+    let server = Server::start([Does::Says(says("200 OK", &headers, "hello"))]).await;
+    let answer = post(&client(), &server.url).await.unwrap();
+    assert_eq!(answer.headers["x-249"], "a");
+    assert_eq!(answer.body.as_slice(), b"hello");
+}
+
+#[tokio::test]
 async fn headers_without_end_are_given_up() {
     let server = Server::start([Does::SaysThenFloods("HTTP/1.1 200 OK\r\nx: ")]).await;
     assert!(is_maybe_sent(&post(&client(), &server.url).await));
@@ -157,8 +166,7 @@ async fn headers_without_end_are_given_up() {
 
 #[tokio::test]
 async fn what_brought_no_status_may_have_been_sent() {
-    let hasty =
-        ReqwestClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
+    let hasty = HyperClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
     let silent = Server::start([Does::Nothing]).await;
     assert!(is_maybe_sent(&post(&hasty, &silent.url).await));
     let closed = Server::start([Does::Closes]).await;
@@ -175,8 +183,7 @@ async fn what_brought_no_status_may_have_been_sent() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_kept_as_far_as_it_came() {
-    let hasty =
-        ReqwestClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
+    let hasty = HyperClient::with_deadlines(Duration::from_millis(250), Duration::from_millis(250));
     let part = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello";
     let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
     for (client, does) in [

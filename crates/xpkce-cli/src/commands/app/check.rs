@@ -47,7 +47,7 @@ impl Check {
             Some(_) => "client id, secret and app type are right",
             None => "the client id is right, and it is a public client",
         };
-        let (client, shown) = (Client::with_reqwest(app), chosen.shown().to_owned());
+        let (client, shown) = (Client::with_hyper(app), chosen.shown().to_owned());
         let probe = output.waiting("asking X", client.probe()).await;
         let probe = probe.map_err(|why| chosen.failed(why))?;
         refuse(probe, &chosen)?;

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use xpkce::http::ReqwestClient;
+use xpkce::http::HyperClient;
 use xpkce::loopback::Listener;
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{SqliteStore, Store};
@@ -107,7 +107,7 @@ impl Stage {
             Arc::new(SqliteStore::open(home.path().join("xpkce.db")).await?);
         let sealer = unlock(store.as_ref(), &KeySource::File(home.path().join("key"))).await?;
         let client =
-            Client::new(app, Arc::new(ReqwestClient::new()), Arc::<DemoClock>::clone(&clock));
+            Client::new(app, Arc::new(HyperClient::new()), Arc::<DemoClock>::clone(&clock));
         let keeper = Keeper::new(client, store, Arc::new(sealer), None)?;
         Ok(Self { emulator, clock, listener: Some(listener), keeper, _home: home })
     }

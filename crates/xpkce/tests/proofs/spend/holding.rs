@@ -1,11 +1,11 @@
 //! A client that has X's answer and does not hand it over yet: time for trouble.
 
 use tokio::sync::Semaphore;
-use xpkce::http::{HttpClient, HttpRequest, HttpResponse, Pending, ReqwestClient, SendError};
+use xpkce::http::{HttpClient, HttpRequest, HttpResponse, HyperClient, Pending, SendError};
 
 /// Holds back what comes from the token endpoint once it is told to.
 pub struct Holding {
-    client: ReqwestClient,
+    client: HyperClient,
     /// One permit for each answer that is there.
     answered: Semaphore,
     /// One permit for each answer that may be handed over.
@@ -16,7 +16,7 @@ impl Holding {
     /// Hands over the first `free` answers at once.
     pub fn after(free: usize) -> Self {
         Self {
-            client: ReqwestClient::new(),
+            client: HyperClient::new(),
             answered: Semaphore::new(0),
             let_go: Semaphore::new(free),
         }
