@@ -26,6 +26,8 @@ mod labels;
 mod late;
 #[path = "keeper/leases.rs"]
 mod leases;
+#[path = "keeper/looks.rs"]
+mod looks;
 #[path = "keeper/queue.rs"]
 mod queue;
 #[path = "keeper/saves.rs"]

@@ -130,6 +130,29 @@ mod tests {
         Due { minute: 1, user: user.to_owned() }
     }
 
+    #[test]
+    fn a_failure_that_is_one_logins_own_is_no_sign_for_the_others() {
+        let failed = |reason| Tended::Failed(Error::new(reason, "a test"));
+        for (tended, omen) in [
+            (Tended::Rotated(Generation(1)), Omen::Well),
+            (Tended::SignedOut, Omen::Well),
+            (Tended::Left, Omen::None),
+            (failed(Reason::Store), Omen::Stop),
+            (failed(Reason::WrongSecretOrAppType), Omen::Stop),
+            (failed(Reason::WrongClientId), Omen::Stop),
+            (failed(Reason::StoreDamaged), Omen::None),
+            (failed(Reason::Key), Omen::None),
+            (failed(Reason::Busy), Omen::None),
+            (failed(Reason::OutcomeUnknown), Omen::Failing),
+            (failed(Reason::TokenRejected), Omen::Failing),
+        ] {
+            assert_eq!(tended.omen(), omen, "{tended:?}");
+        }
+        let first_word = Error::new(Reason::Busy, "a test")
+            .with_source(Error::new(Reason::TokenRejected, "X says that the token is invalid"));
+        assert_eq!(Tended::Failed(first_word).omen(), Omen::Failing);
+    }
+
     #[tokio::test]
     async fn a_login_that_the_queue_has_looked_at_is_not_kept_in_memory() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));

@@ -170,6 +170,36 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_an_earlier_version_wrote_is_read() {
+        const RECORD: &[u8] = b"eight by eight, and three";
+        const WRITTEN: &[u8; HEADER + RECORD.len()] =
+            b"\x19\x00\x00\x00Y\x95\x8f%\xf6\xaa\xfb\x89eight by eight, and three";
+        let file = room();
+        file.write_all_at(WRITTEN, SLOT as u64).unwrap();
+        assert_eq!(bodies(&file), [RECORD]);
+        write(&file, &Slot::at(0, RECORD.len()), RECORD).unwrap();
+        let mut written = [0; WRITTEN.len()];
+        file.read_exact_at(&mut written, 0).unwrap();
+        assert_eq!(written, *WRITTEN);
+    }
+
+    #[test]
+    fn a_record_of_any_length_up_to_the_longest_is_found_and_erased_whole() {
+        for length in [1, SLOT - HEADER, SLOT - HEADER + 1, LONGEST] {
+            let file = room();
+            let (record, slot) = (vec![b'a'; length], Slot::at(2, length));
+            write(&file, &slot, &record).unwrap();
+            assert_eq!(slot.end(), 2 + (HEADER + length).div_ceil(SLOT));
+            assert_eq!(bodies(&file), [record]);
+            erase(&file, &slot).unwrap();
+            let mut left = Vec::new();
+            std::io::Read::read_to_end(&mut &file, &mut left).unwrap();
+            assert_eq!(left.len(), slot.end() * SLOT);
+            assert!(left.iter().all(|byte| *byte == 0), "something is left of {length} bytes");
+        }
+    }
+
+    #[test]
     fn what_is_torn_is_read_again_until_it_is_whole() {
         let file = room();
         write(&file, &Slot::at(0, 9), b"the first").unwrap();

@@ -108,3 +108,70 @@ fn action(grant: &Grant, now: Timestamp) -> Action {
         _ => Action::SignIn,
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ManualClock;
+    use crate::store::{LeaseEnd, MemoryStore, Revision, contract};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn login(state: State) -> Grant {
+        Grant { state, ..contract::grant(Account::new("app", "user")) }
+    }
+
+    #[test]
+    fn a_login_asks_its_owner_for_what_the_keeper_cannot_do_by_itself() {
+        for (state, asks) in [
+            (State::Ready, Action::Nothing),
+            (State::Spending, Action::Nothing),
+            (State::InDoubt, Action::Wait),
+            (State::Rejected, Action::Wait),
+            (State::SignInNeeded, Action::SignIn),
+            (State::SigningOut, Action::SignOutAgain),
+            (State::SignedOut, Action::Nothing),
+        ] {
+            assert_eq!(action(&login(state), NOW), asks, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_without_a_refresh_token_is_well_until_its_access_token_ends() {
+        let mut grant = Grant { refresh: None, ..login(State::Ready) };
+        let access = grant.access.as_mut().unwrap();
+        (access.is_rejected, access.expires_at) = (false, NOW + Duration::from_millis(1));
+        assert_eq!(action(&grant, NOW), Action::Nothing);
+        assert_eq!(action(&grant, NOW + Duration::from_millis(1)), Action::SignIn);
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_not_told() {
+        let told = |until| {
+            let grant = Grant { not_before: Some(until), ..login(State::InDoubt) };
+            let lease_left = Duration::ZERO;
+            let stored =
+                Stored { grant: Box::new(grant), revision: Revision(1), lease_left, now: NOW };
+            LoginStatus::of(&stored, NOW).not_before
+        };
+        let soon = NOW + Duration::from_millis(1);
+        assert_eq!((told(soon), told(NOW)), (Some(soon), None));
+    }
+
+    #[tokio::test]
+    async fn more_logins_than_are_read_at_once_are_described_each_once() {
+        let store = MemoryStore::new(Arc::new(ManualClock::new(NOW)));
+        for nth in 0..501 {
+            let grant = contract::grant(Account::new("app", format!("{nth:03}")));
+            store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
+        }
+        let users = logins(&store, NOW).await.unwrap().into_iter().map(|it| it.account.user);
+        assert_eq!(
+            users.collect::<Vec<_>>(),
+            (0..501).map(|it| format!("{it:03}")).collect::<Vec<_>>()
+        );
+    }
+}

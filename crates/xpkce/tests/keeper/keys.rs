@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use xpkce::keeper::{fresh_token, reseal};
 use xpkce::seal::{KeySource, Sealer, unlock};
+use xpkce::store::Store as _;
 use xpkce::{ErrorKind, Keeper, Reason};
 
-use crate::world::{A_LIFE, Process, World};
+use crate::world::{A_LIFE, KEY, Process, World};
+
+/// A key that nothing is sealed with yet.
+const ANOTHER: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// A keeper whose key is in a file.
 async fn with_a_key_file(world: &World) -> (Keeper, PathBuf) {
@@ -45,11 +50,41 @@ async fn another_stores_key_is_found_before_the_token_is_spent() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.advance(A_LIFE);
-    let anothers = Sealer::from_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let anothers = Sealer::from_text(ANOTHER).unwrap();
     let keeper = world.start_in(Process { sealer: Arc::new(anothers), ..world.process() });
     let asked = world.x.token_requests();
     let why = keeper.token_source(&source.account().user).refresh().await.unwrap_err();
     assert_eq!(why.reason(), Reason::Key);
     assert_eq!(world.x.token_requests(), asked);
     assert_eq!(world.grant(&source).await.lease, None);
+}
+
+#[tokio::test]
+async fn logins_are_sealed_anew_once_and_those_that_do_not_open_are_left() {
+    let world = World::start().await;
+    let own = world.sign_in(&world.keeper()).await;
+    let foreign = Sealer::from_text("BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").unwrap();
+    let process = Process { sealer: Arc::new(foreign), ..world.process() };
+    let other = world.sign_in_as(&world.start_in(process), 1).await;
+    let revision = async || world.store.load(other.account()).await.unwrap().unwrap().revision;
+    let before = revision().await;
+
+    let both = Sealer::from_text(&format!("{KEY} {ANOTHER}")).unwrap();
+    let done = reseal(&*world.store, &both).await.unwrap();
+    assert_eq!((done.resealed, done.failed), (1, 1));
+    let newer = Sealer::from_text(ANOTHER).unwrap();
+    assert!(fresh_token(&newer, &world.grant(&own).await, world.now()).unwrap().is_some());
+    assert_eq!(revision().await, before);
+    let again = reseal(&*world.store, &both).await.unwrap();
+    assert_eq!((again.resealed, again.failed), (0, 1));
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_no_login_that_does_not_open() {
+    let world = World::start().await;
+    world.sign_in(&world.keeper()).await;
+    let both = Sealer::from_text(&format!("{KEY} {ANOTHER}")).unwrap();
+    world.store.fail_writes(true);
+    let why = reseal(&*world.store, &both).await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Store);
 }
