@@ -97,7 +97,7 @@ impl TokenSource {
         let landed = flight.wait_for(Option::is_some).await;
         match landed.as_deref() {
             Ok(Some(Ok(()))) => Ok(()),
-            Ok(Some(Err(why))) => Err(shared(why)),
+            Ok(Some(Err(why))) => Err(why.clone()),
             _ => Err(Error::new(Reason::Internal, "the keeper's thread has ended")),
         }
     }
@@ -122,20 +122,7 @@ impl TokenSource {
     }
 }
 
-type Flight = watch::Receiver<Option<Result<(), Arc<Error>>>>;
-
-/// An error that several callers get: each its own, with the shared one as its source.
-fn shared(why: &Arc<Error>) -> Error {
-    let mut error = Error::new(why.reason(), why.to_string())
-        .with_transaction_id(why.transaction_id().map(str::to_owned));
-    if let Some(wait) = why.retry_after() {
-        error = error.with_retry_after(wait);
-    }
-    if let Some(status) = why.status() {
-        error = error.with_status(status);
-    }
-    error.with_source(Arc::clone(why))
-}
+type Flight = watch::Receiver<Option<Result<()>>>;
 
 /// One account's place in a keeper: the token it serves and the refresh that is under way.
 pub(super) struct Slot {

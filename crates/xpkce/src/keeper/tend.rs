@@ -26,7 +26,7 @@ impl Desk {
     pub(super) async fn tend(
         self: Arc<Self>,
         slot: &Arc<Slot>,
-        landed: watch::Sender<Option<Result<(), Arc<Error>>>>,
+        landed: watch::Sender<Option<Result<()>>>,
     ) {
         slot.is_used(self.now());
         let mut work = std::pin::pin!(self.bring_up_to_date(slot));
@@ -45,7 +45,7 @@ impl Desk {
         landed.send_if_modified(|told| {
             let is_new = told.is_none();
             if is_new {
-                *told = Some(outcome.map_err(Arc::new));
+                *told = Some(outcome);
             }
             is_new
         });
