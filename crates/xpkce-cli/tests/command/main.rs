@@ -18,6 +18,7 @@ mod life;
 mod pasted;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod read_only;
 mod screen;
 mod secrets;
 mod settings;

@@ -20,7 +20,6 @@ use crate::{Clock, Error, Reason, Result, SystemClock, Timestamp};
 mod backoff;
 
 mod failure;
-use failure::failure;
 
 mod file;
 
@@ -45,6 +44,8 @@ mod rows;
 use rows::{Draft, LeaseColumns};
 
 mod schema;
+
+mod still;
 
 mod writer;
 use writer::{Task, Write, Writer, Wrote};
@@ -80,7 +81,8 @@ impl Boot {
 
 impl SqliteStore {
     /// Opens the store at `path`. Where there is none it is made, readable by its owner alone, in
-    /// a folder that is made too.
+    /// a folder that is made too. Where nothing can be written, a store that nobody has open is read
+    /// as it lies, and every write fails.
     ///
     /// # Errors
     /// [`Reason::StoreNewer`] when a newer version wrote it, [`Reason::StoreDamaged`] when it is not
@@ -144,14 +146,12 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         self.refuse_after_fork()?;
         let (caller, answer) = oneshot::channel();
-        let path = Arc::clone(&self.place.path);
         let job = move |reader: &mut Reader| {
-            let found = reader.db().and_then(|db| read(db).map_err(|why| failure(&path, &why)));
-            let _ = caller.send(found);
+            let _ = caller.send(reader.read(read));
         };
         self.reader.send(&self.place, Box::new(job))?;
         answer.await.map_err(|_| ended())?

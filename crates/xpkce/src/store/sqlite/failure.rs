@@ -1,9 +1,11 @@
 //! What SQLite's errors mean to a caller.
 
+use std::fs;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
 
+use super::still::is_writable;
 use crate::{Error, Reason};
 
 /// Turns SQLite's error into ours.
@@ -29,6 +31,12 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_disk_full(path) => {
             (Reason::Store, format!("the store {shown} cannot be used: the disk is full"))
         }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) if is_closed(path) => {
+            let message = format!("the store {shown} cannot be written: its folder is read-only");
+            return Error::new(Reason::Store, message)
+                .with_source(why.to_string())
+                .with_hint(WRITABLE);
+        }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             (Reason::Store, format!("the store {shown} cannot be opened"))
         }
@@ -37,12 +45,27 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
     Error::new(reason, message).with_source(why.to_string())
 }
 
+/// The error of who cannot take part in a store's locks, and finds it changed all the time.
+pub(super) fn changing(path: &Path) -> Error {
+    let shown = path.display();
+    Error::new(Reason::Busy, format!("the store {shown} is being changed, and is read-only here"))
+}
+
 /// Returns whether there is no room left for what is made beside a store.
 fn is_disk_full(path: &Path) -> bool {
     const BESIDE: u64 = 64 * 1024;
     let disk = path.parent().and_then(|folder| rustix::fs::statvfs(folder).ok());
     disk.is_some_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < BESIDE)
 }
+
+/// Returns whether nothing can be made beside the store.
+fn is_closed(path: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|file| file.parent().is_some_and(|it| !is_writable(it)))
+}
+
+/// What to do about a read-only folder.
+pub(super) const WRITABLE: &str =
+    "let this user write in the store's folder, or run it where that is so";
 
 /// Returns whether another connection was in the way and it may pass.
 pub(super) fn is_busy(why: &rusqlite::Error) -> bool {

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::failure;
-use super::{backoff::Backoff, schema};
+use super::{backoff::Backoff, schema, still::Still};
 use crate::{Error, Reason, Result};
 
 /// The smallest page, and so the smallest database, in bytes.
@@ -32,10 +32,49 @@ impl Identity {
     }
 }
 
-/// Opens the store at `path` for reading, after making it where there is none.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+/// A store that is open for reading.
+pub(super) struct Opened {
+    db: Connection,
+    still: Option<Still>,
+}
+
+impl Opened {
+    /// Reads; none when it was changed by somebody meanwhile whom no lock keeps out.
+    pub(super) fn read<T>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let found = read(&self.db);
+        if self.still.as_ref().is_some_and(|still| !still.is_unchanged()) {
+            return Ok(None);
+        }
+        found.map(Some).map_err(|why| failure(path, &why))
+    }
+
+    /// Returns whether it must be opened anew for the next read: nothing says when it is changed.
+    pub(super) fn is_still(&self) -> bool {
+        self.still.is_some()
+    }
+}
+
+/// Opens the store at `path` for reading, after making it where there is none. One that lies still
+/// where nothing can be written is opened as it lies.
+pub(super) fn open(path: &Path) -> Result<Opened> {
     prepare(path)?;
-    let mut db = connect(path).map_err(|why| failure(path, &why))?;
+    let why = match connect(path).map_err(|why| failure(path, &why)) {
+        Ok(db) => match checked(db, path) {
+            Ok(db) => return Ok(Opened { db, still: None }),
+            Err(why) => why,
+        },
+        Err(why) => why,
+    };
+    let Some(still) = Still::of(path) else { return Err(why) };
+    let db = checked(still.connect().map_err(|why| failure(path, &why))?, path)?;
+    Ok(Opened { db, still: Some(still) })
+}
+
+fn checked(mut db: Connection, path: &Path) -> Result<Connection> {
     // A file that is refused is left as it is, also by the log that may lie beside it.
     keep_log(&db, true).map_err(|why| failure(path, &why))?;
     schema::check(&mut db, path)?;
@@ -180,6 +219,23 @@ fn failed(what: &str, path: &Path, why: io::Error) -> Error {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changed_while_it_was_read_as_it_lies_does_not_count() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(open(&path).unwrap());
+        let still = Still::as_it_lies(&path);
+        let opened = Opened { db: still.connect().unwrap(), still: Some(still) };
+        let count = "SELECT sign_ins FROM store";
+        let read = |db: &Connection| db.query_row(count, (), |row| row.get::<_, i64>(0));
+        assert_eq!(opened.read(&path, read).unwrap(), Some(0));
+        let read_late = |db: &Connection| {
+            open_for_writing(&path)?.execute("UPDATE store SET sign_ins = 1", ())?;
+            read(db)
+        };
+        assert_eq!(opened.read(&path, read_late).unwrap(), None);
+    }
 
     #[test]
     fn every_commit_is_flushed_and_what_is_deleted_is_overwritten() {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::failure::failure;
+use super::failure::changing;
+use super::file::Opened;
 use super::live::Live;
 use super::rows::Raw;
 use super::{absolute, file, meta, rows};
@@ -18,7 +19,7 @@ use crate::seal::Sealed;
 ///
 /// A process has one of the two open at a time: close this one before the other is opened.
 pub struct SqliteReading {
-    db: Connection,
+    opened: Opened,
     path: Box<Path>,
     _live: Live,
 }
@@ -34,7 +35,7 @@ impl SqliteReading {
             return Ok(None);
         }
         let live = Live::enter()?;
-        Ok(Some(Self { db: file::open(&path)?, path: path.into(), _live: live }))
+        Ok(Some(Self { opened: file::open(&path)?, path: path.into(), _live: live }))
     }
 
     /// Returns the key check of this store, if it has one.
@@ -65,7 +66,7 @@ impl SqliteReading {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        read(&self.db).map_err(|why| failure(&self.path, &why))
+        self.opened.read(&self.path, read)?.ok_or_else(|| changing(&self.path))
     }
 }
 

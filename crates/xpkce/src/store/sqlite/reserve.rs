@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::failure::WRITABLE;
 use crate::{Error, Reason, Result};
 
 /// Enough for the commits of a few hundred grants, or of several with everything in them.
@@ -28,13 +29,17 @@ impl Reserve {
             return Ok(());
         }
         self.make().map_err(|why| {
+            use io::ErrorKind as Kind;
             // Half of it would pass for room, and take some.
             self.release();
-            let full =
-                matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-            let what = if full { "the disk is full" } else { "its folder cannot be written" };
-            Error::new(Reason::Store, format!("no room can be kept for the store: {what}"))
-                .with_source(why)
+            let refused = match why.kind() {
+                Kind::StorageFull | Kind::QuotaExceeded => no_room("the disk is full"),
+                Kind::ReadOnlyFilesystem | Kind::PermissionDenied => {
+                    no_room("its folder is read-only").with_hint(WRITABLE)
+                }
+                _ => no_room("its folder cannot be written"),
+            };
+            refused.with_source(why)
         })
     }
 
@@ -60,6 +65,10 @@ impl Reserve {
         }
         file.sync_all()
     }
+}
+
+fn no_room(why: &str) -> Error {
+    Error::new(Reason::Store, format!("no room can be kept for the store: {why}"))
 }
 
 #[cfg(target_os = "linux")]

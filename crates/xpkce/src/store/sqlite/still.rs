@@ -1,0 +1,145 @@
+//! A store that lies still: nobody has it open, and this process cannot write where it is.
+//!
+//! SQLite reads a database with a write-ahead log only together with the log and with the memory
+//! that all share who have it open, and makes both where they are missing. Where they can neither be
+//! found nor made, the file is whole in itself: who closed it last has written the log back. It is
+//! then read as one that cannot change ("immutable"), with no lock.
+//!
+//! It may change all the same: the folder may be writable to others, or by another mount. So what
+//! was read counts only if the file looks the same afterwards, and has no log. A log that is there is
+//! never passed over: what it holds is newer than the file, and what it replaces may be spent.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+/// What a path may not have as it is in SQLite's URIs. <https://sqlite.org/uri.html>
+const NOT_IN_URI: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// How a file looked before it was opened.
+pub(super) struct Still {
+    /// The file itself: SQLite's log lies beside it and not beside a link to it.
+    file: PathBuf,
+    before: Look,
+}
+
+#[derive(PartialEq, Eq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Still {
+    /// Returns how the store at `path` looks, if it lies still.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let file = fs::canonicalize(path).ok()?;
+        if is_writable(file.parent()?) {
+            return None;
+        }
+        let before = look(&file).ok()??;
+        Some(Self { file, before })
+    }
+
+    /// Returns how a store looks wherever it is.
+    #[cfg(test)]
+    pub(super) fn as_it_lies(path: &Path) -> Self {
+        let before = look(path).ok().flatten().expect("nobody has it open");
+        Self { file: path.to_owned(), before }
+    }
+
+    /// Opens it without a lock, and without a log.
+    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        let path = percent_encode(self.file.as_os_str().as_bytes(), NOT_IN_URI);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+    }
+
+    /// Returns whether it has lain still all the while.
+    pub(super) fn is_unchanged(&self) -> bool {
+        matches!(look(&self.file), Ok(Some(now)) if now == self.before)
+    }
+}
+
+/// Returns whether this process may make files in a folder.
+pub(super) fn is_writable(folder: &Path) -> bool {
+    accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Looks at a file; none while there is something in its log.
+fn look(file: &Path) -> io::Result<Option<Look>> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    match fs::metadata(log) {
+        Ok(log) if log.len() > 0 => return Ok(None),
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let about = fs::metadata(file)?;
+    Ok(Some(Look {
+        device: about.dev(),
+        inode: about.ino(),
+        size: about.size(),
+        modified: (about.mtime(), about.mtime_nsec()),
+        changed: (about.ctime(), about.ctime_nsec()),
+    }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::store::{SqliteStore, Store as _};
+
+    /// A store that was closed, and how it looks.
+    async fn closed(folder: &Path) -> Still {
+        let file = folder.join("a #%? store.db");
+        drop(SqliteStore::open(&file).await.unwrap());
+        Still::as_it_lies(&file)
+    }
+
+    fn sign_ins(db: &Connection) -> rusqlite::Result<i64> {
+        db.query_row("SELECT sign_ins FROM store", (), |row| row.get(0))
+    }
+
+    #[tokio::test]
+    async fn it_is_read_and_nothing_is_made_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let still = closed(folder.path()).await;
+        let db = still.connect().unwrap();
+        assert_eq!(sign_ins(&db).unwrap(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(still.is_unchanged());
+        assert!(db.execute("UPDATE store SET sign_ins = 7", ()).is_err());
+    }
+
+    #[tokio::test]
+    async fn who_writes_meanwhile_is_noticed_before_and_after_the_log_is_written_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let still = closed(folder.path()).await;
+        let writer = SqliteStore::open(&still.file).await.unwrap();
+        writer.next_sign_in().await.unwrap();
+        assert!(!still.is_unchanged());
+        assert!(look(&still.file).unwrap().is_none());
+        drop(writer);
+        assert!(!still.is_unchanged());
+        let anew = Still::as_it_lies(&still.file);
+        assert_eq!(sign_ins(&anew.connect().unwrap()).unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_can_be_written_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Still::of(&closed(folder.path()).await.file).is_none());
+    }
+}
