@@ -7,14 +7,15 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::future::join_all;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use xpkce::Keeper;
 use xpkce::keeper::{Round, Tending};
 
 use super::Context;
 use crate::failure::{Failure, Kind, Result};
 use crate::interrupt::{Stop, Told};
 use crate::output::Output;
-use crate::vault::Vault;
+
+mod keepers;
+use keepers::Keepers;
 
 mod line;
 use line::Line;
@@ -29,6 +30,7 @@ With --json every event is one line on standard output:
   {\"event\":\"round\",\"app\",\"rotated\",\"signed_out\",\"left\",\"failed\",\"recovered\",\"held_for\"}:
     held_for is in seconds, or null; a round with nothing in it is not told
   {\"event\":\"failed\",\"app\",\"error\",\"again_in\"}: the store failed; again_in is in seconds
+  {\"event\":\"apps\",\"apps\",\"error\"}: others are kept from now on; error says why that is not all
   {\"event\":\"stopped\",\"signal\"}: interrupt, terminate or hangup
 error is null or {\"kind\",\"message\",\"why\",\"hint\"}; every line has \"at\", in Unix seconds.
 
@@ -45,8 +47,7 @@ Examples:
 /// it is told to stop. Any number of them may share a store: each login is rotated once.
 /// It also settles what is in doubt, finishes sign-outs that X has not confirmed, and saves what a
 /// killed process left behind. While X fails for many logins it asks less and less often.
-/// It works for the apps as they were when it began: start it again after `xpkce app add` or
-/// `xpkce app remove`.
+/// Apps that are added, changed or removed meanwhile are taken up within seconds.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Keep {
@@ -65,44 +66,32 @@ pub(crate) struct Keep {
     metrics: Option<SocketAddr>,
 }
 
-/// The keeper of one app, and how the app is called.
-struct Kept {
-    app: String,
-    keeper: Keeper,
-}
-
 impl Keep {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let settings = context.settings()?;
-        let chosen = settings.apps_to_keep(self.app.as_deref())?;
-        let vault = Vault::open(&settings).await?;
-        let mut kept = Vec::new();
-        for chosen in &chosen {
-            let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
-            kept.push(Kept { app: chosen.shown().to_owned(), keeper });
-        }
+        let (lines, told) = unbounded_channel();
+        let tending = |app: &str| self.tending(app, &lines);
+        let mut keepers = Keepers::start(context, self.app.clone(), tending).await?;
         let mut stop = Stop::catch()?;
         let serving = self.metrics.map(scrape::Scrape::start).transpose()?;
         let metrics = serving.as_ref().map(scrape::Scrape::url);
-        let (lines, told) = unbounded_channel();
-        let apps: Vec<_> = kept.iter().map(|kept| kept.app.as_str()).collect();
-        tell(&lines, Line::started(&apps, metrics));
+        tell(&lines, Line::started(&keepers.apps(), metrics));
         let telling = print_all(context.output, told);
         if self.once {
-            let rounds = self.keep_once(&kept, lines);
+            let rounds = self.keep_once(keepers, lines);
             let (rounds, printed) = tokio::join!(rounds, telling);
             printed?;
             return settled(rounds?);
         }
+        let found = |found| tell(&lines, Line::apps(found));
         let told = tokio::select! {
             printed = telling => return printed,
             told = stop.told() => told,
-            never = self.keep(&kept, lines) => match never {},
+            never = keepers.keep(tending, found) => match never {},
             () = scrape::serve(serving) => unreachable!("it serves for as long as it is polled"),
         };
         crate::tell_of_a_long_wait(context.output);
         // Waits for what was sent to X, so that no pair is lost.
-        drop(kept);
+        keepers.leave();
         Line::stopped(told).print(context.output)?;
         match told {
             Told::Terminate => Ok(()),
@@ -110,19 +99,13 @@ impl Keep {
         }
     }
 
-    async fn keep(&self, kept: &[Kept], lines: UnboundedSender<Line>) -> std::convert::Infallible {
-        let keeping = kept.iter().map(|kept| {
-            let tending = self.tending(&kept.app, &lines);
-            async move { kept.keeper.keep(&tending).await }
-        });
-        match join_all(keeping).await.pop() {
-            Some(never) => never,
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn keep_once(&self, kept: &[Kept], lines: UnboundedSender<Line>) -> Result<Vec<Round>> {
-        let keeping = kept.iter().map(|kept| {
+    /// Works off what is due now, and tells who listens when that is over.
+    async fn keep_once(
+        &self,
+        keepers: Keepers<'_>,
+        lines: UnboundedSender<Line>,
+    ) -> Result<Vec<Round>> {
+        let keeping = keepers.kept().iter().map(|kept| {
             let tending = self.tending(&kept.app, &lines);
             async move { kept.keeper.keep_once(&tending).await }
         });

@@ -51,6 +51,17 @@ impl ChosenApp {
         self.name.as_deref().unwrap_or(&self.client_id)
     }
 
+    /// Returns whether a keeper of this app need not be another one for `other`.
+    pub(crate) fn is_kept_like(&self, other: &Self) -> bool {
+        let is_same_secret = match (&self.secret, &other.secret) {
+            (Secret::None, Secret::None) => true,
+            (Secret::Given(one), Secret::Given(other)) => one.matches(other.expose()),
+            (Secret::Sealed(one), Secret::Sealed(other)) => one == other,
+            _ => false,
+        };
+        is_same_secret && self.client_id == other.client_id && self.base_url == other.base_url
+    }
+
     /// Returns what `--app` has to say for this app to be chosen again, if anything.
     pub(crate) fn flag(&self) -> Option<&str> {
         self.flag.as_deref()

@@ -10,7 +10,7 @@ use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 use crate::world::{World, assert_silent};
 
 /// Makes every login one that is in use and whose token has ended.
-fn make_due(world: &World) {
+pub(crate) fn make_due(world: &World) {
     let now = std::fs::metadata(world.store()).unwrap().modified().unwrap();
     let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     world.edit(&format!(
@@ -76,7 +76,7 @@ impl Keeping {
     }
 }
 
-fn fields(event: &Value) -> Vec<&str> {
+pub(crate) fn fields(event: &Value) -> Vec<&str> {
     event.as_object().unwrap().keys().map(String::as_str).collect()
 }
 

@@ -13,6 +13,7 @@ mod headless;
 mod help;
 mod hints;
 mod keep;
+mod keep_apps;
 mod keys;
 mod life;
 mod pasted;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use xpkce::keeper::{Report, Round, Tended};
 use xpkce::{Clock as _, SystemClock};
 
+use super::keepers::Found;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Told;
 use crate::output::Output;
@@ -25,6 +26,10 @@ enum Event {
     Started {
         apps: Vec<String>,
         metrics: Option<String>,
+    },
+    Apps {
+        apps: Vec<String>,
+        error: Option<ErrorView>,
     },
     Login(Login),
     Round {
@@ -70,9 +75,14 @@ struct RoundView {
 }
 
 impl Line {
-    pub(super) fn started(apps: &[&str], metrics: Option<String>) -> Self {
+    pub(super) fn started(apps: &[String], metrics: Option<String>) -> Self {
         let apps = apps.iter().map(|app| clean(app)).collect();
         Self::now(Event::Started { apps, metrics })
+    }
+
+    pub(super) fn apps(found: Found) -> Self {
+        let apps = found.apps.iter().map(|app| clean(app)).collect();
+        Self::now(Event::Apps { apps, error: found.trouble.map(ErrorView::of_failure) })
     }
 
     pub(super) fn stopped(told: Told) -> Self {
@@ -106,10 +116,14 @@ impl Line {
         }
         match &self.event {
             Event::Started { apps, metrics } => {
-                output.say(&format!("keeping the logins of {}", apps.join(", ")));
+                output.say(&keeping(apps));
                 if let Some(url) = metrics {
                     output.say(&format!("metrics: {url}"));
                 }
+            }
+            Event::Apps { apps, error: None } => output.say(&keeping(apps)),
+            Event::Apps { apps, error: Some(why) } => {
+                output.say(&format!("{}; not all can be kept: {}", keeping(apps), why.told()));
             }
             Event::Login(Login { app, user, outcome, error, .. }) => match error {
                 Some(why) => output.say(&format!("{app}: {user}: {}", why.told())),
@@ -130,6 +144,13 @@ impl Line {
     }
 }
 
+fn keeping(apps: &[String]) -> String {
+    match apps {
+        [] => "keeping no logins: there is no app".to_owned(),
+        apps => format!("keeping the logins of {}", apps.join(", ")),
+    }
+}
+
 impl Login {
     fn of(app: String, user: &str, tended: &Tended) -> Option<Self> {
         let (outcome, generation, error) = match tended {
@@ -144,7 +165,11 @@ impl Login {
 
 impl ErrorView {
     fn of(error: &xpkce::Error) -> Self {
-        let Failure { kind, message, why, hint } = Failure::from(error.clone());
+        Self::of_failure(Failure::from(error.clone()))
+    }
+
+    fn of_failure(failure: Failure) -> Self {
+        let Failure { kind, message, why, hint } = failure;
         let hint = hint.map(|hint| hint.text(&[]));
         Self { kind: kind.name(), message, why, hint }
     }
