@@ -1,6 +1,7 @@
 //! What the keeper does by itself for one login that is due.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Desk;
 use super::settle::Step;
@@ -64,11 +65,12 @@ impl Desk {
     }
 
     async fn tend_by_itself(self: &Arc<Self>, slot: &Arc<Slot>, due: &Due) -> Result<Tended> {
-        let now = self.now();
         let Some(stored) = self.store.load(slot.account()).await? else {
             // It has another name by now.
             return Ok(Tended::Left);
         };
+        // The queue was read by this machine's clock; what is done goes by the one that all share.
+        let now = stored.now;
         if stored.grant.due_at().is_none_or(|at| at > now) {
             self.put_in_its_place(stored, due).await?;
             return Ok(Tended::Left);
@@ -80,6 +82,7 @@ impl Desk {
         let is_due = |grant: &crate::grant::Grant| grant.due_at().is_some_and(|at| at <= now);
         Ok(match self.spend(slot, Some(stored), is_due).await? {
             Outcome::Current(stored) if stored.grant.generation != before => {
+                self.label_if_unlabelled(&stored.grant, Duration::ZERO);
                 Tended::Rotated(stored.grant.generation)
             }
             Outcome::Current(_) | Outcome::Busy(_) | Outcome::Wait(..) => Tended::Left,
@@ -94,7 +97,8 @@ impl Desk {
         if self.holder_lives(stored) {
             return Ok(Tended::Left);
         }
-        self.sign_out(slot, true).await.map(|_| Tended::SignedOut)
+        let is_over = self.sign_out_unasked(slot, &stored.grant.grant_id).await?;
+        Ok(if is_over { Tended::SignedOut } else { Tended::Left })
     }
 
     /// Writes a record again that an earlier program, which knows no queue, has written: it stands

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, TokenSource, pair};
+use crate::grant::Access;
 use crate::store::LeaseEnd;
 use crate::{AccessToken, Error, Reason, Result, turns};
 
@@ -46,7 +47,7 @@ impl Desk {
         let Some(access) = &stored.grant.access else {
             return Ok(());
         };
-        if self.now().since(access.issued_at) < Self::YOUNG {
+        if self.is_young(access) {
             turns::sleep(Self::YOUNG_PAUSE).await;
             return Ok(());
         }
@@ -69,12 +70,20 @@ impl Desk {
         slot.serve(None, slot.revision(&stored), self.clock.as_ref());
         // Whoever rotates already does it for all who were refused.
         let is_held_back = stored.grant.lease.is_none();
-        let held_until = stored.grant.feedback_held_until(self.now());
+        let held_until = stored.grant.feedback_held_until(stored.now);
         if let Some(from) = held_until.filter(|_| is_held_back) {
             let message = "the access token is refused again soon after a rotation; it is not \
                            rotated again yet, because X itself may be failing";
-            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(self.now())));
+            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(stored.now)));
         }
         self.rotate(slot, stored).await
+    }
+
+    /// Returns whether a token was issued a moment ago. One that seems to come from the future was
+    /// issued by a machine whose clock is ahead of ours: how old it is is not known.
+    fn is_young(&self, access: &Access) -> bool {
+        let now = self.now();
+        let apart = now.since(access.issued_at).max(access.issued_at.since(now));
+        apart < Self::YOUNG
     }
 }

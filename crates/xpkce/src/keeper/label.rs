@@ -31,7 +31,7 @@ impl Desk {
 
     /// How long a sign-in waits to be labelled; it goes on in the background.
     const LABEL_PATIENCE: Duration = Duration::from_secs(15);
-    const FIRST_LABEL_PAUSE: Duration = Duration::from_millis(500);
+    pub(super) const FIRST_LABEL_PAUSE: Duration = Duration::from_millis(500);
     const LONGEST_LABEL_PAUSE: Duration = Duration::from_secs(15 * 60);
     /// How long the end of the keeper waits for a label that is being asked for.
     const LAST_LABEL: Duration = Duration::from_secs(3);
@@ -54,16 +54,15 @@ impl Desk {
         signed_in
     }
 
-    /// Finds out in the background whose a login is that somebody has touched.
-    pub(super) fn label_if_unlabelled(self: &Arc<Self>, grant: &Grant) {
-        let is_leaving = matches!(grant.state, State::SigningOut | State::SignedOut);
-        if grant.account.is_unlabelled() && !is_leaving {
-            self.label_in_background(&grant.account, Duration::ZERO);
+    /// Finds out in the background, after a pause, whose a login is whose token is good.
+    pub(super) fn label_if_unlabelled(self: &Arc<Self>, grant: &Grant, pause: Duration) {
+        if grant.account.is_unlabelled() && grant.serves(self.now()) {
+            self.label_in_background(&grant.account, pause);
         }
     }
 
     /// Begins to label after a pause, unless it is tried already or was given up.
-    fn label_in_background(self: &Arc<Self>, account: &Account, pause: Duration) {
+    pub(super) fn label_in_background(self: &Arc<Self>, account: &Account, pause: Duration) {
         let mut labelling = self.labelling.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_leaving() && labelling.insert(account.clone()) {
             let trying = Arc::clone(self).label_at_last(account.clone(), pause);
@@ -75,7 +74,8 @@ impl Desk {
     fn label_at_last(self: Arc<Self>, account: Account, first: Duration) -> BoxFuture<'static, ()> {
         let trying = async move {
             let mut pause = first;
-            while self.wait(pause).await {
+            // A process that lives for one token has one try.
+            while pause.is_zero() || self.wait(pause).await {
                 let last = async {
                     self.left().await;
                     turns::sleep(Self::LAST_LABEL).await;

@@ -43,7 +43,7 @@ impl Desk {
         let spilled = self.sync_spill(spilled);
         measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
-        slot.serve_unsaved(&landing, self.clock.as_ref());
+        slot.serve_unsaved(&landing, slot.revision(&stored), self.clock.as_ref());
         let saving =
             Box::pin(Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled));
         if self.is_leaving() {
@@ -55,6 +55,15 @@ impl Desk {
         let message =
             "X rotated the tokens and the store did not take them; they are kept beside it";
         Err(Error::new(why.reason(), format!("{message}: {why}")).with_source(why))
+    }
+
+    /// Notes that a pending answer is saved, and serves what the record says now: the login may have
+    /// been signed out while the answer was served from memory.
+    pub(super) fn is_saved(&self, slot: &Slot, landing: &Arc<Landing>, saved: &Stored) {
+        slot.is_saved(landing);
+        if let Err(why) = self.serve(slot, saved) {
+            tracing::warn!(account = %slot.account(), error = %why, "what was saved cannot be served");
+        }
     }
 
     /// Saves by compare-and-set on what was spent, whoever holds the lease now.
@@ -154,9 +163,9 @@ impl Desk {
             // Another process may have found it, and gone on from there.
             let there = self.load(&stored.grant.account).await.unwrap_or_else(|_| stored.clone());
             match self.save_found(&landing, there).await {
-                Ok(_) => {
+                Ok(saved) => {
                     tracing::info!(account = %stored.grant.account, "what was spilled is saved");
-                    slot.is_saved(&landing);
+                    self.is_saved(&slot, &landing, &saved);
                     measure::spill(Spill::Saved);
                     self.unspill(spilled);
                     return;

@@ -8,8 +8,9 @@ use futures_util::future::BoxFuture;
 use super::Desk;
 use super::pair::{self, Landing};
 use super::settle::Step;
+use super::source::Slot;
 use crate::Result;
-use crate::grant::{Account, GrantId};
+use crate::grant::{Account, Grant, GrantId, State};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::{Revocable, Rotated};
 use crate::turns;
@@ -28,7 +29,8 @@ impl Desk {
 
     /// Revokes a pair that came after the sign-out, unless the user has signed in again since: X
     /// has ended it then, and may take a revocation for one of the new login. If X does not confirm
-    /// it, the login is signing out again, with the pair, and the sign-out is tried until it is done.
+    /// it, or a newer sign-in may be the user's, the login is signing out again, with the pair, and
+    /// the sign-out is tried until it is done.
     pub(super) async fn revoke_late(
         self: &Arc<Self>,
         landing: &Landing,
@@ -38,6 +40,9 @@ impl Desk {
         let stored = self.load(&tomb.grant.account).await?;
         if stored.revision != tomb.revision {
             return Ok(Late::Moved(stored));
+        }
+        if self.may_be_signed_in_again(&stored.grant).await? {
+            return self.reopen(landing, rotated, stored).await;
         }
         let revoked = match (&rotated.refresh, &rotated.access) {
             (Some(token), _) => self.client.revoke(Revocable::Refresh(token)).await,
@@ -49,6 +54,30 @@ impl Desk {
         let Err(why) = revoked else { return Ok(Late::Done(stored)) };
         tracing::warn!(account = %tomb.grant.account, error = %why, "a pair that came after the sign-out is not revoked yet");
         self.reopen(landing, rotated, stored).await
+    }
+
+    /// Returns whether a sign-in of a user who is not known yet is newer than this login: it may be the
+    /// same user's. Then who it is is asked for, and nothing is revoked of the older login until that is
+    /// known, but by somebody who asks for it.
+    async fn may_be_signed_in_again(self: &Arc<Self>, grant: &Grant) -> Result<bool> {
+        const PAGE: usize = 100;
+        let app = &grant.account.app;
+        let (mut after, mut is_found) = (Account::new(app, Account::UNLABELLED), false);
+        loop {
+            // The names of those who are not known yet follow each other.
+            let page = self.store.list(Some(&after), PAGE).await?;
+            let is_one =
+                |it: &&Stored| it.grant.account.app == *app && it.grant.account.is_unlabelled();
+            let unlabelled = page.iter().take_while(is_one).map(|stored| &stored.grant);
+            for other in unlabelled.filter(|it| it.sign_in > grant.sign_in && lives(it)) {
+                is_found = true;
+                self.label_in_background(&other.account, Duration::ZERO);
+            }
+            match page.last().filter(|last| page.len() == PAGE && is_one(last)) {
+                Some(last) => after = last.grant.account.clone(),
+                None => return Ok(is_found),
+            }
+        }
     }
 
     /// Puts the pair into the tombstone, durably: whoever looks finds it, and can sign out again.
@@ -91,8 +120,9 @@ impl Desk {
             loop {
                 turns::sleep(pause).await;
                 pause = (pause * 2).min(Self::LONGEST_LATE_PAUSE);
-                match self.sign_out_of(&slot, &leaving, true).await {
-                    Ok(_) => return,
+                match self.sign_out_unasked(&slot, &leaving).await {
+                    Ok(true) => return,
+                    Ok(false) => {}
                     Err(why) => {
                         tracing::warn!(%account, error = %why, "a login is still signing out");
                     }
@@ -101,4 +131,23 @@ impl Desk {
         };
         Box::pin(trying)
     }
+
+    /// Goes on with a sign-out that nobody asks for now, unless a newer sign-in may be the user's.
+    /// Returns whether there is nothing left to do.
+    pub(super) async fn sign_out_unasked(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        leaving: &GrantId,
+    ) -> Result<bool> {
+        let stored = self.load(slot.account()).await?;
+        if self.may_be_signed_in_again(&stored.grant).await? {
+            return Ok(false);
+        }
+        self.sign_out_of(slot, leaving, true).await.map(|_| true)
+    }
+}
+
+/// Returns whether there is a login that a revocation could end.
+fn lives(grant: &Grant) -> bool {
+    !matches!(grant.state, State::SignInNeeded | State::SigningOut | State::SignedOut)
 }

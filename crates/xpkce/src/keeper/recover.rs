@@ -30,7 +30,7 @@ impl Desk {
     ) -> Result<Option<Stored>> {
         if let Some(pending) = slot.pending() {
             let saved = Box::pin(self.save(&pending, stored.clone())).await?;
-            slot.is_saved(&pending);
+            self.is_saved(slot, &pending, &saved);
             return Ok(changed(saved, stored));
         }
         if let Some(landing) = self.reread(stored)? {

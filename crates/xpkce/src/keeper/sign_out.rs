@@ -82,7 +82,7 @@ impl Desk {
                 }
                 SignOut::Busy => turns::sleep(Self::LONGEST_LOOK).await,
                 SignOut::Revoke => {
-                    slot.serve(None, slot.revision(&stored), self.clock.as_ref());
+                    slot.leave(slot.revision(&stored), self.clock.as_ref());
                     let revoked = self.revoke_all(&stored.grant, revoke).await;
                     if revoke {
                         measure::revoked(revoked.is_ok());

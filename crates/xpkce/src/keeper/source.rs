@@ -270,10 +270,28 @@ impl Slot {
         }));
     }
 
-    /// Puts an answer to use that the store would not take.
-    pub(super) fn serve_unsaved(&self, landing: &Arc<Landing>, clock: &dyn Clock) {
+    /// Serves nothing of a login that is signed out, or about to be.
+    pub(super) fn leave(&self, revision: Option<Revision>, clock: &dyn Clock) {
+        let mut taken = self.taken();
+        if taken.may_take(revision, clock.uptime()) {
+            taken.leaves();
+            self.held.store(None);
+        }
+    }
+
+    /// Puts an answer to use that the store would not take. `begun` is the writing of the record that
+    /// announced it: a login that is known to have been signed out since is not served.
+    pub(super) fn serve_unsaved(
+        &self,
+        landing: &Arc<Landing>,
+        begun: Option<Revision>,
+        clock: &dyn Clock,
+    ) {
         let mut taken = self.taken();
         taken.pending = Some(Arc::clone(landing));
+        if taken.has_left_since(begun) {
+            return;
+        }
         let Answer::Pair(rotated) = &landing.answer else { return };
         let Some(issued) = &rotated.access else { return };
         let generation = landing.spent.generation.next();

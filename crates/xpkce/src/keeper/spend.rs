@@ -95,9 +95,9 @@ impl Desk {
             if self.is_being_spent(&stored) {
                 return Ok(Err(Outcome::Busy(stored)));
             }
-            let held_until = stored.grant.feedback_held_until(self.now());
+            let held_until = stored.grant.feedback_held_until(stored.now);
             if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
-                return Ok(Err(Outcome::Wait(until.since(self.now()), stored)));
+                return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
             }
             let attempt = self.attempt(stored.now)?;
             let mut grant = stored.grant.clone();
@@ -111,7 +111,7 @@ impl Desk {
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
-            grant.count_feedback(self.now());
+            grant.count_feedback(stored.now);
             grant.used_at = slot.last_use(grant.used_at);
             self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {

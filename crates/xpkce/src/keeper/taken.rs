@@ -16,6 +16,8 @@ pub(super) struct Taken {
     revision: u64,
     /// When, in milliseconds of the clock that counts suspension.
     at: u64,
+    /// Whether it says that the login is signed out, or about to be.
+    has_left: bool,
 }
 
 impl Taken {
@@ -31,8 +33,18 @@ impl Taken {
         if is_overtaken && now.saturating_sub(self.at) < on_its_way {
             return false;
         }
-        (self.revision, self.at) = (revision, now);
+        (self.revision, self.at, self.has_left) = (revision, now, false);
         true
+    }
+
+    /// Notes that what was taken in last is a login that is signed out, or about to be.
+    pub(super) fn leaves(&mut self) {
+        self.has_left = true;
+    }
+
+    /// Returns whether the login is known to have been signed out since this writing of its record.
+    pub(super) fn has_left_since(&self, begun: Option<Revision>) -> bool {
+        self.has_left && begun.is_none_or(|begun| begun.0 < self.revision)
     }
 }
 
@@ -65,6 +77,18 @@ mod tests {
         );
         assert!(taken.may_take(Some(Revision(1)), NOW + Taken::ON_ITS_WAY));
         assert!(taken.may_take(Some(Revision(2)), NOW + Taken::ON_ITS_WAY));
+    }
+
+    #[test]
+    fn a_sign_out_is_known_until_a_later_writing_is_taken_in() {
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        assert!(!taken.has_left_since(Some(Revision(6))));
+        taken.leaves();
+        assert!(taken.has_left_since(Some(Revision(6))));
+        assert!(!taken.has_left_since(Some(Revision(8))), "it was signed in again");
+        assert!(taken.may_take(Some(Revision(8)), NOW));
+        assert!(!taken.has_left_since(Some(Revision(6))));
     }
 
     #[test]

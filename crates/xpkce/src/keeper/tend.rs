@@ -68,10 +68,9 @@ impl Desk {
 
     async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         let stored = self.adopt(slot).await?;
-        if !self.is_due(slot, &stored.grant) {
-            return Ok(());
-        }
-        if self.lives(slot) && self.now() < self.begins_at(&stored.grant) {
+        let is_early = || self.lives(slot) && self.now() < self.begins_at(&stored.grant);
+        if !self.is_due(slot, &stored.grant) || is_early() {
+            self.label_if_unlabelled(&stored.grant, Duration::ZERO);
             return Ok(());
         }
         let deadline = self.clock.uptime() + Self::DEADLINE;
@@ -89,6 +88,7 @@ impl Desk {
                     if let Some(since) = waits_since {
                         measure::waited(self.clock.uptime().saturating_sub(since));
                     }
+                    self.label_if_unlabelled(&stored.grant, Duration::ZERO);
                     return self.serve(slot, &stored);
                 }
                 Outcome::Busy(stored) => {
@@ -124,7 +124,11 @@ impl Desk {
                 Outcome::Current(stored) if stored.grant.access.is_none() => {
                     (no_access_token(), Self::LONGEST_LOOK)
                 }
-                Outcome::Current(stored) => return self.serve(slot, &stored),
+                Outcome::Current(stored) => {
+                    // Who asked for a rotation may ask whose it is, too.
+                    self.label_if_unlabelled(&stored.grant, Self::FIRST_LABEL_PAUSE);
+                    return self.serve(slot, &stored);
+                }
                 Outcome::Busy(stored) => (busy(&stored), Self::LONGEST_LOOK),
                 Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
             };
@@ -139,10 +143,9 @@ impl Desk {
     /// Reads the record and serves what it holds.
     pub(super) async fn adopt(self: &Arc<Self>, slot: &Slot) -> Result<Stored> {
         let stored = self.load(slot.account()).await?;
-        self.label_if_unlabelled(&stored.grant);
         match stored.grant.state {
             State::SigningOut | State::SignedOut => {
-                slot.serve(None, slot.revision(&stored), self.clock.as_ref());
+                self.serve(slot, &stored)?;
                 return Err(spend::signed_out());
             }
             _ => {
@@ -158,6 +161,10 @@ impl Desk {
 
     pub(super) fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
         let grant = stored.grant.as_ref();
+        if matches!(grant.state, State::SigningOut | State::SignedOut) {
+            slot.leave(slot.revision(stored), self.clock.as_ref());
+            return Ok(());
+        }
         // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
         let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
         let is_same = slot.pair().as_ref() == Some(&grant.pair) && !is_refused;

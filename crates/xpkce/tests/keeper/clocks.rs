@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xpkce::grant::{Death, Grant, State};
-use xpkce::{Clock as _, ErrorKind, ManualClock};
+use xpkce::keeper::Tending;
+use xpkce::{Clock as _, ErrorKind, ManualClock, Reason};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
 use crate::world::{A_LIFE, Process, World};
@@ -34,6 +35,73 @@ async fn the_second_word_is_dated_by_the_stores_clock_and_not_by_a_fast_one() {
     world.advance(Grant::SECOND_WORD);
     assert_eq!(other.access_token().await.unwrap_err().kind(), ErrorKind::SignIn);
     assert_eq!(world.grant(&source).await.death, Some(Death::TokenInvalid));
+}
+
+#[tokio::test]
+async fn refusals_are_held_back_by_the_stores_clock_and_not_by_a_fast_one() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(Duration::from_secs(61));
+    let token = source.access_token().await.unwrap().clone();
+    source.rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+    world.advance(Duration::from_secs(20));
+    let fast = Arc::new(ManualClock::new(world.clock.now() + AN_HOUR));
+    let other = world.start_in(Process { clock: fast, ..world.process() });
+    let other = other.token_source(&source.account().user);
+    let token = other.access_token().await.unwrap().clone();
+    let why = other.rejected(&token).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Busy);
+    assert!(why.retry_after().unwrap() <= Duration::from_secs(40), "{why:?}");
+    let why = other.access_token().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Busy);
+    assert!(why.retry_after().unwrap() <= Duration::from_secs(40), "{why:?}");
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_that_a_refusal_caused_is_dated_by_the_stores_clock() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(Duration::from_secs(61));
+    let fast = Arc::new(ManualClock::new(world.clock.now() + AN_HOUR));
+    let fast = world.start_in(Process { clock: fast, ..world.process() });
+    let fast = fast.token_source(&source.account().user);
+    let token = fast.access_token().await.unwrap().clone();
+    fast.rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+    world.advance(Duration::from_secs(20));
+    let other = world.keeper().token_source(&source.account().user);
+    let token = other.access_token().await.unwrap().clone();
+    assert_eq!(other.rejected(&token).await.unwrap_err().reason(), Reason::Busy);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_token_that_seems_to_come_from_the_future_is_rotated() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.advance(Duration::from_secs(60));
+    let slow = Arc::new(ManualClock::new(world.clock.now() - AN_HOUR));
+    let other = world.start_in(Process { clock: slow, ..world.process() });
+    let other = other.token_source(&source.account().user);
+    let token = other.access_token().await.unwrap().clone();
+    other.rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_keeper_whose_clock_is_fast_rotates_nothing_before_its_time() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    source.access_token().await.unwrap();
+    world.eventually(async || world.grant(&source).await.used_at.is_some()).await;
+    let fast = Arc::new(ManualClock::new(world.clock.now() + 2 * AN_HOUR));
+    let other = world.start_in(Process { clock: fast, ..world.process() });
+    let round = other.keep_once(&Tending::new()).await.unwrap();
+    assert_eq!((round.left, round.rotated), (1, 0), "{round:?}");
+    world.advance(A_LIFE);
+    assert_eq!(other.keep_once(&Tending::new()).await.unwrap().rotated, 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use xpkce::grant::Grant;
+use xpkce::keeper::Tending;
 use xpkce::{Clock as _, Reason, SystemClock, TokenSource};
 use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
 
@@ -71,6 +73,38 @@ async fn whoever_asks_for_an_unlabelled_token_finds_out_whose_it_is() {
     next.access_token().await.unwrap();
     world.eventually(|| is_labelled(&world)).await;
     assert_eq!(next.refresh().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_process_that_lives_for_one_token_finds_out_whose_it_is() {
+    let world = World::start().await;
+    let user = world.sign_in_unlabelled(&world.keeper()).await.account().user.clone();
+    world.advance(crate::world::A_LIFE);
+    let keeper = world.keeper();
+    let next = keeper.token_source(&user);
+    assert_eq!(next.access_token().await.unwrap().generation().0, 2);
+    drop((next, keeper));
+    assert!(is_labelled(&world).await);
+}
+
+#[tokio::test]
+async fn a_login_that_is_rotated_on_request_is_labelled_after() {
+    let world = World::start().await;
+    let user = world.sign_in_unlabelled(&world.keeper()).await.account().user.clone();
+    let next = world.keeper().token_source(&user);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 2);
+    world.eventually(|| is_labelled(&world)).await;
+}
+
+#[tokio::test]
+async fn the_queue_finds_out_whose_a_login_is_that_it_has_rotated() {
+    let world = World::start().await;
+    let user = world.sign_in_unlabelled(&world.keeper()).await.account().user.clone();
+    world.advance(Grant::KEEP_ALIVE + Grant::KEEP_ALIVE_SPREAD);
+    let keeper = world.keeper();
+    assert_eq!(keeper.keep_once(&Tending::new()).await.unwrap().rotated, 1);
+    world.eventually(|| is_labelled(&world)).await;
+    assert_eq!(keeper.token_source(&user).access_token().await.unwrap().generation().0, 2);
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Pairs that come after the sign-out.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering::SeqCst;
 
 use futures_util::FutureExt as _;
 use xpkce::grant::{GrantId, Lease, State, What};
-use xpkce::keeper::{Action, SignedOut};
+use xpkce::keeper::{Action, SignedOut, Tending};
 use xpkce::store::{LeaseEnd, MemoryStore, Store};
-use xpkce::{Result, TokenGuard, TokenSource};
-use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
+use xpkce::{Reason, Result, TokenGuard, TokenSource};
+use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule, Problem};
 
 use crate::picky::Picky;
 use crate::world::World;
@@ -64,6 +65,83 @@ async fn a_late_pair_that_was_not_taken_back_is_revoked_by_another_process() {
     let source = other.token_source(&account.user);
     assert_eq!(source.sign_out().await.unwrap(), SignedOut::Revoked);
     assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_late_token_is_served_no_more_once_the_store_tells_of_the_sign_out() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let (slow, other) = (world.start_on(store.clone()), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let late = forgotten_while_refreshing(&world, &source).await;
+    store.refuses_answers.store(true, SeqCst);
+    store.refuses_reads.store(true, SeqCst);
+    world.release(&other).await;
+    late.await.unwrap_err();
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2, "nobody knows better yet");
+    store.refuses_answers.store(false, SeqCst);
+    store.refuses_reads.store(false, SeqCst);
+    world.eventually(async || source.access_token().await.is_err()).await;
+}
+
+#[tokio::test]
+async fn a_late_token_is_not_served_by_who_knows_of_the_sign_out() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let (slow, other) = (world.start_on(store.clone()), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let token = source.access_token().await.unwrap().clone();
+    let late = forgotten_while_refreshing(&world, &source).await;
+    assert_eq!(source.rejected(&token).await.unwrap_err().reason(), Reason::SignedOut);
+    store.refuses_answers.store(true, SeqCst);
+    store.refuses_reads.store(true, SeqCst);
+    world.release(&other).await;
+    late.await.unwrap_err();
+    assert!(source.access_token().await.is_err());
+}
+
+#[tokio::test]
+async fn a_late_pair_is_not_revoked_while_a_newer_sign_in_may_be_the_same_users() {
+    let world = World::with_users(1).await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let late = forgotten_while_refreshing(&world, &source).await;
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused).always());
+    let newer = world.sign_in_as(&other, 1).await;
+    let before = world.x.revocations();
+    world.release(&other).await;
+    let _ = late.await;
+    world.eventually(async || world.state(&source).await == State::SigningOut).await;
+    let round = other.keep_once(&Tending::new()).await.unwrap();
+    assert_eq!((round.signed_out, round.failed), (0, 0), "{round:?}");
+    assert_eq!(world.grant(&source).await.candidates.len(), 1);
+    assert_eq!(world.x.revocations(), before);
+
+    // It is another user's.
+    world.x.clear_faults();
+    other.label(&newer.account().user).await.unwrap();
+    world.eventually(async || world.state(&source).await == State::SignedOut).await;
+    assert!(world.x.revocations() > before);
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_go_on_by_itself_while_a_newer_sign_in_may_be_the_same_users() {
+    let world = World::with_users(1).await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    no_revocation(&world);
+    source.sign_out().await.unwrap_err();
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.clear_faults();
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused));
+    let newer = world.sign_in_as(&keeper, 1).await;
+    world.advance(Lease::SPAN);
+    let round = world.keeper().keep_once(&Tending::new()).await.unwrap();
+    assert_eq!((round.signed_out, round.left), (0, 1), "{round:?}");
+    keeper.label(&newer.account().user).await.unwrap();
+    let round = world.keeper().keep_once(&Tending::new()).await.unwrap();
+    assert_eq!(round.signed_out, 1);
 }
 
 /// Puts a newer sign-in of the same user in the place of what is there.
