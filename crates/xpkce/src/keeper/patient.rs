@@ -1,7 +1,6 @@
 //! A store that is waited for, but not for ever: a disk or a server that never answers must not
 //! hold up what can still be spilled.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::{Error, Reason, Result, Timestamp, turns};
 /// Longer than a store's own deadlines, which say more about what is wrong.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Bounds every call of a store.
+/// Bounds every call of a store. Its folder is the keeper's business before.
 #[derive(Debug)]
 pub(super) struct Patient(pub(super) Arc<dyn Store>);
 
@@ -100,10 +99,6 @@ impl Store for Patient {
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
         bounded(self.0.login_keys())
-    }
-
-    fn folder(&self) -> Option<&Path> {
-        self.0.folder()
     }
 }
 
