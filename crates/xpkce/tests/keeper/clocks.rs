@@ -119,6 +119,15 @@ async fn a_slow_clock_is_no_reason_to_wait_longer() {
 }
 
 #[tokio::test]
+async fn a_token_says_when_it_ends() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let ends = source.access_token().await.unwrap().expires_at();
+    assert_eq!(ends, world.now() + Duration::from_secs(7200));
+    assert_eq!(ends, world.grant(&source).await.access.unwrap().expires_at);
+}
+
+#[tokio::test]
 async fn a_wall_clock_that_steps_back_does_not_lengthen_a_tokens_life() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;

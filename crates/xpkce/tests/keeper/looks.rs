@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::grant::{Grant, Liveness, State};
-use xpkce::keeper::{LeaseHolder, fresh_token, note_use, waiting_pairs, wants_note};
+use xpkce::keeper::{LeaseHolder, fresh_token, note_use, spilled_keys, waiting_pairs, wants_note};
 use xpkce::store::{Store as _, Stored};
 
 use crate::picky::Picky;
@@ -66,6 +66,8 @@ async fn a_pair_waits_when_its_living_holder_has_not_saved_it_for_long_or_is_dea
     store.refuses_answers.store(true, SeqCst);
     source.access_token().await.unwrap();
     let received = world.now();
+    let key = world.process().sealer.current();
+    assert_eq!(spilled_keys(world.folder.path()).unwrap(), [key].into(), "it must stay");
     let waiting = |now| waiting_pairs(world.folder.path(), now).unwrap();
     let just_now = received + Duration::from_secs(5);
     assert_eq!(waiting(just_now), [], "it may be saving it just now");

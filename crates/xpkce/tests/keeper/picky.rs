@@ -119,6 +119,9 @@ impl Store for Picky {
         after: Option<&'a Due>,
         limit: usize,
     ) -> Pending<'a, Result<Vec<Due>>> {
+        if self.refuses_reads.load(SeqCst) {
+            return refused();
+        }
         self.store.due(app, now, after, limit)
     }
 

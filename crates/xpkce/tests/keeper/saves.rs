@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use xpkce::ErrorKind;
 use xpkce::grant::State;
+use xpkce::keeper::{Report, Tending};
 use xpkce_emulator::{Fault, FaultRule};
 
 use crate::picky::Picky;
@@ -157,4 +158,30 @@ async fn a_living_token_is_served_while_x_takes_its_time() {
     world.x.fault(world.on_refresh(Fault::Slow).delayed(Duration::from_secs(8)));
     let waited = tokio::time::timeout(Duration::from_secs(7), source.access_token()).await;
     assert_eq!(waited.expect("nobody waits that long").unwrap().generation().0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_cannot_be_read_is_looked_at_ever_less_often_down_to_five_minutes() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    store.refuses_reads.store(true, SeqCst);
+    let keeper = world.start_on(store);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tending = Tending::new().reporting(move |report| {
+        if let Report::Failed(_, pause) = report {
+            tell.send(pause.as_secs()).unwrap();
+        }
+    });
+    let hear = async {
+        let mut pauses = Vec::new();
+        while pauses.len() < 6 {
+            pauses.push(told.recv().await.unwrap());
+        }
+        pauses
+    };
+    let pauses = tokio::select! {
+        never = keeper.keep(&tending) => match never {},
+        pauses = hear => pauses,
+    };
+    assert_eq!(pauses, [40, 80, 160, 300, 300, 300]);
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use xpkce::grant::{Account, State};
 use xpkce::keeper::SignedOut;
@@ -55,6 +56,20 @@ async fn a_spent_token_is_not_sent_while_its_pair_waits_for_the_store() {
     assert_eq!(source.refresh().await.unwrap().generation().0, 2, "the pair that waited is one");
     assert_eq!(source.refresh().await.unwrap().generation().0, 3);
     assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_pair_that_the_store_does_not_take_is_served_until_its_end() {
+    let world = World::start().await;
+    let (store, _keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let asked = world.x.token_requests();
+    // In its early window the store is asked, and has the pair before.
+    world.advance(A_LIFE - Duration::from_secs(30));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+    world.advance(Duration::from_secs(30));
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(world.x.token_requests(), asked, "the spent token was sent again");
 }
 
 #[tokio::test]

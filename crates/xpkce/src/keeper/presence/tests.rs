@@ -102,6 +102,39 @@ fn a_spilled_record_outlives_its_holder_until_it_is_erased() {
 }
 
 #[test]
+fn the_records_of_the_living_and_the_dead_are_read_and_of_no_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    presence.spill(b"the living").unwrap();
+    let ended = Presence::enter(folder.path(), &PairId::new([8; 16])).unwrap();
+    ended.spill(b"the dead").unwrap();
+    drop(ended);
+    let dead = folder.path().join(format!("{}.holder", PairId::new([8; 16]).as_str()));
+    std::fs::copy(dead, folder.path().join("a copy")).unwrap();
+    // Its holder ends well between the look at the folder and the look at the file.
+    let link = |to: &str, digit: &str| {
+        let path = folder.path().join(format!("{}.holder", digit.repeat(32)));
+        std::os::unix::fs::symlink(to, path).unwrap();
+    };
+    link("nowhere", "0");
+    let mut records = Foreign::all_records(folder.path()).unwrap();
+    records.sort();
+    assert_eq!(records, [b"the dead".to_vec(), b"the living".to_vec()]);
+    // What is in this one nobody can tell.
+    link(&format!("{}.holder", "1".repeat(32)), "1");
+    Foreign::all_records(folder.path()).unwrap_err();
+}
+
+#[test]
+fn there_is_nothing_in_a_folder_that_is_not_there_and_maybe_in_one_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("holders");
+    assert!(Foreign::all_records(&path).unwrap().is_empty());
+    std::fs::write(&path, "no folder").unwrap();
+    Foreign::all_records(&path).unwrap_err();
+}
+
+#[test]
 fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
