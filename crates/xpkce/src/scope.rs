@@ -128,9 +128,24 @@ impl From<&str> for Scopes {
 }
 
 impl From<String> for Scopes {
+    /// As [`parse`](Self::parse); a text that is as X writes it is kept and not put together anew.
     fn from(text: String) -> Self {
-        Self::parse(&text)
+        if is_plain(&text) { Self(text) } else { Self::parse(&text) }
     }
+}
+
+/// Returns whether these are a few names, each once, with one space between.
+fn is_plain(text: &str) -> bool {
+    let (mut names, mut count) = ([""; 16], 0);
+    text.split(' ').all(|name| {
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_new = count < names.len() && !names[..count].contains(&name);
+        if is_name && is_new {
+            names[count] = name;
+            count += 1;
+        }
+        is_name && is_new
+    })
 }
 
 impl<S: AsRef<str>> From<Vec<S>> for Scopes {
@@ -223,6 +238,12 @@ mod tests {
         fn any_text_is_a_set_of_scopes(text in ".*") {
             let scopes = Scopes::parse(&text);
             prop_assert!(scopes.iter().all(|name| !name.contains(char::is_whitespace)));
+        }
+
+        #[test]
+        fn a_text_that_is_given_away_is_read_no_other(text in "( |a|b|\u{a0}|\t){0,9}|([a-d] ){0,19}[a-d]") {
+            let (given, read) = (Scopes::from(text.clone()), Scopes::parse(&text));
+            prop_assert_eq!(given.as_str(), read.as_str());
         }
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn take_number(fields: &mut impl Take, name: &str) -> Option<f64> {
 /// Takes the scopes, one text or a list of them.
 pub(super) fn take_scopes(fields: &mut impl Take) -> Option<Scopes> {
     let scopes: Scopes = match fields.take("scope")? {
-        Value::String(text) => Scopes::parse(&text),
+        Value::String(text) => Scopes::from(text),
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => return None,
     };
