@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    fn keeper() -> Keeper {
+    pub(super) fn keeper() -> Keeper {
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
         let client = Client::new(App::public("app"), Arc::new(Nobody), clock.clone());
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();

@@ -254,3 +254,30 @@ fn chance() -> f64 {
     let byte = random().map_or(u8::MAX, |bytes| bytes[0]);
     0.5 + f64::from(byte) / f64::from(u8::MAX) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_works_a_page_off_in_an_order_of_its_own_and_leaves_nobody_out() -> Result<()> {
+        let page: Vec<_> = (0..256).map(|minute| Due { minute, user: String::new() }).collect();
+        let (mut one, mut other) = (page.clone(), page.clone());
+        shuffle(&mut one)?;
+        shuffle(&mut other)?;
+        assert_ne!(one, other);
+        one.sort_by_key(|due| due.minute);
+        assert_eq!(one, page);
+        Ok(())
+    }
+
+    #[test]
+    fn a_pause_is_cut_to_half_at_most_and_to_any_part_between() {
+        let chances: Vec<_> = (0..2000).map(|_| chance()).collect();
+        assert!(chances.iter().all(|chance| (0.5..=1.0).contains(chance)));
+        for part in 5..10 {
+            let part = f64::from(part) / 10.0;
+            assert!(chances.iter().any(|it| (part..=part + 0.1).contains(it)), "none from {part}");
+        }
+    }
+}

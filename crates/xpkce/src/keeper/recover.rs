@@ -234,3 +234,35 @@ fn records(foreign: &Foreign) -> Result<Vec<(room::Slot, Vec<u8>)>> {
 fn changed(now: Stored, before: &Stored) -> Option<Stored> {
     (now.revision != before.revision).then_some(now)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::keeper;
+    use super::*;
+    use crate::store::{LeaseEnd, contract};
+
+    fn id(nth: u16) -> GrantId {
+        let [high, low] = nth.to_be_bytes();
+        GrantId::new(std::array::from_fn(|at| if at % 2 == 0 { high } else { low }))
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_found_behind_more_than_are_read_at_once_and_not_another_apps() {
+        let keeper = keeper();
+        let put = async |app: &str, nth: u16| {
+            let grant = contract::grant(Account::new(app, format!("{nth:03}")));
+            let grant = Grant { grant_id: id(nth), ..grant };
+            keeper.desk().store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
+        };
+        for nth in 0..501 {
+            put("app", nth).await;
+        }
+        put("other app", 501).await;
+        let find = async |nth| keeper.desk().find("app", &id(nth)).await.unwrap();
+        for nth in [0, 499, 500] {
+            assert_eq!(find(nth).await.unwrap().grant.account.user, format!("{nth:03}"));
+        }
+        assert!(find(501).await.is_none(), "it is another app's");
+    }
+}

@@ -382,3 +382,6 @@ impl Held {
         Self { token, generation, pair: pair.clone(), issued_at, expires_at, early, end }
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

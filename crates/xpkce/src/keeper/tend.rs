@@ -241,3 +241,46 @@ fn waiting(grant: &Grant, wait: Duration) -> Error {
     };
     Error::new(reason, why).with_retry_after(wait)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::super::tests::keeper;
+    use super::*;
+    use crate::grant::Account;
+    use crate::store::contract;
+
+    #[test]
+    fn keepers_begin_one_after_the_other_within_a_quarter_of_the_early_window() {
+        let mut grant = contract::grant(Account::new("app", "user"));
+        grant.access.as_mut().unwrap().is_rejected = false;
+        let access = grant.access.clone().unwrap();
+        let (first, end) = (access.refresh_at(), access.expires_at);
+        let last = first + end.since(first) / 4;
+        let begins: BTreeSet<_> = (0..16).map(|_| keeper().desk().begins_at(&grant)).collect();
+        assert!(begins.iter().all(|at| (first..=last).contains(at)), "{begins:?}");
+        assert!(begins.len() > 1, "all begin at once");
+    }
+
+    #[test]
+    fn what_x_has_refused_is_refreshed_at_once() {
+        let (grant, keeper) = (contract::grant(Account::new("app", "user")), keeper());
+        assert_eq!(keeper.desk().begins_at(&grant), keeper.desk().now());
+    }
+
+    #[test]
+    fn who_waits_looks_again_after_a_time_that_grows_by_half_up_to_a_quarter_of_a_second() {
+        for _ in 0..16 {
+            let keeper = keeper();
+            let mut pause = Desk::FIRST_LOOK;
+            for _ in 0..12 {
+                let before = pause;
+                let wait = keeper.desk().lengthen(&mut pause);
+                assert!((before.mul_f64(0.75)..=before).contains(&wait), "{before:?}: {wait:?}");
+                assert_eq!(pause, before.mul_f64(1.5).min(Duration::from_millis(250)));
+            }
+        }
+    }
+}

@@ -135,6 +135,72 @@ fn there_is_nothing_in_a_folder_that_is_not_there_and_maybe_in_one_that_cannot_b
 }
 
 #[test]
+fn a_record_of_the_longest_size_is_spilled_and_a_longer_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    presence.spill(&vec![b'a'; LONGEST + 1]).unwrap_err();
+    presence.spill(&vec![b'a'; LONGEST]).unwrap();
+    let foreign = Foreign::all(folder.path(), None).pop().unwrap();
+    assert_eq!(foreign.records().unwrap()[0].1.len(), LONGEST);
+}
+
+#[test]
+fn what_lies_in_a_file_that_somebody_removed_is_not_called_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    presence.spill(b"a pair").unwrap();
+    presence.sync().unwrap();
+    std::fs::remove_file(&presence.path).unwrap();
+    presence.sync().unwrap_err();
+}
+
+#[test]
+fn the_file_that_a_lease_names_is_looked_into_unless_it_is_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Presence::enter(folder.path(), &name()).unwrap();
+    let other = Presence::enter(folder.path(), &PairId::new([8; 16])).unwrap();
+    let look = |holder: &Liveness| Foreign::of(folder.path(), holder, Some(&own)).is_some();
+    assert!(look(&other.liveness));
+    assert!(!look(&own.liveness));
+    std::fs::rename(&other.path, folder.path().join("another name")).unwrap();
+    assert!(!look(&Liveness { file: "another name".to_owned(), ..other.liveness.clone() }));
+}
+
+#[test]
+fn a_living_holders_record_is_erased_by_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let slot = presence.spill(b"still being saved").unwrap();
+    let foreign = Foreign::all(folder.path(), None).pop().unwrap();
+    foreign.erase(&slot).unwrap();
+    assert_eq!(foreign.records().unwrap().len(), 1);
+}
+
+#[test]
+fn a_holder_is_known_by_its_device_and_its_inode() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let own = presence.liveness().clone();
+    assert_eq!(is_alive(folder.path(), &own), Some(true));
+    let (device, inode) = (own.device + 1, own.inode + 1);
+    for other in [Liveness { device, ..own.clone() }, Liveness { inode, ..own.clone() }] {
+        assert_eq!(is_alive(folder.path(), &other), None, "{other:?}");
+    }
+}
+
+#[test]
+fn a_holders_name_is_32_hexadecimal_digits_and_nothing_else() {
+    let digits = "0123456789abcdef0123456789abcdef";
+    assert!(is_holders_name(&format!("{digits}.holder")));
+    for other in
+        [&digits[1..], "0123456789abcdef0123456789abcdeg", "../456789abcdef0123456789abcdef"]
+    {
+        assert!(!is_holders_name(&format!("{other}.holder")), "{other}");
+    }
+    assert!(!is_holders_name(&format!("{digits}.new")));
+}
+
+#[test]
 fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
@@ -147,7 +213,7 @@ fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
     let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
     let now = SystemClock.now();
     clear(now);
-    clear(now);
+    clear(now + Lease::SPAN);
     assert!(is_dead(folder.path(), &liveness));
     clear(now + Lease::SPAN * 3);
     assert!(Foreign::all(folder.path(), None).is_empty());
