@@ -183,7 +183,7 @@ fn a_holder_is_known_by_its_device_and_its_inode() {
     let own = presence.liveness().clone();
     assert_eq!(is_alive(folder.path(), &own), Some(true));
     let (device, inode) = (own.device + 1, own.inode + 1);
-    for other in [Liveness { device, ..own.clone() }, Liveness { inode, ..own.clone() }] {
+    for other in [Liveness { device, ..own.clone() }, Liveness { inode, ..own }] {
         assert_eq!(is_alive(folder.path(), &other), None, "{other:?}");
     }
 }
