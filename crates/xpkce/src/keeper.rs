@@ -29,7 +29,7 @@ use self::breaker::Breaker;
 use self::patient::Patient;
 use self::presence::Presence;
 use self::slots::Slots;
-use self::source::Slot;
+use self::source::{LastTime, Slot};
 use crate::client::Client;
 use crate::grant::transition::Attempt;
 use crate::grant::{Account, AttemptId, GrantId, Holder, PairId};
@@ -41,6 +41,7 @@ use crate::{Clock, Error, Reason, Result, Timestamp};
 
 mod brake;
 mod breaker;
+mod entering;
 mod errand;
 mod feedback;
 mod fresh;
@@ -128,6 +129,7 @@ impl Keeper {
             folder,
             boot_id: boot_id(),
             presence: OnceLock::new(),
+            entered_at: LastTime::default(),
             slots: Slots::default(),
             breaker: Breaker::default(),
             brake: Mutex::default(),
@@ -184,7 +186,9 @@ struct Desk {
     clock: Arc<dyn Clock>,
     folder: Option<PathBuf>,
     boot_id: String,
-    presence: OnceLock<Option<Presence>>,
+    presence: OnceLock<Presence>,
+    /// When this process last tried to make its file.
+    entered_at: LastTime,
     slots: Slots,
     breaker: Breaker,
     brake: Mutex<Brake>,
@@ -223,18 +227,6 @@ impl Desk {
         let liveness = self.presence().map(|presence| presence.liveness().clone());
         let holder = Holder { boot_id: self.boot_id.clone(), pid: std::process::id(), liveness };
         Ok(Attempt { id: AttemptId::new(random()?), holder, at })
-    }
-
-    /// Returns this process's file, made on first use.
-    fn presence(&self) -> Option<&Presence> {
-        let enter = || {
-            let folder = self.folder.as_deref()?;
-            let name = PairId::new(random().ok()?);
-            Presence::enter(folder, &name)
-                .inspect_err(|why| tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled"))
-                .ok()
-        };
-        self.presence.get_or_init(enter).as_ref()
     }
 
     /// Returns whether the holder of the lease must be waited for.

@@ -164,7 +164,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Pending<'a, Result<Vec<Due>>>;
 
-    /// Returns a number higher than every one returned before, by any process.
+    /// Returns a number higher than every one returned before, by any process. It announces a
+    /// sign-in: a store that can keep room for what comes of it refuses here when there is none.
     fn next_sign_in(&self) -> Pending<'_, Result<u64>>;
 
     /// Keeps a sign-in until its callback comes, and drops those that ended before `now`.

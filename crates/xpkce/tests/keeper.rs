@@ -28,6 +28,8 @@ mod late;
 mod leases;
 #[path = "keeper/looks.rs"]
 mod looks;
+#[path = "keeper/memory_alone.rs"]
+mod memory_alone;
 #[path = "keeper/queue.rs"]
 mod queue;
 #[path = "keeper/saves.rs"]

@@ -150,9 +150,9 @@ impl Desk {
         slot: Arc<Slot>,
         landing: Arc<Landing>,
         stored: Stored,
-        spilled: Option<super::room::Slot>,
+        mut spilled: Option<super::room::Slot>,
     ) {
-        let mut pause = Self::FIRST_PAUSE;
+        let (mut pause, mut left_at) = (Self::FIRST_PAUSE, None);
         loop {
             turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
@@ -172,7 +172,7 @@ impl Desk {
                 }
                 Err(why) => tracing::warn!(error = %why, "the store still takes nothing"),
             }
-            if spilled.is_some() && self.is_leaving() {
+            if !self.goes_on(&mut spilled, &landing, Some(&stored.grant), &mut left_at) {
                 return;
             }
         }

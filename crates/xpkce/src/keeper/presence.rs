@@ -54,12 +54,10 @@ impl Presence {
         let file_name = format!("{name}.{SUFFIX}");
         let path = folder.join(&file_name);
         let unnamed = folder.join(format!("{name}.new"));
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&unnamed)?;
-        file.try_lock().map_err(io::Error::from)?;
-        file.write_all_at(&vec![0; SLOT * SLOTS], 0)?;
-        file.sync_all()?;
-        std::fs::rename(&unnamed, &path)?;
+        let file = make(&unnamed, &path).inspect_err(|_| {
+            // On a full disk it has taken the last of the room.
+            let _ = std::fs::remove_file(&unnamed);
+        })?;
         File::open(folder)?.sync_all()?;
         let met = file.metadata()?;
         let liveness = Liveness { file: file_name, device: met.dev(), inode: met.ino() };
@@ -89,6 +87,14 @@ impl Presence {
             return Err(why);
         }
         Ok(slot)
+    }
+
+    /// Makes sure that a free slot has its room on the disk; the file grows if none has.
+    pub(super) fn keep_room(&self) -> io::Result<()> {
+        let slot = self.take_slots(0);
+        let kept = room::keep(&self.file(), &slot);
+        self.free(&slot);
+        kept
     }
 
     /// Makes what was spilled durable. A record that a failing machine tore does not open.
@@ -284,6 +290,17 @@ fn is_holders_name(file: &str) -> bool {
     file.strip_suffix(SUFFIX)
         .and_then(|stem| stem.strip_suffix('.'))
         .is_some_and(|name| name.len() == PairId::LENGTH && name.bytes().all(is_digit))
+}
+
+/// Makes a file that is locked and has its empty slots, and gives it its name.
+fn make(unnamed: &Path, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).mode(0o600).open(unnamed)?;
+    file.try_lock().map_err(io::Error::from)?;
+    file.write_all_at(&vec![0; SLOT * SLOTS], 0)?;
+    file.sync_all()?;
+    std::fs::rename(unnamed, path)?;
+    Ok(file)
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

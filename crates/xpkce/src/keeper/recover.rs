@@ -181,7 +181,7 @@ impl Desk {
         let holder = stored.grant.lease.as_ref().and_then(|lease| lease.holder.liveness.as_ref());
         match (self.folder.as_deref(), holder) {
             (Some(folder), Some(holder)) if self.is_being_spent(stored) => {
-                let own = self.presence.get().and_then(Option::as_ref);
+                let own = self.presence.get();
                 Foreign::of(folder, holder, own).into_iter().collect()
             }
             _ => self.foreign(),
@@ -189,7 +189,7 @@ impl Desk {
     }
 
     fn foreign(&self) -> Vec<Foreign> {
-        let own = self.presence.get().and_then(Option::as_ref);
+        let own = self.presence.get();
         self.folder.as_deref().map(|folder| Foreign::all(folder, own)).unwrap_or_default()
     }
 

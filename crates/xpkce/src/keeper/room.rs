@@ -59,6 +59,17 @@ pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
     file.write_all_at(&header_of(record), slot.offset())
 }
 
+/// Writes the empty slot where the file ends before it.
+pub(super) fn keep(file: &File, slot: &Slot) -> io::Result<()> {
+    let end = (slot.end() * SLOT) as u64;
+    let there = file.metadata()?.len();
+    if there < end {
+        file.write_all_at(&vec![0; (end - there) as usize], there)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Erases a record, what makes it valid first.
 pub(super) fn erase(file: &File, slot: &Slot) -> io::Result<()> {
     file.write_all_at(&[0; HEADER], slot.offset())?;

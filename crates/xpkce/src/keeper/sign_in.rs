@@ -131,6 +131,7 @@ impl Desk {
         // Whatever can fail or wait does so before the code is spent.
         let seat = self.new_sign_in().await?;
         self.sealer.refresh()?;
+        self.keep_room_for_pair()?;
         if let Err(why) = self.recover_sign_ins().await {
             tracing::warn!(error = %why, "an earlier sign-in could not be recovered");
         }
@@ -176,7 +177,8 @@ impl Desk {
         let before = self
             .provisional(&account, &landing)
             .map(|grant| Grant { generation: Generation::default(), ..grant });
-        let spilled = before.ok().and_then(|before| self.spill(&landing, &before));
+        let before = before.ok();
+        let spilled = before.as_ref().and_then(|before| self.spill(&landing, before));
         let why = match self.try_insert(&account, &landing).await {
             Ok(stored) => {
                 self.unspill(spilled);
@@ -189,7 +191,7 @@ impl Desk {
             Some(_) => "they are kept beside it and saved as soon as it does",
             None => "they are kept in this process alone, and saved if it does before the end",
         };
-        let saving = Arc::clone(self).insert_at_last(account, landing, spilled);
+        let saving = Arc::clone(self).insert_at_last(account, landing, before, spilled);
         if self.is_leaving() {
             saving.await;
         } else {
@@ -223,9 +225,10 @@ impl Desk {
         self: Arc<Self>,
         account: Account,
         landing: Landing,
-        spilled: Option<super::room::Slot>,
+        before: Option<Grant>,
+        mut spilled: Option<super::room::Slot>,
     ) {
-        let mut pause = Self::FIRST_PAUSE;
+        let (mut pause, mut left_at) = (Self::FIRST_PAUSE, None);
         loop {
             turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
@@ -238,7 +241,7 @@ impl Desk {
                 Ok(()) => return self.unspill(spilled),
                 Err(why) => tracing::warn!(error = %why, "the store still takes no sign-in"),
             }
-            if spilled.is_some() && self.is_leaving() {
+            if !self.goes_on(&mut spilled, &landing, before.as_ref(), &mut left_at) {
                 return;
             }
         }

@@ -351,11 +351,11 @@ impl Slot {
 /// When something was last done: one more than the milliseconds of the clock that counts
 /// suspension, or zero for never.
 #[derive(Default)]
-struct LastTime(AtomicU64);
+pub(super) struct LastTime(AtomicU64);
 
 impl LastTime {
     /// Returns whether `pause` has passed since the last time, and notes that this is the last time.
-    fn may_be_again(&self, uptime: Duration, pause: Duration) -> bool {
+    pub(super) fn may_be_again(&self, uptime: Duration, pause: Duration) -> bool {
         let (now, pause) = (millis(uptime) + 1, millis(pause));
         let may = |last: u64| last == 0 || now.saturating_sub(last) >= pause;
         self.0

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -115,6 +116,34 @@ impl Desk {
             }
             None => None,
         }
+    }
+
+    /// How long after the last handle is gone a pair is tried to be saved that is in memory alone. The
+    /// save that is under way then must end within the worker's own patience.
+    const LAST_SAVES: Duration = Duration::from_secs(40);
+
+    /// Spills a pair that the store has refused again, if it is in memory alone, and returns whether
+    /// to go on trying to save it in this process.
+    pub(super) fn goes_on(
+        &self,
+        spilled: &mut Option<room::Slot>,
+        landing: &Landing,
+        before: Option<&Grant>,
+        left_at: &mut Option<Duration>,
+    ) -> bool {
+        if let Some(before) = before.filter(|_| spilled.is_none()) {
+            *spilled = self.sync_spill(self.spill(landing, before));
+        }
+        if !self.is_leaving() {
+            return true;
+        }
+        let now = self.clock.uptime();
+        let is_over = now.saturating_sub(*left_at.get_or_insert(now)) >= Self::LAST_SAVES;
+        if is_over && spilled.is_none() {
+            let account = before.map(|before| before.account.to_string());
+            tracing::error!(account, generation = %landing.spent.generation.next(), "tokens that X has issued are lost with this process, because neither the store nor the folder beside it took them; sign in again");
+        }
+        spilled.is_none() && !is_over
     }
 
     /// Makes a spilled pair outlive the machine. None, with an event, if that fails: then nobody

@@ -161,9 +161,17 @@ impl SqliteStore {
         &self,
         write: impl FnMut(&Connection) -> rusqlite::Result<Wrote<T>> + Send + 'static,
     ) -> Result<T> {
+        self.write_for(write, false).await
+    }
+
+    async fn write_for<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Connection) -> rusqlite::Result<Wrote<T>> + Send + 'static,
+        is_spend: bool,
+    ) -> Result<T> {
         let (caller, answer) = oneshot::channel();
         let lost = |_: &Connection| Ok(None);
-        self.queue(Task { lost, write, is_spend: false, found: None, caller })?;
+        self.queue(Task { lost, write, is_spend, found: None, caller })?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -256,7 +264,8 @@ impl Store for SqliteStore {
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
-        Box::pin(self.write(meta::next_sign_in))
+        // A code is spent on it.
+        Box::pin(self.write_for(meta::next_sign_in, true))
     }
 
     fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {

@@ -86,6 +86,48 @@ async fn a_pair_on_a_disk_without_room() {
 }
 
 #[test]
+fn a_code_is_not_spent_where_the_store_has_no_room_for_its_pair() {
+    with_small_disk("disks::a_sign_in_into_a_store_without_room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run on a small disk by the test above"]
+async fn a_sign_in_into_a_store_without_room() {
+    a_code_is_not_spent(Kind::Sqlite, "no room can be kept for the store").await;
+}
+
+#[test]
+fn a_code_is_not_spent_where_the_holders_have_no_room_for_its_pair() {
+    with_small_disk("disks::a_sign_in_beside_a_store_without_room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run on a small disk by the test above"]
+async fn a_sign_in_beside_a_store_without_room() {
+    a_code_is_not_spent(Kind::Memory, "no room can be kept for the tokens").await;
+}
+
+/// Leaves room for a sign-in's number, and perhaps for its pair, and signs in.
+async fn a_code_is_not_spent(kind: Kind, told: &str) {
+    let home = Home::new(kind).await;
+    let keeper = home.keeper().await;
+    let login = keeper.begin_login().unwrap();
+    let callback = home.x.approve(login.url()).await;
+    fill(&home.place.folder);
+    let ballast = home.place.folder.join("ballast");
+    let ballast = std::fs::File::options().write(true).open(ballast).unwrap();
+    ballast.set_len(ballast.metadata().unwrap().len() - 64 * 1024).unwrap();
+    drop(ballast);
+    let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
+    let why = why.to_string();
+    assert!(why.starts_with(told) && why.ends_with("the disk is full"), "{why}");
+    assert_eq!(home.x.token_requests(), 0, "the code is spent");
+    tokio::task::block_in_place(|| drop(keeper));
+    empty(&home.place.folder);
+    home.sign_in(&home.keeper().await).await;
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_on_a_full_disk_says_so() {
     with_small_disk("disks::a_store_on_a_disk_without_room");
 }

@@ -36,6 +36,11 @@ impl Silence {
         self.said.add(said);
     }
 
+    /// Returns whether the process has said that since the last check.
+    pub fn has_heard(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.said.lock().bytes).contains(words)
+    }
+
     fn check(&self) {
         let said = self.said.take();
         assert!(self.said.has_lines(), "nothing was logged: the test listens to the wrong place");

@@ -228,3 +228,28 @@ fn an_empty_file_goes_with_its_holder() {
     drop(presence);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_file_that_cannot_be_made_takes_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    // In the way of its name.
+    let path = folder.path().join(format!("{}.{SUFFIX}", name().as_str()));
+    std::fs::create_dir(&path).unwrap();
+    Presence::enter(folder.path(), &name()).unwrap_err();
+    std::fs::remove_dir(&path).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn room_is_kept_though_every_slot_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let size = || presence.file().metadata().unwrap().len();
+    let before = size();
+    presence.keep_room().unwrap();
+    assert_eq!(size(), before, "there is room");
+    let slots: Vec<_> = (0..SLOTS).map(|_| presence.spill(b"pair").unwrap()).collect();
+    presence.keep_room().unwrap();
+    assert_eq!(size(), before + SLOT as u64);
+    assert_eq!(presence.spill(b"one more").unwrap().first, slots.len());
+}

@@ -1,0 +1,62 @@
+//! This process's own file among the holders': made when it is first needed, and tried again later
+//! where it could not be.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::presence::Presence;
+use super::{Desk, random};
+use crate::grant::PairId;
+use crate::{Error, Reason, Result};
+
+impl Desk {
+    /// How long after a failure the file is tried again.
+    const ENTER_AGAIN: Duration = Duration::from_secs(60);
+
+    /// Returns this process's file.
+    pub(super) fn presence(&self) -> Option<&Presence> {
+        let folder = self.folder.as_deref()?;
+        let may_enter = || self.entered_at.may_be_again(self.clock.uptime(), Self::ENTER_AGAIN);
+        if self.presence.get().is_none()
+            && may_enter()
+            && let Err(why) = self.enter(folder)
+        {
+            tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled");
+        }
+        self.presence.get()
+    }
+
+    /// Makes sure, before a code is exchanged, that there is room for its pair beside the store. A
+    /// folder that cannot be used for another reason than its disk is no reason to sign nobody in.
+    ///
+    /// # Errors
+    /// [`Reason::Store`] when the disk is full.
+    pub(super) fn keep_room_for_pair(&self) -> Result<()> {
+        let Some(folder) = self.folder.as_deref() else {
+            return Ok(());
+        };
+        let kept = match self.presence.get() {
+            Some(presence) => presence.keep_room(),
+            None => self.enter(folder),
+        };
+        match kept {
+            Err(why) if is_full(&why) => {
+                let message = "no room can be kept for the tokens, so X was not asked for them: the disk is full";
+                Err(Error::new(Reason::Store, message).with_source(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn enter(&self, folder: &Path) -> io::Result<()> {
+        let name = PairId::new(random().map_err(io::Error::other)?);
+        // One that comes second is let go.
+        let _ = self.presence.set(Presence::enter(folder, &name)?);
+        Ok(())
+    }
+}
+
+fn is_full(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
