@@ -263,7 +263,7 @@ impl Emulator {
     ///
     /// # Panics
     ///
-    /// If there is no such app.
+    /// If there is no such app, or it is public.
     pub fn rotate_secret(&self, client_id: &str) -> String {
         self.operate(|world| world.rotate_secret(client_id))
     }

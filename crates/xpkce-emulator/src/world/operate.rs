@@ -17,6 +17,8 @@ pub enum OperateError {
     UnknownApp,
     /// No user has this name.
     UnknownUser,
+    /// The app is public: it has no secret.
+    NoSecret,
     /// The redirect URI cannot be registered: the reason.
     RedirectUri(&'static str),
     /// The app already has ten redirect URIs.
@@ -30,6 +32,9 @@ impl fmt::Display for OperateError {
         match self {
             Self::UnknownApp => f.write_str("no app has this client id"),
             Self::UnknownUser => f.write_str("no user has this name"),
+            Self::NoSecret => {
+                f.write_str("the app is public and has no secret; flip-type gives it one")
+            }
             Self::RedirectUri(why) => write!(f, "the redirect URI cannot be registered: {why}"),
             Self::TooManyRedirectUris => f.write_str("the app already has ten redirect URIs"),
             Self::Taken => f.write_str("the id is taken"),
@@ -111,8 +116,12 @@ impl World {
 
     /// Replaces the secret; the old one is wrong at once.
     pub(crate) fn rotate_secret(&mut self, client_id: &str) -> Outcome<String> {
+        let app = self.app_mut(client_id)?;
+        if app.client_secret.is_none() {
+            return Err(OperateError::NoSecret);
+        }
         let secret = mint::client_secret();
-        self.app_mut(client_id)?.client_secret = Some(secret.clone());
+        app.client_secret = Some(secret.clone());
         let event = Event::new(EventKind::SecretRotated).client(client_id);
         self.record(&Witness::default(), event);
         Ok(secret)

@@ -142,6 +142,18 @@ async fn web_pages_cannot_drive_it() {
 }
 
 #[tokio::test]
+async fn a_public_app_stays_public_when_its_secret_is_to_be_replaced() {
+    let x = Emulator::start().await;
+    let id = x.public_app().client_id;
+    let refused = post(&x, "rotate-secret", json!({"client_id": id})).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert!(refused.json()["error"].as_str().unwrap().contains("the app is public"));
+    assert_eq!(x.public_app().client_secret, None);
+    done(&x, "flip-type", json!({"client_id": id})).await;
+    done(&x, "rotate-secret", json!({"client_id": id})).await;
+}
+
+#[tokio::test]
 async fn nonsense_is_refused_with_a_reason() {
     let x = Emulator::start().await;
     for (verb, body, status) in [
