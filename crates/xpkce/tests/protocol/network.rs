@@ -7,6 +7,9 @@ use http::{HeaderMap, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use xpkce::http::{HttpClient as _, HttpRequest, HttpResponse, HyperClient, MAX_BODY, SendError};
+use xpkce::{App, Client, ErrorKind, RefreshAnswer, RefreshToken, SystemClock};
+
+use crate::support::{CLIENT_ID, PAIR};
 
 /// What the server does with one request that it has read.
 #[derive(Clone)]
@@ -156,6 +159,19 @@ async fn an_answer_with_hundreds_of_headers_is_read() {
     let answer = post(&client(), &server.url).await.unwrap();
     assert_eq!(answer.headers["x-249"], "a");
     assert_eq!(answer.body.as_slice(), b"hello");
+}
+
+#[tokio::test]
+async fn an_answer_with_more_headers_than_that_may_have_been_sent_and_says_why() {
+    let headers: String = (0..300).map(|n| format!("x-{n}: a\r\n")).collect();
+    let server = Server::start([Does::Says(says("200 OK", &headers, PAIR))]).await;
+    let app = App::public(CLIENT_ID).with_base_url(&server.url).unwrap();
+    let client = Client::new(app, Arc::new(client()), Arc::new(SystemClock));
+    let answer = client.refresh(&RefreshToken::new("spent")).await;
+    let RefreshAnswer::Unknown { error, resend: true } = answer else { panic!("{answer:?}") };
+    assert_eq!(error.kind(), ErrorKind::InDoubt);
+    assert!(format!("{error:?}").contains("TooLarge"), "{error:?}");
+    assert_eq!(server.heard(), 1);
 }
 
 #[tokio::test]
