@@ -45,6 +45,8 @@ pub use clock::{Clock, SystemClock, Timestamp};
 mod error;
 pub use error::{Error, ErrorKind, Reason, Result};
 
+mod wiped;
+
 mod secret;
 pub use secret::{AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken, State};
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Desk;
 use super::pair::{Answer, Landing, Seat};
@@ -19,7 +19,7 @@ use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairI
 use crate::scope::Scopes;
 use crate::seal::{KeyId, Sealed};
 use crate::token::{Issued, Rotated, Unreadable, rejudge};
-use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp};
+use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp, wiped};
 
 /// A record of the spill file. What it holds of the pair is sealed for the generation spent.
 #[derive(Serialize, Deserialize)]
@@ -50,20 +50,20 @@ struct Secrets {
 
 impl Secrets {
     fn of(landing: &Landing) -> Self {
-        let old = landing.refresh.expose().to_owned();
+        let old = &landing.refresh;
         match &landing.answer {
             Answer::Pair(rotated) => Self {
                 access: rotated.access.as_ref().map(|issued| {
                     let token = issued.access_token.expose().to_owned();
                     (token, issued.token_type.clone(), issued.expires_at)
                 }),
-                refresh: rotated.refresh.as_ref().map_or(old, |new| new.expose().to_owned()),
+                refresh: rotated.refresh.as_ref().unwrap_or(old).expose().to_owned(),
                 scopes: rotated.scopes.clone(),
                 unread: None,
             },
             Answer::Unread(Unreadable { status, body }) => Self {
                 access: None,
-                refresh: old,
+                refresh: old.expose().to_owned(),
                 scopes: None,
                 unread: Some((*status, STANDARD.encode(body))),
             },
@@ -73,25 +73,37 @@ impl Secrets {
     /// Returns what X answered. What could not be read is judged again: a later version may.
     fn answer(&self, received_at: Timestamp) -> Result<Answer> {
         if let Some((status, body)) = &self.unread {
-            let body = STANDARD.decode(body).map_err(|_| damaged())?;
+            let body = Zeroizing::new(STANDARD.decode(body).map_err(|_| damaged())?);
             return Ok(match rejudge(*status, &body, received_at) {
                 Some(rotated) => Answer::Pair(rotated),
-                None => Answer::Unread(Unreadable { status: *status, body: body.into() }),
+                None => Answer::Unread(Unreadable { status: *status, body }),
             });
         }
         let access = self.access.as_ref().map(|(token, token_type, expires_at)| Issued {
-            access_token: AccessToken::new(token.clone()),
+            access_token: AccessToken::new(token.as_str()),
             token_type: token_type.clone(),
             expires_in: expires_at.since(received_at),
             expires_at: *expires_at,
         });
         Ok(Answer::Pair(Rotated {
             access,
-            refresh: Some(RefreshToken::new(self.refresh.clone())),
+            refresh: Some(RefreshToken::new(self.refresh.as_str())),
             scopes: self.scopes.clone(),
             other: Map::new(),
             server_date: None,
         }))
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        if let Some((token, ..)) = &mut self.access {
+            token.zeroize();
+        }
+        self.refresh.zeroize();
+        if let Some((_, body)) = &mut self.unread {
+            body.zeroize();
+        }
     }
 }
 
@@ -170,9 +182,9 @@ impl Desk {
 
     fn spill_record(&self, landing: &Landing, before: &Grant) -> Result<Spilled> {
         let Landing { attempt, spent, pair, received_at, .. } = landing;
-        let secrets = Zeroizing::new(serde_json::to_vec(&Secrets::of(landing)).map_err(|why| {
+        let secrets = wiped::json(&Secrets::of(landing)).map_err(|why| {
             Error::new(Reason::Internal, "a pair cannot be written as JSON").with_source(why)
-        })?);
+        })?;
         Ok(Spilled {
             account: before.account.clone(),
             grant_id: spent.grant_id.clone(),
@@ -182,7 +194,7 @@ impl Desk {
             attempt: attempt.id.clone(),
             holder: attempt.holder.clone(),
             received_at: *received_at,
-            secrets: self.sealer.seal(Seat::of(before).spill(), &secrets)?,
+            secrets: self.sealer.seal(Seat::of(before).spill(), secrets.as_bytes())?,
         })
     }
 
@@ -204,7 +216,7 @@ impl Desk {
             spent,
             pair: spilled.pair,
             answer,
-            refresh: RefreshToken::new(secrets.refresh),
+            refresh: RefreshToken::new(secrets.refresh.as_str()),
             received_at: spilled.received_at,
         })
     }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{CodeVerifier, Error, Login, Reason, Result, Scopes, State, Timestamp};
+use crate::{CodeVerifier, Error, Login, Reason, Result, Scopes, State, Timestamp, wiped};
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
-    url: String,
+    #[serde(borrow)]
+    url: Cow<'a, str>,
     #[serde(borrow)]
     state: Cow<'a, str>,
     #[serde(borrow)]
@@ -26,7 +27,7 @@ impl Login {
     /// Writes it out as JSON **with its state and verifier**: seal it before it is stored.
     pub fn to_json(&self) -> Zeroizing<String> {
         let record = Record {
-            url: self.url.clone(),
+            url: self.url.as_str().into(),
             state: self.state.expose().into(),
             code_verifier: self.verifier.expose().into(),
             code_challenge: self.challenge.clone(),
@@ -36,8 +37,7 @@ impl Login {
             base_url: self.base_url.clone(),
             created_at: self.created_at,
         };
-        let json = serde_json::to_string(&record);
-        Zeroizing::new(json.expect("a record of texts and a number can be written"))
+        wiped::json(&record).expect("a record of texts and a number can be written")
     }
 
     /// Reads back what [`to_json`](Self::to_json) wrote.
@@ -51,7 +51,7 @@ impl Login {
                 .with_hint("Begin the sign-in again")
         })?;
         Ok(Self {
-            url: record.url,
+            url: record.url.into_owned(),
             state: State::new(record.state),
             verifier: CodeVerifier::new(record.code_verifier),
             challenge: record.code_challenge,

@@ -1,10 +1,11 @@
 //! A token as the JSON object that X's Python class keeps.
 
-use serde_json::{Map, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::answer;
-use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp, Token};
+use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp, Token, wiped};
 
 impl Token {
     /// Reads the JSON object that X's Python class keeps.
@@ -38,31 +39,65 @@ impl Token {
     }
 
     /// Writes the JSON object that X's Python class keeps, **with its tokens**. `scope` is one
-    /// string, `expires_at` seconds since 1970.
+    /// string, `expires_at` seconds since 1970. It is wiped when it is dropped, and the one copy that
+    /// was made.
     pub fn to_json(&self) -> Zeroizing<String> {
-        let json = serde_json::to_string(&self.to_value());
-        Zeroizing::new(json.expect("a JSON value with string keys can be written"))
+        wiped::json(&Record(self)).expect("a record of texts and numbers can be written")
     }
 
-    /// Returns the same as a value, **with its tokens**.
+    /// Returns the same as a value, **with its tokens**. Nobody wipes it.
     pub fn to_value(&self) -> Value {
-        let mut fields = Map::new();
-        fields.insert("access_token".into(), self.access_token.expose().into());
-        fields.insert("token_type".into(), self.token_type.clone().into());
-        if let Some(secs) = self.expires_in {
-            fields.insert("expires_in".into(), secs.into());
+        serde_json::to_value(Record(self)).expect("a record of texts and numbers can be written")
+    }
+}
+
+/// A token as it is written: from where it is, with no copy between.
+struct Record<'t>(&'t Token);
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Token {
+            access_token,
+            token_type,
+            expires_in,
+            refresh_token,
+            scopes,
+            expires_at,
+            other,
+        } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("access_token", access_token.expose())?;
+        map.serialize_entry("token_type", token_type)?;
+        if let Some(secs) = expires_in {
+            map.serialize_entry("expires_in", secs)?;
         }
-        if let Some(refresh) = &self.refresh_token {
-            fields.insert("refresh_token".into(), refresh.expose().into());
+        if let Some(refresh) = refresh_token {
+            map.serialize_entry("refresh_token", refresh.expose())?;
         }
-        if let Some(scopes) = &self.scopes {
-            fields.insert("scope".into(), scopes.to_string().into());
+        if let Some(scopes) = scopes {
+            map.serialize_entry("scope", scopes.as_str())?;
         }
-        if let Some(end) = self.expires_at {
-            fields.insert("expires_at".into(), seconds(end));
+        if let Some(end) = expires_at {
+            map.serialize_entry("expires_at", &seconds(*end))?;
         }
-        fields.extend(self.other.clone());
-        Value::Object(fields)
+        for (name, value) in other.iter().filter(|(name, _)| !self.0.has(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Token {
+    /// Returns whether a field of the object is one of its own, whatever else is called so.
+    fn has(&self, field: &str) -> bool {
+        match field {
+            "access_token" | "token_type" => true,
+            "expires_in" => self.expires_in.is_some(),
+            "refresh_token" => self.refresh_token.is_some(),
+            "scope" => self.scopes.is_some(),
+            "expires_at" => self.expires_at.is_some(),
+            _ => false,
+        }
     }
 }
 

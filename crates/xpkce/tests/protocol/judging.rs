@@ -341,6 +341,26 @@ fn a_token_of_xs_class_comes_back_the_same() {
 }
 
 #[test]
+fn a_written_token_is_in_one_buffer_that_never_grew() {
+    let token = Token::from_json(r#"{"access_token":"a","refresh_token":"r","new":"n"}"#).unwrap();
+    let written: zeroize::Zeroizing<String> = token.to_json();
+    assert_eq!(written.capacity(), written.len());
+    let written: zeroize::Zeroizing<String> = crate::support::login().to_json();
+    assert_eq!(written.capacity(), written.len());
+}
+
+#[test]
+fn a_field_of_its_own_is_written_once_whatever_else_is_called_so() {
+    let json = r#"{"access_token":"a","refresh_token":"r","new":[1]}"#;
+    let mut token = Token::from_json(json).unwrap();
+    token.other.insert("refresh_token".into(), "another".into());
+    assert_eq!(token.to_json().matches("refresh_token").count(), 1);
+    assert_eq!(token.to_value()["refresh_token"], "r");
+    token.refresh_token = None;
+    assert_eq!(token.to_value()["refresh_token"], "another");
+}
+
+#[test]
 fn a_token_may_have_its_scopes_as_a_list_and_its_times_as_texts() {
     let json =
         r#"{"access_token":"a","scope":["tweet.read","users.read"],"expires_at":"1800000000"}"#;
