@@ -5,7 +5,10 @@
 mod callback;
 mod judging;
 mod linting;
+mod records;
+mod refusals;
 mod support;
+mod users;
 mod witness;
 
 #[cfg(feature = "hyper")]
