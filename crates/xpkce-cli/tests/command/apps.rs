@@ -93,6 +93,21 @@ fn check_tells_a_good_app_from_a_wrong_id_a_wrong_secret_and_a_wrong_type() {
 }
 
 #[test]
+fn check_warns_of_what_is_odd_and_says_under_it_what_to_do() {
+    let world = World::new();
+    let id = world.x.public_app().client_id;
+    let scope = "tweet.read users.read";
+    let add = ["app", "add", "lantern", "--public", "--client-id", &id, "--scope", scope];
+    world.run(&add).succeeded();
+    let odd = "without offline.access X sends no refresh token: the login ends after two hours";
+    let told = world.run(&["app", "check"]).succeeded().stderr;
+    let warned = format!("warning: {odd}\n  hint: Add offline.access to the scopes\n");
+    assert!(told.starts_with(&warned), "{told}");
+    let json = world.run(&["app", "check", "--json"]).succeeded().json();
+    assert_eq!(json["warnings"], serde_json::json!([odd]));
+}
+
+#[test]
 fn a_client_id_has_one_name() {
     let world = World::with_app();
     let id = world.x.public_app().client_id;

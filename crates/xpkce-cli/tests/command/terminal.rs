@@ -19,6 +19,20 @@ fn an_app_is_set_up_by_answering_and_the_secret_is_not_shown() {
 }
 
 #[test]
+fn what_comes_after_a_hidden_answer_is_on_a_line_of_its_own() {
+    let world = World::new();
+    let add = "exec $XPKCE app add harbour --client-id x --confidential";
+    let mut screen = Screen::open(&world, add);
+    screen.type_when_told("(not shown): ", "secret\n");
+    let (code, shown) = screen.rest();
+    assert_eq!(code, Some(0), "{shown}");
+    let lines: Vec<&str> = shown.split("\r\n").collect();
+    let [before, first, ..] = lines.as_slice() else { panic!("{shown}") };
+    assert_eq!(*before, "", "{shown}");
+    assert!(!first.is_empty(), "{shown}");
+}
+
+#[test]
 fn an_end_of_input_at_the_secret_prompt_makes_no_public_app() {
     let world = World::new();
     let mut screen = Screen::open(&world, "exec $XPKCE app add harbour --client-id x");
