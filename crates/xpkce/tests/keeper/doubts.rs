@@ -42,7 +42,8 @@ async fn two_lost_requests_leave_the_grant_in_doubt_until_x_answers() {
     world.x.fault(world.on_refresh(Fault::Reset).times(2));
     let why = source.access_token().await.unwrap_err();
     assert_eq!(why.kind(), ErrorKind::InDoubt);
-    assert_eq!(world.state(&source).await, State::InDoubt);
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.state, grant.unresolved_sends), (State::InDoubt, 2), "each send counts");
 
     let asked = world.x.token_requests();
     let why = source.access_token().await.unwrap_err();

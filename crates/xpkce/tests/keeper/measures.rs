@@ -1,6 +1,7 @@
 //! What is counted and timed, and that it tells nothing of anybody.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use metrics_util::debugging::DebugValue;
@@ -204,4 +205,31 @@ async fn no_name_and_no_label_tells_anything_of_a_login() {
             assert!(VALUES.contains(&value), "{name}: {pair}");
         }
     }
+}
+
+#[tokio::test]
+async fn sign_outs_and_what_the_queue_does_are_counted() {
+    let _turn = TURN.lock().await;
+    let world = World::with_users(8).await;
+    let keeper = world.keeper();
+    for nth in 0..8 {
+        world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
+    }
+    let source = keeper.token_source(&world.x.users()[7].id);
+    let refused = Fault::Status { status: 503, body: BodyForm::Empty };
+    world.x.fault(FaultRule::new(Endpoint::Revoke, refused).times(1));
+    counts(&world.silence.measures);
+    source.sign_out().await.unwrap_err();
+    source.sign_out().await.unwrap();
+    let counted = counts(&world.silence.measures);
+    assert_eq!(of(&counted, "xpkce_sign_outs_total{outcome=failed}"), 1, "{counted:?}");
+    assert_eq!(of(&counted, "xpkce_sign_outs_total{outcome=revoked}"), 1);
+
+    world.advance(Duration::from_secs(7000));
+    let down = Fault::Status { status: 503, body: BodyForm::Html };
+    world.x.fault(world.on_refresh(down).always());
+    keeper.keep_once(&Tending::new().with_concurrency(1)).await.unwrap();
+    let counted = counts(&world.silence.measures);
+    assert!(of(&counted, "xpkce_queue_total{outcome=failed}") >= 5, "{counted:?}");
+    assert_eq!(of(&counted, "xpkce_queue_pauses_total"), 1);
 }

@@ -20,8 +20,12 @@ pub struct Picky {
     pub refused_labels: AtomicUsize,
     /// Whether it refuses to save what X answered; leases it grants all the same.
     pub refuses_answers: AtomicBool,
+    /// How many answers it has refused.
+    pub refusals: AtomicUsize,
     /// Whether it answers no question.
     pub refuses_reads: AtomicBool,
+    /// How many writes it does and says that it has failed.
+    pub lost_acknowledgements: AtomicUsize,
     /// What happens before the nth read from now, counted from zero.
     before_load: Mutex<Option<(usize, Hook)>>,
 }
@@ -32,7 +36,9 @@ impl Picky {
             store,
             refused_labels: AtomicUsize::new(0),
             refuses_answers: AtomicBool::new(false),
+            refusals: AtomicUsize::new(0),
             refuses_reads: AtomicBool::new(false),
+            lost_acknowledgements: AtomicUsize::new(0),
             before_load: Mutex::default(),
         })
     }
@@ -56,8 +62,15 @@ impl Picky {
     fn refuses(&self, grant: &Grant) -> bool {
         let is_answer =
             matches!(grant.state, State::Ready | State::InDoubt) && grant.lease.is_none();
-        is_answer && self.refuses_answers.load(SeqCst)
+        let refuses = is_answer && self.refuses_answers.load(SeqCst);
+        self.refusals.fetch_add(usize::from(refuses), SeqCst);
+        refuses
     }
+}
+
+/// Takes one from what is left; false when nothing is.
+fn take(left: &AtomicUsize) -> bool {
+    left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 fn refused<'a, T: Send + 'a>() -> Pending<'a, Result<T>> {
@@ -88,7 +101,14 @@ impl Store for Picky {
         if self.refuses(grant) {
             return refused();
         }
-        self.store.swap(grant, expected, lease)
+        let done = self.store.swap(grant, expected, lease);
+        if take(&self.lost_acknowledgements) {
+            return Box::pin(async {
+                done.await?;
+                refused().await
+            });
+        }
+        done
     }
 
     fn relabel<'a>(
@@ -97,8 +117,7 @@ impl Store for Picky {
         grant: &'a Grant,
         expected: Option<Revision>,
     ) -> Pending<'a, Result<Swapped>> {
-        let one_less = |left: usize| left.checked_sub(1);
-        if self.refused_labels.fetch_update(SeqCst, SeqCst, one_less).is_ok() {
+        if take(&self.refused_labels) {
             return refused();
         }
         self.store.relabel(from, grant, expected)

@@ -185,3 +185,37 @@ async fn a_queue_that_cannot_be_read_is_looked_at_ever_less_often_down_to_five_m
     };
     assert_eq!(pauses, [40, 80, 160, 300, 300, 300]);
 }
+
+#[tokio::test]
+async fn a_lease_whose_acknowledgement_was_lost_is_ones_own() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    world.advance(A_LIFE);
+    store.lost_acknowledgements.store(1, SeqCst);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+    assert_eq!((world.x.refreshes(), world.grant(&source).await.lease), (1, None));
+}
+
+#[tokio::test]
+async fn a_save_whose_acknowledgement_was_lost_is_one_rotation() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    world.advance(A_LIFE);
+    let mut call = Box::pin(source.access_token());
+    world.hold(&mut call).await;
+    store.lost_acknowledgements.store(1, SeqCst);
+    world.release(&world.keeper()).await;
+    assert_eq!(call.await.unwrap().generation().0, 2);
+    let account = source.account().clone();
+    // The end waits for the save that is tried again.
+    drop((source, keeper));
+    let grant = world.grant_of(&account).await.unwrap();
+    assert_eq!((grant.generation.0, grant.state, grant.lease), (2, State::Ready, None));
+    assert!(grant.candidates.is_empty());
+    let files = std::fs::read_dir(world.folder.path()).unwrap();
+    assert_eq!(files.count(), 0, "a pair that is saved is left beside the store");
+}

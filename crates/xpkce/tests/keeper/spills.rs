@@ -73,6 +73,30 @@ async fn a_pair_that_the_store_does_not_take_is_served_until_its_end() {
 }
 
 #[tokio::test]
+async fn a_pair_that_the_store_refuses_again_and_again_is_saved_when_it_does_not() {
+    let world = World::start().await;
+    let (store, _keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    world.eventually(async || store.refusals.load(SeqCst) > 2).await;
+    store.refuses_answers.store(false, SeqCst);
+    world.eventually(async || world.grant(&source).await.generation.0 == 2).await;
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_store_refuses_again_and_again_is_saved_when_it_does_not() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = sign_in_into_a_failing_store_of(&world, &store).await;
+    world.eventually(async || store.refusals.load(SeqCst) > 2).await;
+    store.refuses_answers.store(false, SeqCst);
+    let account = Account::new(world.x.public_app().client_id, "unlabelled-1");
+    world.eventually(async || world.grant_of(&account).await.is_some()).await;
+    keeper.token_source("unlabelled-1").access_token().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_pair_that_a_living_process_cannot_save_is_taken_in_by_another() {
     let world = World::start().await;
     let (store, _keeper, source) = picky(&world).await;
@@ -188,9 +212,12 @@ async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
 
 /// A sign-in that the store does not take.
 async fn sign_in_into_a_failing_store(world: &World) -> Keeper {
-    let store = Picky::new(world.store.clone());
+    sign_in_into_a_failing_store_of(world, &Picky::new(world.store.clone())).await
+}
+
+async fn sign_in_into_a_failing_store_of(world: &World, store: &Arc<Picky>) -> Keeper {
     store.refuses_answers.store(true, SeqCst);
-    let keeper = world.start_on(store);
+    let keeper = world.start_on(store.clone());
     let login = keeper.begin_login().unwrap();
     let callback = world.x.approve(login.url()).await;
     let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
