@@ -6,7 +6,7 @@ mod silence;
 
 use std::process::Command;
 
-use self::silence::{Silence, TOKEN_MARKS};
+use self::silence::{MADE_UP, Silence, TOKEN_MARKS};
 
 fn token() -> String {
     format!("ZmFrZQ{}", TOKEN_MARKS[0])
@@ -43,6 +43,13 @@ fn a_token_that_is_measured() {
 
 #[test]
 #[ignore = "run by the test below"]
+fn a_secret_that_a_test_made_up() {
+    let _silence = Silence::listen();
+    tracing::debug!(answer = MADE_UP[2], "somebody was careless");
+}
+
+#[test]
+#[ignore = "run by the test below"]
 fn nothing_that_matters() {
     let silence = Silence::listen();
     tracing::trace!("nothing");
@@ -65,6 +72,7 @@ fn a_token_fails_the_test_that_says_it() {
     assert!(!passes("a_token_that_is_logged"));
     assert!(!passes("a_token_in_a_panic_that_is_caught"));
     assert!(!passes("a_token_in_an_error"));
+    assert!(!passes("a_secret_that_a_test_made_up"));
     #[cfg(feature = "metrics")]
     assert!(!passes("a_token_that_is_measured"));
 }

@@ -10,6 +10,8 @@ mod endings;
 mod lane;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "silence/silence.rs"]
+mod silence;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -25,16 +27,18 @@ use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
 use xpkce::{Reason, Timestamp};
 
 use self::server::server;
+use self::silence::Silence;
 
 /// A schema of its own in the server.
 struct Postgres {
     schema: String,
+    _silence: Silence,
 }
 
 async fn postgres() -> Postgres {
     static SCHEMAS: AtomicU32 = AtomicU32::new(0);
     let schema = format!("s{}", SCHEMAS.fetch_add(1, Ordering::Relaxed));
-    let subject = Postgres { schema };
+    let subject = Postgres { schema, _silence: Silence::listen() };
     subject.execute(&format!("CREATE SCHEMA {}", subject.schema)).await;
     subject
 }
@@ -198,11 +202,12 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 
 #[tokio::test]
 async fn a_dead_server_is_named_and_its_password_is_not() {
+    let silence = Silence::listen();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("postgres://xpkce:hunter2@127.0.0.1:{closed}/postgres").into();
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
-    assert!(!format!("{why:?}").contains("hunter2"));
+    silence.hear(&why);
 }
 
 #[tokio::test]

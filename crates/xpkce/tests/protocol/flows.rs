@@ -11,6 +11,8 @@ use xpkce_emulator::{
     AppSeed, CallbackFault, Cut, Emulator, Endpoint, Fault, FaultRule, OddAnswer,
 };
 
+use crate::silence::Silence;
+
 fn app(x: &Emulator, seed: &AppSeed) -> App {
     let app = match &seed.client_secret {
         Some(secret) => App::confidential(&seed.client_id, ClientSecret::new(secret.as_str())),
@@ -49,6 +51,7 @@ fn rotated(answer: RefreshAnswer) -> Rotated {
 
 #[tokio::test]
 async fn both_kinds_of_app_sign_in_refresh_and_sign_out() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     for seed in [x.public_app(), x.confidential_app()] {
         let client = Client::with_hyper(app(&x, &seed));
@@ -72,6 +75,7 @@ async fn both_kinds_of_app_sign_in_refresh_and_sign_out() {
 
 #[tokio::test]
 async fn what_is_wrong_with_the_client_is_told_apart() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let id = x.confidential_app().client_id;
     let token = RefreshToken::new("anything");
@@ -98,6 +102,7 @@ async fn what_is_wrong_with_the_client_is_told_apart() {
 
 #[tokio::test]
 async fn what_is_wrong_with_an_exchange_is_told_apart() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let client = public(&x);
     let refused = async |approval| client.redeem(approval).await.unwrap_err().reason();
@@ -129,6 +134,7 @@ async fn what_is_wrong_with_an_exchange_is_told_apart() {
 
 #[tokio::test]
 async fn a_denial_and_a_damaged_callback_are_told_apart() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let begun = login(&public(&x));
     let denied = begun.approve(&x.deny(begun.url()).await).unwrap_err();
@@ -148,6 +154,7 @@ async fn a_denial_and_a_damaged_callback_are_told_apart() {
 
 #[tokio::test]
 async fn an_odd_success_brings_what_is_in_it() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let client = public(&x);
     for odd in [
@@ -178,6 +185,7 @@ async fn an_odd_success_brings_what_is_in_it() {
 
 #[tokio::test]
 async fn every_fault_of_the_network_has_its_verdict() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let client = public(&x);
     let verdict = async |rule: FaultRule| {
@@ -220,6 +228,7 @@ async fn every_fault_of_the_network_has_its_verdict() {
 
 #[tokio::test]
 async fn xs_class_signs_in_and_refreshes() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let auth = OAuth2PkceAuth::builder()
         .base_url(x.base_url())
@@ -239,6 +248,7 @@ async fn xs_class_signs_in_and_refreshes() {
 
 #[tokio::test]
 async fn the_listener_takes_the_callback_of_the_browser() {
+    let _silence = Silence::listen();
     let x = Emulator::start().await;
     let seed = x.public_app();
     let listener = Listener::bind_any_port("http://127.0.0.1/callback").await.unwrap();

@@ -7,6 +7,8 @@ mod judging;
 mod linting;
 mod records;
 mod refusals;
+#[path = "../silence/silence.rs"]
+mod silence;
 mod support;
 mod users;
 mod witness;

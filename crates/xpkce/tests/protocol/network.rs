@@ -11,6 +11,8 @@ use xpkce::{App, Client, ErrorKind, RefreshAnswer, RefreshToken, SystemClock};
 
 use crate::support::{CLIENT_ID, PAIR};
 
+use crate::silence::Silence;
+
 /// What the server does with one request that it has read.
 #[derive(Clone)]
 enum Does {
@@ -24,6 +26,7 @@ enum Does {
 struct Server {
     url: String,
     heard: Arc<Mutex<Vec<String>>>,
+    _silence: Silence,
 }
 
 impl Server {
@@ -38,7 +41,7 @@ impl Server {
                 tokio::spawn(serve(stream, script.clone(), log.clone()));
             }
         });
-        Self { url, heard }
+        Self { url, heard, _silence: Silence::listen() }
     }
 
     fn heard(&self) -> usize {

@@ -8,6 +8,8 @@ use xpkce::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
 use xpkce::{App, Login, Scopes, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::silence::Silence;
+
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 pub const CLIENT_ID: &str = "UVhkLXpHRzdkdmh4Zk1mWlZ0aVA6MTpjaQ";
 
@@ -53,12 +55,13 @@ impl With for HttpResponse {
 }
 
 /// Says what it was told to say, in order, and keeps what it was sent.
-#[derive(Default)]
+/// Nothing of that is to be heard while it lives.
 pub struct Script {
     answers: Mutex<VecDeque<Result<HttpResponse, SendError>>>,
     sent: Mutex<Vec<HttpRequest>>,
     #[cfg(feature = "tokio")]
     gate: Option<Gate>,
+    _silence: Silence,
 }
 
 /// Where a scripted answer waits until a test lets it go.
@@ -71,8 +74,17 @@ pub struct Gate {
 
 impl Script {
     pub fn new(answers: impl IntoIterator<Item = Result<HttpResponse, SendError>>) -> Arc<Self> {
-        let answers = Mutex::new(answers.into_iter().collect());
-        Arc::new(Self { answers, ..Self::default() })
+        Arc::new(Self::of(answers))
+    }
+
+    fn of(answers: impl IntoIterator<Item = Result<HttpResponse, SendError>>) -> Self {
+        Self {
+            answers: Mutex::new(answers.into_iter().collect()),
+            sent: Mutex::default(),
+            #[cfg(feature = "tokio")]
+            gate: None,
+            _silence: Silence::listen(),
+        }
     }
 
     #[cfg(feature = "tokio")]
@@ -81,8 +93,7 @@ impl Script {
     ) -> (Arc<Self>, Gate) {
         let closed = || Arc::new(tokio::sync::Semaphore::new(0));
         let gate = Gate { reached: closed(), open: closed() };
-        let answers = Mutex::new(answers.into_iter().collect());
-        (Arc::new(Self { answers, gate: Some(gate.clone()), ..Self::default() }), gate)
+        (Arc::new(Self { gate: Some(gate.clone()), ..Self::of(answers) }), gate)
     }
 
     pub fn requests(&self) -> usize {
