@@ -241,6 +241,25 @@ async fn logins_that_are_all_dead_are_called_so_in_the_end_and_cost_no_more_requ
 }
 
 #[tokio::test]
+async fn who_asks_for_one_login_has_its_verdict_while_the_queue_waits() {
+    let world = World::with_users(20).await;
+    in_use(&world, 20).await;
+    for user in &world.x.users()[..20] {
+        world.x.disconnect_app(&user.username);
+    }
+    world.advance(INTO_THE_WINDOW);
+    let keeper = world.keeper();
+    keep_for(&world, &keeper, MINUTE * 3).await;
+    assert!(all(&world).await.iter().all(|grant| grant.state != State::SignInNeeded));
+    let one = world.keeper().token_source(&world.x.users()[0].id);
+    for _ in 0..2 {
+        one.refresh().await.unwrap_err();
+        world.advance(MINUTE);
+    }
+    assert_eq!(world.state(&one).await, State::SignInNeeded);
+}
+
+#[tokio::test]
 async fn a_wrong_secret_stops_the_queue_at_once() {
     let world = World::start().await;
     let app = world.x.confidential_app();
