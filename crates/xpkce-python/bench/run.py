@@ -5,7 +5,7 @@ and fails only when a ratio is missed by half.
 
 python bench/run.py [--short] [--json]
 
-Needs both packages, and the emulator: XPKCE_PROGRAM names the command `xpkce`.
+Needs both packages. The server is the emulator that comes with ours.
 """
 
 from __future__ import annotations

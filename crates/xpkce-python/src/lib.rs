@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 mod asyncio;
 mod auth;
+mod emulator;
 mod ending;
 mod failure;
 mod forking;
@@ -23,6 +24,8 @@ mod token;
 mod _native {
     #[pymodule_export]
     use super::auth::Auth;
+    #[pymodule_export]
+    use super::emulator::Emulating;
     #[pymodule_export]
     use super::keeper::{Kept, Listening};
 

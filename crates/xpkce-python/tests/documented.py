@@ -19,7 +19,14 @@ from typing import Any
 
 from emulator import Emulator
 
-MODULES = ["xpkce", "xpkce.errors", "xpkce.keeper", "xpkce.login", "xpkce.oauth2_auth"]
+MODULES = [
+    "xpkce",
+    "xpkce.emulator",
+    "xpkce.errors",
+    "xpkce.keeper",
+    "xpkce.login",
+    "xpkce.oauth2_auth",
+]
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 IN_README = ("127.0.0.1:8800", "127.0.0.1:8080")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -13,8 +12,6 @@ import urllib.request
 from typing import Any, Callable
 from urllib.parse import urlencode
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAM = os.environ.get("XPKCE_PROGRAM", str(ROOT / "target/release/xpkce"))
 SCOPES = ["tweet.read", "users.read", "offline.access"]
 
 
@@ -29,8 +26,8 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 class Emulator:
     """X on this machine, until `stop`."""
 
-    def __init__(self) -> None:
-        command = [PROGRAM, "emulator", "--json", "--auto-approve"]
+    def __init__(self, python: str | os.PathLike[str] = sys.executable) -> None:
+        command = [python, "-m", "xpkce.emulator", "--json", "--auto-approve"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.summary = json.loads(self.process.stdout.readline())

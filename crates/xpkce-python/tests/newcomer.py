@@ -2,9 +2,9 @@
 
 python tests/newcomer.py WHEEL
 
-The wheel stands for `pip install ./crates/xpkce-python` without its Rust build, and the emulator is
-built already. The README's first Python runs as it is written, but for the ports, in an interpreter
-of its own; the browser is one that allows the app. Fails after two minutes.
+The wheel stands for `pip install ./crates/xpkce-python` without its Rust build. The README's first
+Python runs as it is written, but for the ports, in an interpreter of its own, against the emulator
+that came with the package; the browser is one that allows the app. Fails after two minutes.
 """
 
 from __future__ import annotations
@@ -30,14 +30,19 @@ def snippet(x: Emulator, callback: str) -> str:
     return code.replace('    "logins.db",\n', f'    "logins.db",\n    redirect_uri={callback!r},\n')
 
 
-def follow(wheel: pathlib.Path, folder: pathlib.Path, x: Emulator) -> None:
+def install(wheel: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Returns the interpreter of a new environment that has the wheel alone."""
+    subprocess.run([sys.executable, "-m", "venv", "new"], cwd=folder, check=True)
+    python = folder / "new/bin/python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
+    subprocess.run(pip, check=True, timeout=LIMIT)
+    return python
+
+
+def follow(python: pathlib.Path, folder: pathlib.Path, x: Emulator) -> None:
     browser = folder / "browser"
     browser.write_text(f"#!{sys.executable}\n{BROWSER}\n")
     browser.chmod(0o700)
-    subprocess.run([sys.executable, "-m", "venv", "new"], cwd=folder, check=True)
-    python = folder / "new/bin/python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
-    subprocess.run(install, check=True, timeout=LIMIT)
     program = folder / "first.py"
     program.write_text(snippet(x, free_callback(x)))
     environ = os.environ | {"BROWSER": f"{browser} %s", "NO_PROXY": "127.0.0.1"}
@@ -47,14 +52,17 @@ def follow(wheel: pathlib.Path, folder: pathlib.Path, x: Emulator) -> None:
 def main() -> int:
     wheel = pathlib.Path(sys.argv[1]).resolve()
     began = time.monotonic()
-    x = Emulator()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            follow(wheel, pathlib.Path(folder), x)
-        seconds = time.monotonic() - began
-        assert x.counters()["exchanges"] == 1 and x.counters()["refreshes"] == 1, x.counters()
-    finally:
-        x.stop()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        python = install(wheel, folder)
+        x = Emulator(python)
+        try:
+            follow(python, folder, x)
+            seconds = time.monotonic() - began
+            counters = x.counters()
+        finally:
+            x.stop()
+    assert counters["exchanges"] == 1 and counters["refreshes"] == 1, counters
     print(f"from pip install to a refreshed token: {seconds:.1f} s")
     return 0 if seconds < LIMIT else 1
 

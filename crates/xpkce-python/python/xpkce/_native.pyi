@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, final, overload
 
 from typing_extensions import Self, disjoint_base
 
-__all__ = ["Kept", "Listening", "OAuth2PKCEAuth", "__version__"]
+__all__ = ["Emulating", "Kept", "Listening", "OAuth2PKCEAuth", "__version__"]
 
 __version__: str
 
@@ -138,3 +138,11 @@ class Listening:
     @overload
     def finish(self, timeout: float, later: Literal[True]) -> asyncio.Future[dict[str, Any]]: ...
     def cancel(self) -> None: ...
+
+@final
+class Emulating:
+    """An emulator that runs until it is let go."""
+
+    def __new__(cls, port: int, auto_approve: str | None) -> Self: ...
+    def json(self) -> str: ...
+    def text(self) -> str: ...

@@ -1,0 +1,128 @@
+"""The emulator that comes with the package."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+import xpkce
+from xpkce import OAuth2PKCEAuth
+from xpkce.emulator import Emulator
+
+COMMAND = [sys.executable, "-m", "xpkce.emulator"]
+
+
+def answers(base_url: str) -> bool:
+    where = urllib.parse.urlsplit(base_url)
+    assert where.hostname and where.port
+    try:
+        socket.create_connection((where.hostname, where.port), 5).close()
+    except (ConnectionRefusedError, ConnectionResetError):
+        return False
+    return True
+
+
+def signed_in(x: Emulator) -> OAuth2PKCEAuth:
+    app = next(app for app in x.apps if app["client_secret"] is None)
+    auth = OAuth2PKCEAuth(
+        base_url=x.base_url,
+        authorization_base_url=x.authorization_base_url,
+        client_id=app["client_id"],
+        redirect_uri=app["redirect_uris"][0],
+        scope=["tweet.read", "users.read", "offline.access"],
+    )
+    auth.fetch_token(authorization_response=approved(auth.get_authorization_url()))
+    return auth
+
+
+def status_of(url: str, access_token: str | None) -> int:
+    headers = {"Authorization": f"Bearer {access_token}"}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        opener.open(urllib.request.Request(url, headers=headers))
+    return refused.value.code
+
+
+def approved(url: str) -> str:
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            return None
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay)
+    with pytest.raises(urllib.error.HTTPError) as redirect:
+        opener.open(url)
+    return redirect.value.headers["location"]
+
+
+def test_a_program_signs_in_and_refreshes_until_the_block_ends() -> None:
+    with Emulator() as x:
+        auth = signed_in(x)
+        before = auth.access_token
+        auth.refresh_token()
+        assert auth.access_token != before
+        assert x.read("counters")["refreshes"] == 1
+        assert answers(x.base_url)
+    assert not answers(x.base_url)
+    x.stop()
+
+
+def test_faults_are_scripted_and_time_is_moved() -> None:
+    with Emulator(auto_approve="ada_example") as x:
+        auth = signed_in(x)
+        fault = {"kind": "status", "status": 503, "body": "empty"}
+        x.control("fault", endpoint="refresh", fault=fault, times=2)
+        with pytest.raises(xpkce.InDoubtError):
+            auth.refresh_token()
+        x.control("advance", seconds=7201)
+        assert status_of(f"{x.base_url}/2/users/me", auth.access_token) == 401
+        with pytest.raises(ValueError, match="no-such-verb"):
+            x.control("no-such-verb")
+        with pytest.raises(ValueError, match="no_such_answer"):
+            x.control(
+                "fault", endpoint="refresh", fault={"kind": "odd", "answer": "no_such_answer"}
+            )
+
+
+def test_what_cannot_start_says_why() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(RuntimeError, match=f"port {port}.*in use"):
+            Emulator(port=port)
+    with pytest.raises(RuntimeError, match="no user has this name"):
+        Emulator(auto_approve="nobody_here")
+
+
+def test_it_does_not_outlive_a_program_that_is_killed() -> None:
+    program = (
+        "import os, signal; from xpkce.emulator import Emulator; x = Emulator();"
+        "print(x.base_url, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL
+    until = time.monotonic() + 30
+    while answers(killed.stdout.strip()):
+        assert time.monotonic() < until
+
+
+def test_for_people_it_runs_until_ctrl_c() -> None:
+    running = subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert running.stdout and running.stderr
+    assert "stand-in for X" in running.stdout.readline()
+    assert "Ctrl-C" in running.stderr.readline()
+    running.send_signal(signal.SIGINT)
+    said, _ = running.stdout.read(), running.wait(30)
+    assert running.returncode == 0 and "client_id" in said
+    running.stdout.close()
+    running.stderr.close()
