@@ -10,14 +10,19 @@ use crate::hint::{Flag, Hint, quoted};
 use crate::text::clean;
 use crate::vault::Vault;
 
+/// Takes a name as it is typed. An empty one is a variable of a script that was not set.
+pub(crate) fn named(text: &str) -> std::result::Result<String, &'static str> {
+    if text.trim().is_empty() { Err("it names nothing") } else { Ok(text.to_owned()) }
+}
+
 /// The flags that name a login.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LoginFlags {
     /// The app: its name in `xpkce app list`, or its client id.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     pub(crate) app: Option<String>,
     /// The account: its handle, X's user id, or the name in `xpkce status`.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named)]
     pub(crate) account: Option<String>,
 }
 

@@ -158,6 +158,10 @@ impl<'e> Settings<'e> {
 /// errors, for it may hold a password.
 fn store_at(text: &str) -> Result<StoreAt> {
     if let Some(path) = text.strip_prefix("sqlite:") {
+        if path.is_empty() {
+            let failure = Failure::new(Kind::Configure, "XPKCE_STORE names no file");
+            return Err(failure.hint("set XPKCE_STORE to sqlite:PATH, or unset it"));
+        }
         return Ok(StoreAt::File(path.into()));
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
@@ -199,6 +203,7 @@ mod tests {
     fn a_store_is_a_path_or_an_address() {
         let is_at = |text: &str, path: &str| matches!(store_at(text), Ok(StoreAt::File(at)) if at == Path::new(path));
         assert!(is_at("a b.db", "a b.db") && is_at("sqlite:/x.db", "/x.db"));
+        assert_eq!(store_at("sqlite:").unwrap_err().kind, Kind::Configure);
         let address = store_at("postgres://user:hunter2@host/db").unwrap();
         assert!(matches!(address, StoreAt::Postgres(_)));
         assert!(!format!("{address:?}").contains("hunter2"));

@@ -7,6 +7,7 @@ use xpkce::{Keeper, Reason, SignedIn, Token};
 
 use super::Context;
 use super::login::{lifetime, next};
+use crate::choose::named;
 use crate::config::{ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::hint::{Hint, quoted};
@@ -26,7 +27,7 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Import {
     /// The app that the token belongs to: its name in `xpkce app list`, or its client id.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     app: Option<String>,
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use xpkce::keeper::{Round, Tending};
 
 use super::Context;
+use crate::choose::named;
 use crate::failure::{Failure, Kind, Result};
 use crate::interrupt::{Stop, Told};
 use crate::output::Output;
@@ -52,7 +53,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Keep {
     /// Keep this app's logins alone: its name in `xpkce app list`, or its client id.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     app: Option<String>,
     /// Do what is due now, then end: 0 when all of it went well, 5 when something must be tried
     /// again.

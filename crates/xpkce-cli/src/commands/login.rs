@@ -7,7 +7,7 @@ use xpkce::grant::State;
 use xpkce::{Clock as _, Keeper, Login, Scopes, Severity, SignedIn, SystemClock, lint};
 
 use super::Context;
-use crate::choose::{LoginFlags, is_called, name};
+use crate::choose::{LoginFlags, is_called, name, named};
 use crate::config::{AppFlags, ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
 use crate::text::{clean, until};
@@ -37,7 +37,7 @@ pub(crate) struct LoginCommand {
     #[arg(long)]
     no_browser: bool,
     /// Fail with 3 if somebody else signs in than this user (a handle, or X's user id).
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named)]
     expect: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct LoginCommand {
 #[derive(Args, Debug)]
 struct Begin {
     /// The app: its name in `xpkce app list`, or its client id.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     app: Option<String>,
     #[command(flatten)]
     flags: AppFlags,

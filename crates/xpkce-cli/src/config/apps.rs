@@ -60,6 +60,12 @@ impl Apps {
         match fs::read_to_string(&path) {
             Ok(text) => parse(&text, &path),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(why) if why.kind() == io::ErrorKind::NotADirectory => {
+                let message = format!("{} is not a folder", home.display());
+                Err(Failure::new(Kind::Store, message)
+                    .why(&why)
+                    .hint("set XPKCE_HOME to a folder, or unset it"))
+            }
             Err(why) => Err(failed(Kind::Store, format!("cannot read {}", path.display()))(why)),
         }
     }

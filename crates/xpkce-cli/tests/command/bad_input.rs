@@ -71,6 +71,42 @@ fn a_home_that_cannot_be_made_is_found_before_a_browser_opens() {
 }
 
 #[test]
+fn a_home_that_is_a_file_and_a_store_that_is_a_folder_are_named() {
+    let mut world = World::with_app();
+    let place = |name: &str| world.folder().join(name).to_str().unwrap().to_owned();
+    let (file, folder) = (place("file"), place("folder"));
+    fs::write(&file, "").unwrap();
+    fs::create_dir(&folder).unwrap();
+    for (name, value, code, said) in [
+        ("XPKCE_HOME", &*file, 6, format!("{file} is not a folder")),
+        ("XPKCE_STORE", &*folder, 6, format!("hint: name a file in it: {folder}/xpkce.db")),
+        ("XPKCE_STORE", "sqlite:", 2, "XPKCE_STORE names no file".to_owned()),
+    ] {
+        world.set(name, value);
+        for command in [&["token"][..], &["status"], &["login", "start", "--app", "lantern"]] {
+            let refused = world.run(command).exited(code);
+            assert!(refused.stderr.contains(&said), "{command:?}: {}", refused.stderr);
+        }
+        world.set("XPKCE_HOME", world.home().to_str().unwrap());
+    }
+}
+
+#[test]
+fn a_name_that_is_empty_names_nothing() {
+    let world = World::signed_in();
+    for command in [
+        &["token", "--account", ""][..],
+        &["token", "--app", " "],
+        &["login", "--app", ""],
+        &["login", "finish", "--expect", ""],
+        &["keep", "--app", ""],
+    ] {
+        let refused = world.run(command).exited(2);
+        assert!(refused.stderr.contains("it names nothing"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn others_who_can_read_the_key_or_the_store_are_told_of() {
     let world = World::signed_in();
     for (file, code) in [("key", 2), ("xpkce.db", 6)] {

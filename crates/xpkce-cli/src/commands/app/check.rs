@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use xpkce::{Client, Probe, Severity, lint};
 
+use crate::choose::named;
 use crate::commands::Context;
 use crate::config::{ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
@@ -16,7 +17,7 @@ use crate::vault::Vault;
 pub(crate) struct Check {
     /// The app: its name in `xpkce app list`, or its client id.
     name: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "name")]
+    #[arg(long, value_name = "NAME", value_parser = named, hide = true, conflicts_with = "name")]
     app: Option<String>,
 }
 

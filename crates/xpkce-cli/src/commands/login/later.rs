@@ -7,6 +7,7 @@ use xpkce::{Keeper, Login, Reason, SystemClock};
 
 use super::paste::{Waiting, callback};
 use super::{Begin, report};
+use crate::choose::named;
 use crate::commands::Context;
 use crate::config::{ChosenApp, Settings};
 use crate::failure::{Failure, Kind, Result};
@@ -25,7 +26,7 @@ pub(super) struct Start {
 #[derive(Args, Debug)]
 pub(super) struct Finish {
     /// Fail with 3 if somebody else signs in than this user (a handle, or X's user id).
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named)]
     expect: Option<String>,
 }
 

@@ -117,6 +117,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 fn prepare(path: &Path) -> Result<()> {
     match fs::metadata(path) {
+        Ok(about) if about.is_dir() => {
+            let shown = path.display();
+            Err(Error::new(Reason::Store, format!("{shown} is a folder, and no store"))
+                .with_hint(format!("name a file in it: {}", path.join("xpkce.db").display())))
+        }
         Ok(about) if !about.is_file() => {
             Err(Error::new(Reason::Store, format!("{} is not a file", path.display())))
         }
