@@ -34,6 +34,20 @@ async fn a_token_that_is_not_current_any_more_causes_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_x_refuses_is_rotated_when_it_is_ten_seconds_old_and_not_before() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let token = source.access_token().await.unwrap().clone();
+    world.advance(Duration::from_millis(9_999));
+    source.rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 0, "X may not know it everywhere yet");
+    assert!(source.access_token().await.unwrap().matches(token.expose()));
+    world.advance(Duration::from_millis(1));
+    source.rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn a_storm_of_refusals_rotates_once_a_minute_and_then_less_often() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;

@@ -1,11 +1,18 @@
 //! Sign-outs: confirmed, unconfirmed, forgotten.
 
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 use xpkce::grant::State;
 use xpkce::keeper::SignedOut;
 use xpkce::{ErrorKind, Reason};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
+use crate::picky::Picky;
 use crate::world::World;
+
+/// The reads of a sign-out before it has found another holder busy once.
+const FIRST_READS: usize = 2;
 
 #[tokio::test]
 async fn a_sign_out_revokes_both_tokens_and_leaves_a_tombstone() {
@@ -71,4 +78,44 @@ async fn a_pair_that_comes_after_the_sign_out_is_revoked() {
     late.await.unwrap_err();
     assert_eq!(world.state(&source).await, State::SignedOut);
     assert_eq!(world.x.revocations(), before + 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_waits_for_who_is_refreshing_and_revokes_what_came() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    let store = Picky::new(world.store.clone());
+    let other = world.start_on(store.clone()).token_source(&source.account().user);
+    let mut call = Box::pin(source.refresh());
+    world.hold(&mut call).await;
+    let (tell, looks_again) = oneshot::channel();
+    store.before_load(FIRST_READS, move || tell.send(()).unwrap());
+    let mut leaving = Box::pin(other.sign_out());
+    tokio::select! {
+        left = &mut leaving => panic!("it did not wait: {left:?}"),
+        looks = looks_again => looks.unwrap(),
+    }
+    world.release(&keeper).await;
+    assert_eq!(call.await.unwrap().generation().0, 2);
+    assert_eq!(leaving.await.unwrap(), SignedOut::Revoked);
+    assert_eq!(world.state(&source).await, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_wait_for_ever_for_who_is_refreshing() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    let store = Picky::new(world.store.clone());
+    let other = world.start_on(store.clone()).token_source(&source.account().user);
+    let mut call = Box::pin(source.refresh());
+    world.hold(&mut call).await;
+    let clock = world.clock.clone();
+    store.before_load(FIRST_READS, move || clock.advance(Duration::from_secs(50)));
+    let left = tokio::time::timeout(Duration::from_secs(20), other.sign_out()).await;
+    let why = left.expect("it waits on").unwrap_err();
+    assert_eq!((why.reason(), why.retry_after()), (Reason::Busy, Some(Duration::from_secs(40))));
+    world.release(&keeper).await;
+    call.await.unwrap();
 }

@@ -13,6 +13,9 @@ use xpkce::{ErrorKind, Keeper, Reason, TokenSource};
 use crate::picky::Picky;
 use crate::world::{A_LIFE, KEY, Process, World};
 
+/// A key that a process has and others have not.
+const NEWER: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// The keeper rotates, and its store does not take the pair.
 async fn rotate_into_a_failing_store(world: &World, store: &Picky, source: &TokenSource) {
     world.advance(A_LIFE);
@@ -191,7 +194,6 @@ async fn a_spilled_pair_is_put_in_its_place_after_a_verdict_of_death() {
 
 #[tokio::test]
 async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
-    const NEWER: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     let store = Picky::new(world.store.clone());
@@ -206,8 +208,26 @@ async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
     assert_eq!(why.reason(), Reason::Key);
     assert_eq!(world.x.token_requests(), asked, "the spent token was sent");
 
+    let why = world.keeper().token_source(&account.user).sign_out().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Key, "what does not open here lives on at X");
+
     let again = world.start_in(Process { sealer: both, ..world.process() });
     assert_eq!(again.token_source(&account.user).refresh().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
+async fn a_login_is_forgotten_though_its_spilled_pair_does_not_open() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let store = Picky::new(world.store.clone());
+    let another = Sealer::from_text(&format!("{KEY} {NEWER}")).unwrap();
+    let process = Process { sealer: Arc::new(another), store: store.clone(), ..world.process() };
+    let keeper = world.start_in(process);
+    let account = source.account().clone();
+    rotate_into_a_failing_store(&world, &store, &keeper.token_source(&account.user)).await;
+    drop(keeper);
+    let forgotten = world.keeper().token_source(&account.user).forget().await.unwrap();
+    assert_eq!(forgotten, SignedOut::Forgotten);
 }
 
 /// A sign-in that the store does not take.

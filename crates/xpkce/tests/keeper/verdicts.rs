@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xpkce::grant::{Death, Grant, State};
+use xpkce::grant::{Death, Grant, Lease, State};
 use xpkce::{ErrorKind, Reason};
 use xpkce_emulator::{Fault, TokenKind};
 
@@ -151,6 +151,40 @@ async fn a_login_without_offline_access_ends_with_its_access_token() {
     let why = source.access_token().await.unwrap_err();
     assert_eq!(why.kind(), ErrorKind::SignIn);
     assert_eq!(world.grant(&source).await.death, Some(Death::NoRefreshToken));
+}
+
+#[tokio::test]
+async fn a_login_without_offline_access_is_dead_from_the_very_end_of_its_access_token_on() {
+    let world = World::start().await;
+    let app = world.x.public_app();
+    let keeper = world.keeper_of(&app, world.store.clone(), "tweet.read users.read");
+    let source = world.sign_in(&keeper).await;
+    let ends = world.grant(&source).await.access.unwrap().expires_at;
+    world.advance(ends.since(world.now()) - Duration::from_millis(1));
+    let why = source.refresh().await.unwrap_err();
+    assert_eq!((why.reason(), world.state(&source).await), (Reason::NoRefreshToken, State::Ready));
+    world.advance(Duration::from_millis(1));
+    assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::SignIn);
+    assert_eq!(world.state(&source).await, State::SignInNeeded);
+}
+
+#[tokio::test]
+async fn a_login_that_was_signed_out_while_x_refused_its_token_is_called_signed_out() {
+    let world = World::start().await;
+    let (one, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&one).await;
+    let invalid = Fault::OauthError {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Value passed for the token was invalid.".into(),
+    };
+    world.x.fault(world.on_refresh(invalid).delayed(Duration::from_secs(2)));
+    let mut call = Box::pin(source.refresh());
+    world.begun(&mut call).await;
+    world.advance(Lease::SPAN + Duration::from_secs(1));
+    other.token_source(&source.account().user).forget().await.unwrap();
+    assert_eq!(call.await.unwrap_err().reason(), Reason::SignedOut);
+    assert_eq!(world.state(&source).await, State::SignedOut);
 }
 
 #[tokio::test]
