@@ -16,7 +16,7 @@ use crate::{Result, Timestamp};
 pub struct LeaseHolder {
     /// Who.
     pub holder: Holder,
-    /// Since when, by the holder's wall clock.
+    /// Since when, by the store's clock.
     pub since: Timestamp,
     /// Whether it is dead, or has let its lease run out; none where that cannot be told from here.
     pub is_gone: Option<bool>,
