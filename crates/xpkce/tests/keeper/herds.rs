@@ -44,6 +44,19 @@ async fn five_processes_with_twenty_callers_each_spend_one_refresh_token() {
 }
 
 #[tokio::test]
+async fn a_token_is_refreshed_before_a_quarter_of_its_early_window_is_over() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let access = world.grant(&source).await.access.unwrap();
+    let (first, end) = (access.refresh_at(), access.expires_at);
+    source.access_token().await.unwrap();
+    world.advance(first.since(world.now()) - Duration::from_millis(1));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+    world.advance(end.since(first) / 4 + Duration::from_millis(1));
+    assert_eq!(source.access_token().await.unwrap().generation().0, 2);
+}
+
+#[tokio::test]
 async fn a_token_rotated_by_another_process_is_adopted_inside_the_window() {
     let world = World::start().await;
     let (one, two) = (world.keeper(), world.keeper());

@@ -201,6 +201,70 @@ fn a_holders_name_is_32_hexadecimal_digits_and_nothing_else() {
 }
 
 #[test]
+fn ones_own_file_is_not_among_those_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Presence::enter(folder.path(), &name()).unwrap();
+    let other = Presence::enter(folder.path(), &PairId::new([8; 16])).unwrap();
+    let others = Foreign::all(folder.path(), Some(&own));
+    let paths: Vec<_> = others.iter().map(|foreign| &foreign.path).collect();
+    assert_eq!(paths, [&other.path]);
+}
+
+#[test]
+fn a_child_knows_of_every_file_that_its_parent_has_and_of_none_that_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_known = |file: &Weak<Mutex<File>>| {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own.ptr_eq(file))
+    };
+    let enter = |digit: u8| Presence::enter(folder.path(), &PairId::new([digit; 16])).unwrap();
+    let (first, second) = (enter(1), enter(2));
+    let (a, b) = (Arc::downgrade(&first.file), Arc::downgrade(&second.file));
+    assert!(is_known(&a) && is_known(&b));
+    drop(first);
+    let _third = enter(3);
+    assert!(!is_known(&a) && is_known(&b));
+}
+
+#[test]
+fn the_file_of_a_living_holder_or_with_a_pair_in_it_is_not_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let clear = || {
+        let later = SystemClock.now() + Lease::SPAN * 3;
+        Foreign::all(folder.path(), None).pop().unwrap().clear(later);
+    };
+    let length = std::fs::metadata(&presence.path).unwrap().len();
+    clear();
+    clear();
+    assert_eq!(std::fs::metadata(&presence.path).unwrap().len(), length, "it lives");
+    presence.spill(b"the only copy").unwrap();
+    drop(presence);
+    clear();
+    clear();
+    let records = Foreign::all(folder.path(), None).pop().unwrap().records().unwrap();
+    assert_eq!(records[0].1, b"the only copy");
+}
+
+#[test]
+fn a_holder_that_lived_for_long_is_shown_to_be_dead_for_as_long_as_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let liveness = presence.liveness().clone();
+    let slot = presence.spill(b"keeps the file").unwrap();
+    let kept = presence.file().try_clone().unwrap();
+    drop(presence);
+    room::erase(&kept, &slot).unwrap();
+    let day = std::time::Duration::from_secs(24 * 3600);
+    kept.set_modified(std::time::SystemTime::now() - day).unwrap();
+    drop(kept);
+    let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
+    clear(SystemClock.now());
+    assert!(is_dead(folder.path(), &liveness));
+    clear(SystemClock.now());
+    assert!(is_dead(folder.path(), &liveness), "it is dated by when it was found dead");
+}
+
+#[test]
 fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
