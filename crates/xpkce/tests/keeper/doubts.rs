@@ -178,6 +178,15 @@ async fn a_refresh_token_alone_is_a_rotation_and_is_spent_at_once() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_rotation_gets_a_token_though_a_refresh_token_comes_alone() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.x.fault(world.on_refresh(Fault::Odd { answer: OddAnswer::NoAccessToken }));
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.refreshes(), 2);
+}
+
+#[tokio::test]
 async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
