@@ -1,55 +1,55 @@
 """Mutation testing of the library: which faults, put into the code one at a time, no test notices.
 
     python3 scripts/mutants.py build [PATH...]  lists the mutants of these files of the library with
-                                                cargo-mutants, compiles them into one build, and
-                                                learns which test reaches which
+                                                cargo-mutants and compiles them into one build
+    python3 scripts/mutants.py learn            learns which test reaches which
     python3 scripts/mutants.py run [PATTERN]    runs, for each mutant that has the pattern in its
                                                 name and no fate yet, the tests that reach it, until
                                                 one of them fails
+    python3 scripts/mutants.py again [PATTERN]  the same for those that were missed, after the tests
+                                                of today were compiled to the build
     python3 scripts/mutants.py report           prints what was found so far, file by file
 
 A mutant is caught when a test fails with it; timed out when a test does not end with it, and does
 without; missed when every test that reaches it passes, or none reaches it; unviable when it does not
 compile; not run when it is no matter of a function's body. All of it is kept in target/mutants, so
 that a run that was stopped goes on where it was. XPKCE_MUTANTS_JOBS says how many run at once,
-XPKCE_MUTANTS_TESTS which test binaries there are beside the library's own, if not all of them.
+XPKCE_MUTANTS_QUICK below how many seconds a test is tried first, XPKCE_MUTANTS_TESTS which test
+binaries there are beside the library's own, if not all of them.
 """
 
 import collections
 import json
 import os
+import re
 import shutil
-import ssl
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import schemata
+import trials
+from trials import HOME, ROOT, TREE
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / "target" / "mutants"
-TREE, FOUND, REACH = HOME / "tree", HOME / "found.json", HOME / "reach.json"
+FOUND, REACH, SOURCES = (HOME / f"{it}.json" for it in ("found", "reach", "sources"))
 PATHS = [
-    "grant.rs", "grant/**", "keeper.rs", "keeper/*.rs",
-    "store.rs", "store/boot.rs", "store/memory.rs", "store/sqlite.rs", "store/sqlite/**",
+    "grant.rs", "grant/**", "keeper.rs", "keeper/*.rs", "seal.rs", "seal/**", "store.rs", "store/**",
 ]
 # Tests, though they do not look like it.
-TESTS_TOO = "crates/xpkce/src/keeper/schedules.rs"
+TESTS_TOO = ["keeper/schedules.rs", "store/contract.rs", "store/contract/**"]
+SMALL_STACKS = "crates/xpkce/src/keeper/schedules/explore.rs"
 TESTS = os.environ.get(
     "XPKCE_MUTANTS_TESTS",
-    "keeper keeper_crash keeper_measures model silence store_keys store_memory store_seal store_sqlite "
-    "store_sqlite_file store_sqlite_migrate store_sqlite_processes",
+    "keeper keeper_crash keeper_measures model silence store_keys store_memory store_postgres "
+    "store_postgres_pooler store_seal store_sqlite store_sqlite_file store_sqlite_migrate "
+    "store_sqlite_processes",
 ).split()
-AT_ONCE = int(os.environ.get("XPKCE_MUTANTS_JOBS", "2"))
-# Seconds that a test has with a mutant on, and eight times what it took without.
-PATIENCE = 90
-# A test that takes less is tried before all that take more.
-QUICK = 1.5
-# No deadline in a test is as short as this.
-SURE = 7
+# More than there are processors: many a mutant is a wait.
+AT_ONCE = int(os.environ.get("XPKCE_MUTANTS_JOBS", "4"))
+# A test that takes less is tried before all that take more. On a busy machine all take more.
+QUICK = float(os.environ.get("XPKCE_MUTANTS_QUICK", "1.5"))
 
 
 def cargo(*args):
@@ -61,22 +61,32 @@ def cargo(*args):
 def build(paths):
     shutil.rmtree(TREE, ignore_errors=True)
     schemata.copy(ROOT, TREE)
+    # A function that is a choice of many takes all of their room.
+    text = (TREE / SMALL_STACKS).read_text()
+    (TREE / SMALL_STACKS).write_text(text.replace("stack_size = 512 * 1024", "stack_size = 16 << 20"))
     files = [arg for path in paths for arg in ("-f", f"crates/xpkce/src/{path}")]
+    files += [arg for path in TESTS_TOO for arg in ("-e", f"crates/xpkce/src/{path}")]
     listed = subprocess.run(
-        ["cargo", "mutants", "--list", "--json", "-p", "xpkce", "-e", TESTS_TOO, *files],
+        ["cargo", "mutants", "--list", "--json", "-p", "xpkce", *files],
         cwd=TREE, check=True, capture_output=True, text=True,
     )
     known = [it for it in json.loads(listed.stdout) if not is_in_tests(it)]
     mutants = [it | {"number": at, "fate": None, "diff": None} for at, it in enumerate(known)]
+    write(SOURCES, {it["file"]: (TREE / it["file"]).read_text() for it in mutants})
     schemata.build(mutants, TREE, cargo)
-    FOUND.write_text(json.dumps(mutants))
-    REACH.write_text(json.dumps(learn(executables())))
+    write(FOUND, mutants)
+    REACH.unlink(missing_ok=True)
 
 
 def is_in_tests(mutant):
-    """The tests of a file come last; cargo-mutants does not know all of our ways to mark them."""
-    before = (TREE / mutant["file"]).read_text().splitlines()[: mutant["span"]["start"]["line"]]
-    return any(line.startswith("mod tests {") for line in before)
+    """Cargo-mutants does not know all of our ways to mark tests."""
+    before = code((TREE / mutant["file"]).read_text())
+    return mutant["span"]["start"]["line"] > before.count("\n")
+
+
+def code(text):
+    """The tests of a file come last."""
+    return re.split(r"^(?:#\[.*\]\n)*mod tests\b", text, flags=re.MULTILINE)[0].rstrip() + "\n"
 
 
 def executables():
@@ -87,17 +97,22 @@ def executables():
     return [it["executable"] for it in built if it.get("executable") and it["profile"]["test"]]
 
 
-def learn(executables):
-    """Runs each test by itself, with no mutant on: what it reaches, and how long it takes."""
+def learn():
+    """Runs each test by itself, with no mutant on: what it reaches, and how long it takes. A test
+    that is known already is not asked again."""
+    there = [(path, name) for path in executables() for name in names(path)]
+    known = json.loads(REACH.read_text()) if REACH.exists() else []
+    known = [it for it in known if tuple(it["case"]) in there]
+    had = {tuple(it["case"]) for it in known}
+    cases = [it for it in there if it not in had]
     (HOME / "traces").mkdir(exist_ok=True)
-    write_one_certificate()
-    cases = [(path, name) for path in executables for name in names(path)]
 
     def one(at):
         trace = HOME / "traces" / str(at)
         trace.unlink(missing_ok=True)
-        status, took = ends(cases[at], {"XPKCE_MUTANTS_TRACE": str(trace)}, 300)
+        status, took = trials.alone((*cases[at], 30), {"XPKCE_MUTANTS_TRACE": str(trace)}, 300)
         reached = sorted(set(map(int, trace.read_text().split()))) if trace.exists() else []
+        print(f"{status} {took:.2f} {cases[at][1]}", flush=True)
         return {"case": cases[at], "status": status, "took": took, "reached": reached}
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -105,7 +120,7 @@ def learn(executables):
     for it in learned:
         if it["status"] != "passed":
             print(f"left out, {it['status']} with no mutant on: {it['case'][1]}", file=sys.stderr)
-    return [it for it in learned if it["status"] == "passed"]
+    write(REACH, known + [it for it in learned if it["status"] == "passed"])
 
 
 def names(path):
@@ -113,31 +128,9 @@ def names(path):
     return [it.removesuffix(": test") for it in listed.stdout.splitlines() if it.endswith(": test")]
 
 
-def write_one_certificate():
-    """Nobody is asked over TLS here; to read the system's certificates is half of many a test."""
-    system = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-    first, end, _ = Path(system).read_text().partition("-----END CERTIFICATE-----")
-    (HOME / "one.pem").write_text(f"{first}{end}\n")
-
-
-def ends(case, env, patience):
-    path, name = case
-    began, env = time.monotonic(), os.environ | {"SSL_CERT_FILE": str(HOME / "one.pem")} | env
-    run = subprocess.Popen(
-        [path, "--exact", name],
-        cwd=TREE / "crates/xpkce", env=env, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
-    try:
-        return "passed" if run.wait(patience) == 0 else "failed", time.monotonic() - began
-    except subprocess.TimeoutExpired:
-        return "timeout", patience
-    finally:
-        try:
-            os.killpg(run.pid, 9)
-        except ProcessLookupError:
-            pass
-        run.wait()
+def write(path, value):
+    path.with_suffix(".new").write_text(json.dumps(value))
+    path.with_suffix(".new").rename(path)
 
 
 def run(pattern):
@@ -151,6 +144,23 @@ def run(pattern):
         try_all(mutants, [it for it in mine if it["fate"] == before], chosen, after)
 
 
+def again(pattern):
+    """Takes in the tests of today. The code must be as it was, up to the tests within its files."""
+    mutants = json.loads(FOUND.read_text())
+    sources = {it["file"]: (ROOT / it["file"]).read_text() for it in mutants}
+    built = json.loads(SOURCES.read_text())
+    if changed := [it for it in sources if code(sources[it]) != code(built[it])]:
+        raise SystemExit(f"build anew: {', '.join(changed)} changed")
+    shutil.copytree(ROOT / "crates/xpkce/tests", TREE / "crates/xpkce/tests", dirs_exist_ok=True)
+    schemata.write(sources, mutants, TREE)
+    learn()
+    for it in mutants:
+        if it["fate"] == "missed" and pattern in it["name"]:
+            it["fate"], it["tried"] = None, 0
+    write(FOUND, mutants)
+    run(pattern)
+
+
 def try_all(mutants, chosen, tests, otherwise):
     reaching = collections.defaultdict(list)
     for test in sorted(tests, key=lambda it: it["took"]):
@@ -160,51 +170,45 @@ def try_all(mutants, chosen, tests, otherwise):
 
     def one(mutant):
         kin = (mutant["file"], mutant["function"]["function_name"])
+        stem = Path(mutant["file"]).stem
 
-        # What caught it before, or a mutant of the same function or file, may well catch it.
+        # What caught it before, or a mutant of the same function or file, may well catch it; then
+        # what has its name from the file.
         def rank(it):
             name = it["case"][1]
-            return name != mutant.get("by"), -kills[kin, name], -kills[kin[0], name]
+            known = name != mutant.get("by"), -kills[kin, name], -kills[kin[0], name]
+            return *known, stem not in name
 
         own = sorted(reaching[mutant["number"]], key=rank)
-        fate, by = judge(mutant["number"], own)
+        fate, by = trials.judge(mutant["number"], own)
         with lock:
             tried = mutant.get("tried", 0) + len(own)
             mutant |= {"fate": fate or otherwise, "by": by, "tried": tried}
             kills[kin, by] += 1
             kills[kin[0], by] += 1
-            FOUND.with_suffix(".new").write_text(json.dumps(mutants))
-            FOUND.with_suffix(".new").rename(FOUND)
+            write(FOUND, mutants)
             print(f"{mutant['fate']:8} {mutant['name']} {by or mutant['tried']}", flush=True)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, chosen))
 
 
-def judge(number, tests):
-    """Tells what the first of these tests makes of a mutant that does not pass with it."""
-    for test in tests:
-        patience = PATIENCE + 8 * test["took"]
-        while True:
-            status, took = ends(test["case"], {"XPKCE_MUTANT": str(number)}, patience)
-            if status == "passed":
-                break
-            # What took long may be the fault of a busy machine, and not of the mutant.
-            if took < SURE or ends(test["case"], {}, took)[0] == "passed":
-                return "timeout" if status == "timeout" else "caught", test["case"][1]
-            time.sleep(10)
-    return None, None
-
-
 def report():
-    fates = ["caught", "timeout", "missed", "left", "unviable", "not run", None]
+    fates = {
+        "unviable": "unviable", "constants": "not run", "caught": "caught", "timed out": "timeout",
+        "missed": "missed", "not run yet": None,
+    }
     table = collections.defaultdict(collections.Counter)
     mutants = json.loads(FOUND.read_text())
     for it in mutants:
-        table[it["file"].removeprefix("crates/xpkce/src/")][it["fate"]] += 1
-    print("| file |", " | ".join(it or "not yet" for it in fates), "|")
-    for file, counts in table.items():
-        print(f"| `{file}` |", " | ".join(str(counts[it]) for it in fates), "|")
+        # What passed with the quick tests is not judged yet.
+        fate = None if it["fate"] == "left" else it["fate"]
+        table[it["file"].removeprefix("crates/xpkce/src/")][fate] += 1
+    print("| file | listed |", " | ".join(fates), "|")
+    print("|---" + "|---:" * (len(fates) + 1) + "|")
+    for file, counts in sorted(table.items()):
+        row = " | ".join(str(counts[it]) for it in fates.values())
+        print(f"| `{file}` | {counts.total()} | {row} |")
     for it in mutants:
         if it["fate"] in ("missed", "left"):
             print(f"{it['fate']} by {it['tried']} tests: {it['name']}")
@@ -214,8 +218,13 @@ def main():
     match sys.argv[1:]:
         case ["build", *paths]:
             build(paths or PATHS)
+            learn()
+        case ["learn"]:
+            learn()
         case ["run", *pattern]:
             run("".join(pattern))
+        case ["again", *pattern]:
+            again("".join(pattern))
         case ["report"]:
             report()
         case _:

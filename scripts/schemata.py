@@ -37,15 +37,15 @@ pub(crate) fn on(mutant: usize) -> bool {
 # A mutant may overflow for sure; that is no reason not to run it.
 ALLOWED = "#![allow(warnings, arithmetic_overflow, unconditional_panic)]"
 
+# Those that are in no build.
+OUT = ("unviable", "not run")
+
 
 def build(mutants, tree, cargo):
     """Writes the mutants into the tree until it compiles; sorts out, in place, those that do not."""
     sources = {file: (tree / file).read_text() for file in {it["file"] for it in mutants}}
     while True:
-        branches = {}
-        for file, text in sources.items():
-            own = [it for it in mutants if it["file"] == file and it["fate"] is None]
-            (tree / file).write_text(weave(text, own, file, branches))
+        branches = write(sources, mutants, tree)
         library = tree / "crates" / "xpkce" / "src"
         (library / "mutant.rs").write_text(SWITCH.replace("COUNT", str(len(mutants))))
         lib = (library / "lib.rs").read_text()
@@ -55,6 +55,15 @@ def build(mutants, tree, cargo):
         if not errors:
             return
         sort_out(errors, mutants, branches)
+
+
+def write(sources, mutants, tree):
+    """Writes the mutants into these texts; returns which lines are whose."""
+    branches = {}
+    for file, text in sources.items():
+        own = [it for it in mutants if it["file"] == file and it["fate"] not in OUT]
+        (tree / file).write_text(weave(text, own, file, branches))
+    return branches
 
 
 def check(cargo):
