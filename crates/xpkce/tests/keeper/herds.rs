@@ -86,6 +86,20 @@ async fn a_caller_that_goes_away_does_not_take_the_pair_with_it() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_rotation_waits_for_the_one_that_is_under_way() {
+    let world = World::start().await;
+    let (one, two) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&one).await;
+    let other = two.token_source(&source.account().user);
+    let mut first = Box::pin(source.refresh());
+    world.hold(&mut first).await;
+    let (waited, ()) = futures_util::future::join(other.refresh(), world.release(&one)).await;
+    assert_eq!(waited.unwrap().generation().0, 2);
+    assert_eq!(first.await.unwrap().generation().0, 2);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn one_slow_account_holds_up_no_other() {
     let world = World::start().await;
     let keeper = world.keeper();
