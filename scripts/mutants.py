@@ -1,7 +1,8 @@
 """Mutation testing of the library: which faults, put into the code one at a time, no test notices.
 
     python3 scripts/mutants.py build [PATH...]  lists the mutants of these files of the library with
-                                                cargo-mutants and compiles them into one build
+                                                cargo-mutants, compiles them into one build, and
+                                                learns
     python3 scripts/mutants.py learn            learns which test reaches which
     python3 scripts/mutants.py run [PATTERN]    runs, for each mutant that has the pattern in its
                                                 name and no fate yet, the tests that reach it, until
@@ -152,6 +153,8 @@ def again(pattern):
     if changed := [it for it in sources if code(sources[it]) != code(built[it])]:
         raise SystemExit(f"build anew: {', '.join(changed)} changed")
     shutil.copytree(ROOT / "crates/xpkce/tests", TREE / "crates/xpkce/tests", dirs_exist_ok=True)
+    for tests in (ROOT / "crates/xpkce/src").rglob("tests.rs"):
+        shutil.copy2(tests, TREE / tests.relative_to(ROOT))
     schemata.write(sources, mutants, TREE)
     learn()
     for it in mutants:
