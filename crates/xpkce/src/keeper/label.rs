@@ -80,10 +80,13 @@ impl Desk {
                     self.left().await;
                     turns::sleep(Self::LAST_LABEL).await;
                 };
-                let outcome = tokio::select! {
-                    biased;
-                    outcome = self.label_named(&account) => outcome,
-                    () = last => return,
+                let outcome = match self.renew(&account).await {
+                    Err(why) => Err(why),
+                    Ok(()) => tokio::select! {
+                        biased;
+                        outcome = self.label_named(&account) => outcome.map(drop),
+                        () = last => return,
+                    },
                 };
                 match outcome {
                     Err(why) if is_passing(&why) => {
@@ -101,6 +104,19 @@ impl Desk {
             self.labelling.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
         };
         Box::pin(trying)
+    }
+
+    /// Refreshes an unlabelled login whose token has ended: X tells nobody's name for it. Not to be
+    /// dropped before it ends, as no refresh is.
+    async fn renew(self: &Arc<Self>, account: &Account) -> Result<()> {
+        let grant = self.load(account).await?.grant;
+        if !grant.account.is_unlabelled() || grant.serves(self.now()) {
+            return Ok(());
+        }
+        let slot = self.slot(account);
+        let renewed = Box::pin(self.adopt_or_refresh(&slot)).await;
+        self.slots.let_go(&slot);
+        renewed
     }
 
     async fn label_named(self: &Arc<Self>, account: &Account) -> Result<SignedIn> {

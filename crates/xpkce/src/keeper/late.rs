@@ -9,11 +9,10 @@ use super::Desk;
 use super::pair::{self, Landing};
 use super::settle::Step;
 use super::source::Slot;
-use crate::Result;
 use crate::grant::{Account, Grant, GrantId, State};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::{Revocable, Rotated};
-use crate::turns;
+use crate::{Result, Timestamp, turns};
 
 /// What became of a pair that came after the sign-out.
 pub(super) enum Late {
@@ -61,7 +60,7 @@ impl Desk {
     /// known, but by somebody who asks for it.
     async fn may_be_signed_in_again(self: &Arc<Self>, grant: &Grant) -> Result<bool> {
         const PAGE: usize = 100;
-        let app = &grant.account.app;
+        let (app, now) = (&grant.account.app, self.now());
         let (mut after, mut is_found) = (Account::new(app, Account::UNLABELLED), false);
         loop {
             // The names of those who are not known yet follow each other.
@@ -69,7 +68,7 @@ impl Desk {
             let is_one =
                 |it: &&Stored| it.grant.account.app == *app && it.grant.account.is_unlabelled();
             let unlabelled = page.iter().take_while(is_one).map(|stored| &stored.grant);
-            for other in unlabelled.filter(|it| it.sign_in > grant.sign_in && lives(it)) {
+            for other in unlabelled.filter(|it| it.sign_in > grant.sign_in && lives(it, now)) {
                 is_found = true;
                 self.label_in_background(&other.account, Duration::ZERO);
             }
@@ -148,6 +147,9 @@ impl Desk {
 }
 
 /// Returns whether there is a login that a revocation could end.
-fn lives(grant: &Grant) -> bool {
-    !matches!(grant.state, State::SignInNeeded | State::SigningOut | State::SignedOut)
+fn lives(grant: &Grant, now: Timestamp) -> bool {
+    let has_ended =
+        matches!(grant.state, State::SignInNeeded | State::SigningOut | State::SignedOut);
+    let has_token = grant.access.as_ref().is_some_and(|access| access.expires_at > now);
+    !has_ended && (grant.refresh.is_some() || has_token)
 }

@@ -66,7 +66,7 @@ impl Desk {
         }
     }
 
-    async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
+    pub(super) async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         let stored = self.adopt(slot).await?;
         let is_early = || self.lives(slot) && self.now() < self.begins_at(&stored.grant);
         if !self.is_due(slot, &stored.grant) || is_early() {

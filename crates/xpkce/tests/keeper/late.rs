@@ -11,7 +11,7 @@ use xpkce::{Reason, Result, TokenGuard, TokenSource};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule, Problem};
 
 use crate::picky::Picky;
-use crate::world::World;
+use crate::world::{A_LIFE, SCOPES, World};
 
 type Call<'a> = Pin<Box<dyn Future<Output = Result<TokenGuard>> + 'a>>;
 
@@ -142,6 +142,44 @@ async fn a_sign_out_does_not_go_on_by_itself_while_a_newer_sign_in_may_be_the_sa
     keeper.label(&newer.account().user).await.unwrap();
     let round = world.keeper().keep_once(&Tending::new()).await.unwrap();
     assert_eq!(round.signed_out, 1);
+}
+
+/// A login that X has not signed out yet, and a newer one, with these scopes, whose user is not known
+/// and whose token has ended.
+async fn signing_out_before_one_that_has_ended(world: &World, scopes: &str) -> TokenSource {
+    let keeper = world.keeper();
+    let source = world.sign_in(&keeper).await;
+    no_revocation(world);
+    source.sign_out().await.unwrap_err();
+    world.x.clear_faults();
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused));
+    let newer = world.keeper_of(&world.x.public_app(), world.store.clone(), scopes);
+    assert!(world.sign_in_as(&newer, 1).await.account().is_unlabelled());
+    world.advance(A_LIFE);
+    source
+}
+
+#[tokio::test]
+async fn a_newer_sign_in_whose_token_has_ended_is_refreshed_to_learn_whose_it_is() {
+    let world = World::with_users(1).await;
+    let source = signing_out_before_one_that_has_ended(&world, SCOPES).await;
+    let keeper = world.keeper();
+    let is_over = async || {
+        keeper.keep_once(&Tending::new()).await.unwrap();
+        world.state(&source).await == State::SignedOut
+    };
+    world.eventually(is_over).await;
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_wait_for_a_newer_sign_in_that_has_nothing_left() {
+    let world = World::with_users(1).await;
+    let source = signing_out_before_one_that_has_ended(&world, "tweet.read users.read").await;
+    let round = world.keeper().keep_once(&Tending::new()).await.unwrap();
+    assert_eq!(round.signed_out, 1, "{round:?}");
+    assert_eq!(world.state(&source).await, State::SignedOut);
 }
 
 /// Puts a newer sign-in of the same user in the place of what is there.
