@@ -354,10 +354,15 @@ mod tests {
     }
 
     pub(super) fn keeper() -> Keeper {
+        keeper_in(None)
+    }
+
+    pub(super) fn keeper_in(folder: Option<PathBuf>) -> Keeper {
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
         let client = Client::new(App::public("app"), Arc::new(Nobody), clock.clone());
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
-        Keeper::new(client, Arc::new(MemoryStore::new(clock)), Arc::new(sealer), None).unwrap()
+        let store = Arc::new(MemoryStore::new(clock));
+        Keeper::new(client, store, Arc::new(sealer), folder).unwrap()
     }
 
     #[tokio::test]

@@ -143,8 +143,14 @@ impl Desk {
         before: Option<&Grant>,
         left_at: &mut Option<Duration>,
     ) -> bool {
-        if let Some(before) = before.filter(|_| spilled.is_none()) {
-            *spilled = self.sync_spill(self.spill(landing, before));
+        if let Some(before) = before.filter(|_| spilled.is_none())
+            && let Some(slot) = self.spill(landing, before)
+        {
+            match self.is_synced() {
+                true => *spilled = Some(slot),
+                // It is written anew each time, and must not take more room each time.
+                false => self.unspill(Some(slot)),
+            }
         }
         if !self.is_leaving() {
             return true;
@@ -161,14 +167,15 @@ impl Desk {
     /// Makes a spilled pair outlive the machine. None, with an event, if that fails: then nobody
     /// may rely on it.
     pub(super) fn sync_spill(&self, slot: Option<room::Slot>) -> Option<room::Slot> {
-        let slot = slot?;
-        match self.presence()?.sync() {
-            Ok(()) => Some(slot),
-            Err(why) => {
-                tracing::error!(error = %why, "a spilled pair may not outlive the machine");
-                None
-            }
+        slot.filter(|_| self.is_synced())
+    }
+
+    fn is_synced(&self) -> bool {
+        let synced = self.presence().map(Presence::sync);
+        if let Some(Err(why)) = &synced {
+            tracing::error!(error = %why, "a spilled pair may not outlive the machine");
         }
+        matches!(synced, Some(Ok(())))
     }
 
     /// Erases a record that is saved.
@@ -255,5 +262,38 @@ impl Spilled {
     /// Returns whether a sign-in brought the pair: then it made the first generation.
     pub(super) fn is_sign_in(&self) -> bool {
         self.generation == Generation::default()
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::keeper_in;
+    use super::*;
+    use crate::store::contract;
+
+    #[tokio::test]
+    async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+        let landing = Landing {
+            attempt: desk.attempt(desk.now()).unwrap(),
+            spent: grant.spent(),
+            pair: desk.new_pair().unwrap(),
+            answer: Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() }),
+            refresh: RefreshToken::new("spent"),
+            received_at: desk.now(),
+        };
+        // What lies in a file that somebody removed is not durable.
+        let own = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+        std::fs::remove_file(own.path()).unwrap();
+        let (mut spilled, mut left_at) = (None, None);
+        for _ in 0..3 {
+            assert!(desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at));
+            assert!(spilled.is_none());
+        }
+        let next = desk.presence().unwrap().spill(b"another").unwrap();
+        assert_eq!(next.first, 0, "the first slot is taken still");
     }
 }

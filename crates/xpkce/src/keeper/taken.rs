@@ -42,9 +42,11 @@ impl Taken {
         self.has_left = true;
     }
 
-    /// Returns whether the login is known to have been signed out since this writing of its record.
+    /// Returns whether the login is known to have been signed out since this writing of its record. A
+    /// sign-out under another name came later: the name that it has once it is labelled.
     pub(super) fn has_left_since(&self, begun: Option<Revision>) -> bool {
-        self.has_left && begun.is_none_or(|begun| begun.0 < self.revision)
+        let is_before = |begun: Revision| self.revision == 0 || begun.0 < self.revision;
+        self.has_left && begun.is_none_or(is_before)
     }
 }
 
@@ -89,6 +91,15 @@ mod tests {
         assert!(!taken.has_left_since(Some(Revision(8))), "it was signed in again");
         assert!(taken.may_take(Some(Revision(8)), NOW));
         assert!(!taken.has_left_since(Some(Revision(6))));
+    }
+
+    #[test]
+    fn a_sign_out_under_the_name_that_a_login_got_later_is_known_too() {
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        assert!(taken.may_take(None, NOW));
+        taken.leaves();
+        assert!(taken.has_left_since(Some(Revision(7))));
     }
 
     #[test]
