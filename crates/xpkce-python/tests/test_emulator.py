@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
+import pathlib
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -112,6 +116,58 @@ def test_it_does_not_outlive_a_program_that_is_killed() -> None:
     until = time.monotonic() + 30
     while answers(killed.stdout.strip()):
         assert time.monotonic() < until
+
+
+def test_a_forked_child_neither_ends_it_nor_keeps_it() -> None:
+    mine, its = socket.socketpair()
+    x = Emulator()
+    child = os.fork()
+    if child == 0:
+        try:
+            mine.close()
+            x.stop()
+            its.sendall(b"x")
+            its.recv(1)
+        finally:
+            os._exit(0)
+    try:
+        mine.settimeout(20)
+        assert mine.recv(1) == b"x"
+        assert answers(x.base_url)
+        ending = threading.Thread(target=x.stop, daemon=True)
+        ending.start()
+        ending.join(20)
+        assert not ending.is_alive() and not answers(x.base_url)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        mine.close()
+        its.close()
+
+
+def test_threads_may_end_it_together() -> None:
+    x = Emulator()
+    together = threading.Barrier(4)
+
+    def stop(_: int) -> None:
+        together.wait(30)
+        x.stop()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(stop, range(4))) == [None] * 4
+    assert not answers(x.base_url)
+
+
+def test_it_is_found_where_the_program_found_the_package(tmp_path: pathlib.Path) -> None:
+    for name in ("xpkce", "argparse"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('a file of the program')")
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}; from xpkce.emulator import Emulator;"
+        "x = Emulator(); print(x.apps[0]['name']); x.stop()"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ran.returncode == 0 and ran.stdout, ran.stderr
 
 
 def test_for_people_it_runs_until_ctrl_c() -> None:

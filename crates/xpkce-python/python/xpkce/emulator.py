@@ -12,6 +12,7 @@ True
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.error
@@ -53,9 +54,13 @@ class Emulator:
     """
 
     def __init__(self, *, port: int = 0, auto_approve: bool | str = True) -> None:
-        command = [sys.executable, "-m", __name__, "--json", "--until-input-ends", f"--port={port}"]
+        # Found where this one was found: `-m` would look into the working folder first.
+        found = [folder for folder in sys.path if isinstance(folder, str)]
+        program = f"import sys; sys.path[:] = {found!r}; import xpkce.emulator as it; it._main()"
+        command = [sys.executable, "-c", program, "--json", "--until-input-ends", f"--port={port}"]
         if auto_approve is not False:
             command.append(f"--auto-approve={'' if auto_approve is True else auto_approve}")
+        self._owner = os.getpid()
         # In a session of its own: Ctrl-C is for who started it.
         self._process = subprocess.Popen(
             command,
@@ -121,8 +126,12 @@ class Emulator:
                 raise ValueError(f"{verb}: {refused.read().decode()}") from None
 
     def stop(self) -> None:
-        """Ends it. A second time does nothing."""
-        self._process.communicate()
+        """Ends it. Any thread may, and more than once; in a forked child it does nothing."""
+        if os.getpid() != self._owner:
+            return
+        # Its input does not end while a forked child has the other end of it.
+        with self._process:
+            self._process.terminate()
 
 
 def _main() -> int:
