@@ -31,9 +31,15 @@ async fn proxy(says: &'static [&'static str]) -> (u16, Log) {
 
 /// Runs the test that sends in a process of its own with this proxy.
 async fn send_by(proxy: String, no_proxy: &'static str) {
+    // This machine by a name that a proxy is asked for. Nobody listens there.
+    send_to("https://0.0.0.0:1/".to_owned(), proxy, no_proxy).await;
+}
+
+async fn send_to(url: String, proxy: String, no_proxy: &'static str) {
     let sending = move || {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "proxies::nothing_is_sent_without_a_tunnel", "--ignored"])
+            .env("TO_SEND_TO", &url)
             .env("HTTPS_PROXY", &proxy)
             .env("NO_PROXY", no_proxy)
             .output()
@@ -49,8 +55,7 @@ async fn send_by(proxy: String, no_proxy: &'static str) {
 async fn nothing_is_sent_without_a_tunnel() {
     let request = HttpRequest {
         method: Method::POST,
-        // This machine by a name that a proxy is asked for. Nobody listens there.
-        url: "https://0.0.0.0:1/token?a=s3cret".parse().unwrap(),
+        url: format!("{}token?a=s3cret", std::env::var("TO_SEND_TO").unwrap()).parse().unwrap(),
         headers: HeaderMap::new(),
         body: b"a=b".to_vec().into(),
     };
@@ -94,4 +99,16 @@ async fn a_proxy_of_another_kind_is_refused_and_not_passed_by() {
     let (port, heard) = proxy(&[]).await;
     send_by(format!("socks5://127.0.0.1:{port}"), "").await;
     assert_eq!(heard.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_read_is_refused_and_not_passed_by() {
+    for unreadable in ["http://user:p|ss@127.0.0.1:1", "http://127.0.0.1 :1", "socks://127.0.0.1:1"]
+    {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        server.set_nonblocking(true).unwrap();
+        let port = server.local_addr().unwrap().port();
+        send_to(format!("https://0.0.0.0:{port}/"), unreadable.to_owned(), "").await;
+        assert!(server.accept().is_err(), "{unreadable} was passed by");
+    }
 }

@@ -1,5 +1,6 @@
 //! The way to a server: straight or through a proxy, and TLS at the end of it.
 
+use std::env;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
@@ -38,7 +39,7 @@ impl Road {
 
     /// Through the proxies that the environment or the system names, if any.
     pub(super) fn abroad(deadline: Duration, tls: &Arc<ClientConfig>) -> Self {
-        Self::new(deadline, tls, Some(Arc::new(Matcher::from_system())))
+        Self::new(deadline, tls, Some(Arc::new(proxies())))
     }
 
     fn new(deadline: Duration, tls: &Arc<ClientConfig>, proxies: Option<Arc<Matcher>>) -> Self {
@@ -94,11 +95,29 @@ impl Service<Uri> for Way {
     }
 }
 
+/// Reads which proxies there are. One that is set and cannot be read, which the matcher would pass
+/// by, is made one that is refused: nothing may go straight where a proxy was meant.
+fn proxies() -> Matcher {
+    let set = |name: &str, or: &str| env::var(name).or_else(|_| env::var(or)).unwrap_or_default();
+    let named = [set("HTTPS_PROXY", "https_proxy"), set("ALL_PROXY", "all_proxy")];
+    let is_named = named.iter().any(|proxy| !proxy.trim().is_empty());
+    if !is_named || named.iter().any(|proxy| is_readable(proxy)) {
+        return Matcher::from_system();
+    }
+    Matcher::builder().https("socks5://unread").no(set("NO_PROXY", "no_proxy")).build()
+}
+
+fn is_readable(proxy: &str) -> bool {
+    let anywhere = Uri::from_static("https://x.invalid");
+    Matcher::builder().https(proxy).build().intercept(&anywhere).is_some()
+}
+
 /// # Errors
-/// When the proxy is one that is spoken to in another way than HTTP.
+/// When the proxy cannot be read, or is one that is spoken to in another way than HTTP.
 fn tunnel<C>(proxy: &Intercept, to_proxy: C) -> Result<Tunnel<C>, Failure> {
     if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
-        return Err("the proxy that is set is neither http:// nor https://".into());
+        let why = "the proxy that is set cannot be read, or is neither http:// nor https://";
+        return Err(why.into());
     }
     let tunnel = Tunnel::new(proxy.uri().clone(), to_proxy);
     Ok(match proxy.basic_auth() {
