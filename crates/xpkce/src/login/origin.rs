@@ -1,5 +1,7 @@
 //! Which app a sign-in began with: who it is, and where its servers are.
 
+use url::Url;
+
 use crate::{App, Error, Reason, Result};
 
 /// The app that a sign-in began with. A client id is known at one authorization server: at another
@@ -13,12 +15,18 @@ pub(crate) struct Origin {
 impl Origin {
     /// Refuses an app that is another one.
     pub(crate) fn check(&self, app: &App) -> Result<()> {
-        for (what, began, now) in [
-            ("client id", &*self.client_id, app.client_id()),
-            ("base URL", &self.base_url, app.base_url()),
-            ("authorization base URL", &self.authorization_base_url, app.authorization_base_url()),
+        let (base, authorization) = (app.base_url(), app.authorization_base_url());
+        for (what, began, now, is_same) in [
+            ("client id", &*self.client_id, app.client_id(), self.client_id == app.client_id()),
+            ("base URL", &self.base_url, base, is_same_url(&self.base_url, base)),
+            (
+                "authorization base URL",
+                &self.authorization_base_url,
+                authorization,
+                is_same_url(&self.authorization_base_url, authorization),
+            ),
         ] {
-            if began != now {
+            if !is_same {
                 let message = format!("the sign-in began with the {what} {began}, not with {now}");
                 return Err(Error::new(Reason::OtherApp, message)
                     .with_hint("Finish it with the settings that it began with, or begin again"));
@@ -26,4 +34,11 @@ impl Origin {
         }
         Ok(())
     }
+}
+
+/// Returns whether two base URLs are one, however it is spelled: a host in capitals, or the port that
+/// goes without saying.
+fn is_same_url(began: &str, now: &str) -> bool {
+    began == now
+        || matches!((Url::parse(began), Url::parse(now)), (Ok(began), Ok(now)) if began == now)
 }

@@ -76,6 +76,16 @@ async fn an_approval_of_another_app_is_not_sent() {
 }
 
 #[tokio::test]
+async fn an_approval_of_an_app_whose_servers_are_spelled_in_another_way_is_sent() {
+    let http = Script::new([Ok(answer(200, PAIR))]);
+    let login = Login::from_json(&login().to_json()).unwrap();
+    let approval = login.approve(&format!("?state={}&code=c", login.state().expose())).unwrap();
+    let app = app().with_base_url("https://API.X.com:443/").unwrap();
+    let app = app.with_authorization_base_url("HTTPS://x.com:443/i//").unwrap();
+    client(app, &http).redeem(approval).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refresh_token_alone_is_redeemed_and_not_exchanged() {
     let alone = || Ok(answer(200, r#"{"refresh_token":"r"}"#));
     let http = Script::new([alone(), alone()]);
