@@ -188,7 +188,8 @@ impl OAuth2PkceAuth {
     ///
     /// # Errors
     ///
-    /// As [`Login::approve`](crate::Login::approve).
+    /// As [`Login::approve`](crate::Login::approve) and
+    /// [`Login::check_app`](crate::Login::check_app).
     pub fn check_callback(&self, callback_url: &str) -> Result<(AuthorizationCode, CodeVerifier)> {
         let approval = self.session.check_callback(callback_url)?;
         Ok((approval.code, approval.verifier))

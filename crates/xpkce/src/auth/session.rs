@@ -81,7 +81,9 @@ impl Session {
         let mut held = self.held();
         let login = state.as_ref().ok().and_then(|state| held.take_login(state));
         if let Some(login) = login {
-            let approval = login.approve(callback_url);
+            // Here, for what is made of the code and the verifier alone knows no other servers.
+            let is_ours = login.check_app(self.client.app());
+            let approval = is_ours.and_then(|()| login.approve(callback_url));
             held.restore(login);
             return approval;
         }

@@ -110,6 +110,18 @@ async fn a_code_that_another_app_did_not_send_can_still_be_sent() {
 }
 
 #[test]
+fn a_callback_of_another_app_is_not_taken_apart_for_this_one() {
+    let auth = auth(&Script::new([]));
+    let whole = callback(&auth.authorization_url(None).unwrap());
+    let elsewhere = App::public(CLIENT_ID).with_base_url("https://elsewhere.example").unwrap();
+    for other in [elsewhere, App::public("another")] {
+        let why = auth.with_app(other).check_callback(&whole).unwrap_err();
+        assert_eq!(why.reason(), Reason::OtherApp);
+    }
+    auth.check_callback(&whole).unwrap();
+}
+
+#[test]
 fn a_pair_is_not_used_up_by_a_url_that_was_refused() {
     let auth = auth(&Script::new([]));
     auth.set_pkce_parameters("v".repeat(43), None).unwrap();
