@@ -18,7 +18,7 @@ import sys
 import urllib.error
 import urllib.request
 from types import TracebackType
-from typing import Any, TypedDict
+from typing import Any, Optional, TypedDict
 
 __all__ = ["App", "Emulator", "User"]
 
@@ -27,7 +27,7 @@ class App(TypedDict):
     """A registered app. The secret of a public one is ``None``."""
 
     client_id: str
-    client_secret: str | None
+    client_secret: Optional[str]
     name: str
     redirect_uris: list[str]
 

@@ -45,8 +45,8 @@ const NAME: &str = concat!("xpkce/", env!("CARGO_PKG_VERSION"));
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
 ///
 /// It sends from within a tokio runtime that has timers and the network; outside of any it says
-/// [`NotSent`](SendError::NotSent). Connections are kept apart by runtime: one that a sleeping or ended runtime drives would take a
-/// request and never answer. A forked child has its own.
+/// [`NotSent`](SendError::NotSent). Connections are kept apart by runtime: one that a sleeping or
+/// ended runtime drives would take a request and never answer. A forked child has its own.
 #[derive(Debug)]
 pub struct HyperClient {
     connect: Duration,
