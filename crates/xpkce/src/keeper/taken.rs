@@ -14,8 +14,8 @@ pub(super) struct Taken {
     pub(super) pending: Option<Arc<Landing>>,
     /// Which writing of the record it is; zero when that is not known.
     revision: u64,
-    /// When, in milliseconds of the clock that counts suspension.
-    at: u64,
+    /// When, in seconds of the clock that counts suspension. Small: there may be a million of these.
+    at: u32,
     /// Whether it says that the login is signed out, or about to be.
     has_left: bool,
 }
@@ -27,7 +27,7 @@ impl Taken {
 
     /// Returns whether this writing of the record may be taken in, and notes that it is.
     pub(super) fn may_take(&mut self, revision: Option<Revision>, uptime: Duration) -> bool {
-        let (now, on_its_way) = (millis(uptime), millis(Self::ON_ITS_WAY));
+        let (now, on_its_way) = (secs(uptime), secs(Self::ON_ITS_WAY));
         let revision = revision.map_or(0, |revision| revision.0);
         let is_overtaken = revision != 0 && revision < self.revision;
         if is_overtaken && now.saturating_sub(self.at) < on_its_way {
@@ -48,6 +48,10 @@ impl Taken {
         let is_before = |begun: Revision| self.revision == 0 || begun.0 < self.revision;
         self.has_left && begun.is_none_or(is_before)
     }
+}
+
+fn secs(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Counts milliseconds, as far as one more than they are can be counted.
