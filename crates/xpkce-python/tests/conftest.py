@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import Any, Callable, Iterator
 
@@ -10,6 +11,8 @@ from typing import Any, Callable, Iterator
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
 os.environ["NO_PROXY"] = "127.0.0.1"
+# A shell that starts the tests with `&` has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 import xdk.oauth2_auth  # noqa: E402

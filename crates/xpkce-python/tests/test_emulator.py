@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -104,6 +105,8 @@ def test_what_cannot_start_says_why() -> None:
             Emulator(port=port)
     with pytest.raises(RuntimeError, match="no user has this name"):
         Emulator(auto_approve="nobody_here")
+    with pytest.raises(ValueError, match="names nobody"):
+        Emulator(auto_approve="")
 
 
 def test_it_does_not_outlive_a_program_that_is_killed() -> None:
@@ -170,15 +173,25 @@ def test_it_is_found_where_the_program_found_the_package(tmp_path: pathlib.Path)
     assert ran.returncode == 0 and ran.stdout, ran.stderr
 
 
-def test_for_people_it_runs_until_ctrl_c() -> None:
-    running = subprocess.Popen(
-        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert running.stdout and running.stderr
-    assert "stand-in for X" in running.stdout.readline()
-    assert "Ctrl-C" in running.stderr.readline()
-    running.send_signal(signal.SIGINT)
-    said, _ = running.stdout.read(), running.wait(30)
-    assert running.returncode == 0 and "client_id" in said
-    running.stdout.close()
-    running.stderr.close()
+# Ignored is how a shell's `&` starts it. Whoever pauses until a handler has run waits for ever
+# then, and, now and then, when the signal comes just before the pause.
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_for_people_it_runs_until_it_is_ended(before: Any, ending: int) -> None:
+    with subprocess.Popen(
+        COMMAND,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        preexec_fn=lambda: signal.signal(ending, before),
+    ) as running:
+        assert running.stdout and running.stderr
+        try:
+            assert "stand-in for X" in running.stdout.readline()
+            assert "Ctrl-C" in running.stderr.readline()
+            running.send_signal(ending)
+            running.wait(30)
+        finally:
+            running.kill()
+        assert running.returncode == 0 and "client_id" in running.stdout.read()

@@ -51,9 +51,12 @@ class Emulator:
 
     Raises:
         RuntimeError: it does not start: the port is taken, or there is no such user.
+        ValueError: the username is empty.
     """
 
     def __init__(self, *, port: int = 0, auto_approve: bool | str = True) -> None:
+        if auto_approve == "":
+            raise ValueError("auto_approve names nobody")
         # Found where this one was found: `-m` would look into the working folder first.
         found = [folder for folder in sys.path if isinstance(folder, str)]
         program = f"import sys; sys.path[:] = {found!r}; import xpkce.emulator as it; it._main()"
@@ -160,22 +163,22 @@ def _main() -> int:
         "--until-input-ends", action="store_true", help="end when standard input does"
     )
     asked = parser.parse_args()
+    if not asked.until_input_ends:
+        # Held back from here on, in every thread, and taken by the wait below: a Ctrl-C just before
+        # `signal.pause` would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         emulating = Emulating(asked.port, asked.auto_approve)
     except (OSError, OverflowError) as why:
         parser.exit(2, f"the emulator cannot have port {asked.port}: {why}\n")
     except ValueError as why:
         parser.exit(2, f"the emulator does not start: {why}\n")
-    try:
-        print(emulating.json() if asked.json else emulating.text(), flush=True)
-        if asked.until_input_ends:
-            sys.stdin.buffer.read()
-        else:
-            print("Press Ctrl-C to stop.", file=sys.stderr)
-            while True:
-                signal.pause()
-    except KeyboardInterrupt:
-        pass
+    print(emulating.json() if asked.json else emulating.text(), flush=True)
+    if asked.until_input_ends:
+        sys.stdin.buffer.read()
+    else:
+        print("Press Ctrl-C to stop.", file=sys.stderr)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
     return 0
 
 
