@@ -3,6 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
@@ -38,24 +41,29 @@ fn outage() -> FaultRule {
     FaultRule::new(Endpoint::Refresh, status).always()
 }
 
-/// `xpkce keep`, running.
+/// `xpkce keep`, running; killed when it is dropped.
 pub(crate) struct Keeping {
     child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Keeping {
+    /// How long an event is waited for: some come with a round, which may be 15 seconds away.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     pub(crate) fn start(world: &World, arguments: &[&str]) -> Self {
         let mut child = world.spawn(&[&["keep", "--json"], arguments].concat());
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
+        let (tell, lines) = channel();
+        thread::spawn(move || stdout.lines().try_for_each(|line| tell.send(line.unwrap())));
+        Self { child, lines }
     }
 
     /// Reads the next event.
     #[track_caller]
     pub(crate) fn event(&mut self, name: &str) -> Value {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
+        let line = self.lines.recv_timeout(Self::PATIENCE);
+        let line = line.unwrap_or_else(|why| panic!("{why} instead of {name}"));
         let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}"));
         assert_eq!(event["event"], name, "{event}");
         assert!(event["at"].is_i64());
@@ -68,11 +76,19 @@ impl Keeping {
     }
 
     pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
+        let out: String = self.lines.iter().map(|line| line + "\n").collect();
+        let mut err = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         assert_silent("keep", &format!("{out}{err}"));
         (self.child.wait().unwrap(), out, err)
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -201,11 +217,10 @@ fn a_service_manager_ends_it_with_zero_and_ctrl_c_with_130() {
     }
 }
 
-#[test]
-fn what_was_sent_is_saved_before_it_ends() {
+/// A keeper whose refresh X holds back until another request comes.
+pub(crate) fn refreshing() -> (World, Keeping) {
     let world = World::signed_in();
     make_due(&world);
-    // X holds the answer back until another request comes.
     let gather = Fault::Gather { count: 2, winner: 1 };
     world.x.fault(FaultRule::new(Endpoint::Refresh, gather).times(2));
     let asked = world.x.token_requests();
@@ -214,6 +229,20 @@ fn what_was_sent_is_saved_before_it_ends() {
     while world.x.token_requests() == asked {
         std::thread::yield_now();
     }
+    (world, keeping)
+}
+
+#[track_caller]
+pub(crate) fn is_rotated_once(world: &World) {
+    let status = world.run(&["status", "--json"]).succeeded().json();
+    let login = &status["logins"][0];
+    assert_eq!((&login["generation"], &login["state"]), (&2.into(), &"ready".into()));
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+}
+
+#[test]
+fn what_was_sent_is_saved_before_it_ends() {
+    let (world, mut keeping) = refreshing();
     keeping.signal("TERM");
     // It says that it waits: the signal has arrived, and the answer has not.
     let mut stderr = BufReader::new(keeping.child.stderr.take().unwrap());
@@ -223,10 +252,7 @@ fn what_was_sent_is_saved_before_it_ends() {
     world.run(&["app", "check"]).succeeded();
     keeping.event("stopped");
     assert_eq!(keeping.child.wait().unwrap().code(), Some(0));
-    let status = world.run(&["status", "--json"]).succeeded().json();
-    let login = &status["logins"][0];
-    assert_eq!((&login["generation"], &login["state"]), (&2.into(), &"ready".into()));
-    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+    is_rotated_once(&world);
 }
 
 #[test]

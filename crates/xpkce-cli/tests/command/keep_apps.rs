@@ -3,9 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
-use xpkce_emulator::{Endpoint, Fault, FaultRule};
 
-use crate::keep::{Keeping, fields, make_due};
+use crate::keep::{Keeping, fields, is_rotated_once, make_due, refreshing};
 use crate::world::World;
 
 /// Both apps have a login that is due, and lantern alone is set up.
@@ -135,17 +134,7 @@ fn apps_that_cannot_be_read_are_kept_as_they_were_and_that_is_told_once() {
 
 #[test]
 fn what_was_sent_for_one_that_is_removed_is_saved() {
-    let world = World::signed_in();
-    make_due(&world);
-    // X holds the answer back until another request comes.
-    let gather = Fault::Gather { count: 2, winner: 1 };
-    world.x.fault(FaultRule::new(Endpoint::Refresh, gather).times(2));
-    let asked = world.x.token_requests();
-    let mut keeping = Keeping::start(&world, &[]);
-    keeping.event("started");
-    while world.x.token_requests() == asked {
-        std::thread::yield_now();
-    }
+    let (world, mut keeping) = refreshing();
     world.run(&["app", "remove", "lantern", "--yes"]).succeeded();
     assert_eq!(apps(&keeping.event("apps")), [""; 0]);
     let id = world.x.public_app().client_id;
@@ -153,8 +142,5 @@ fn what_was_sent_for_one_that_is_removed_is_saved() {
     assert_eq!(apps(&keeping.event("apps")), ["beacon"]);
     world.run(&["app", "check"]).succeeded();
     stop(keeping);
-    let status = world.run(&["status", "--json"]).succeeded().json();
-    let login = &status["logins"][0];
-    assert_eq!((&login["generation"], &login["state"]), (&2.into(), &"ready".into()));
-    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 0));
+    is_rotated_once(&world);
 }
