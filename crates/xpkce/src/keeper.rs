@@ -26,10 +26,11 @@ use tokio::sync::watch;
 
 use self::brake::Brake;
 use self::breaker::Breaker;
+use self::last_time::LastTime;
 use self::patient::Patient;
 use self::presence::Presence;
 use self::slots::Slots;
-use self::source::{LastTime, Slot};
+use self::source::Slot;
 use crate::client::Client;
 use crate::grant::transition::Attempt;
 use crate::grant::{Account, AttemptId, GrantId, Holder, PairId};
@@ -49,6 +50,7 @@ mod in_use;
 mod keep;
 mod label;
 mod land;
+mod last_time;
 mod late;
 mod measure;
 mod pair;
@@ -358,7 +360,10 @@ mod tests {
     }
 
     pub(super) fn keeper_in(folder: Option<PathBuf>) -> Keeper {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        keeper_by(Arc::new(ManualClock::new(Timestamp::from_secs(0))), folder)
+    }
+
+    pub(super) fn keeper_by(clock: Arc<ManualClock>, folder: Option<PathBuf>) -> Keeper {
         let client = Client::new(App::public("app"), Arc::new(Nobody), clock.clone());
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
         let store = Arc::new(MemoryStore::new(clock));

@@ -60,3 +60,28 @@ impl Desk {
 fn is_full(why: &io::Error) -> bool {
     matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::super::tests::keeper_by;
+    use super::*;
+    use crate::{ManualClock, Timestamp};
+
+    #[test]
+    fn a_file_that_could_not_be_made_is_tried_again_after_a_minute_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let holders = folder.path().join("holders");
+        std::fs::write(&holders, "in the way").unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let keeper = keeper_by(clock.clone(), Some(holders.clone()));
+        assert!(keeper.desk().presence().is_none());
+        std::fs::remove_file(&holders).unwrap();
+        clock.advance(Desk::ENTER_AGAIN - Duration::from_millis(1));
+        assert!(keeper.desk().presence().is_none(), "it is tried each time");
+        clock.advance(Duration::from_millis(1));
+        assert!(keeper.desk().presence().is_some());
+    }
+}

@@ -9,13 +9,14 @@ use std::time::Duration;
 use arc_swap::Guard;
 use tokio::sync::watch;
 
+use super::last_time::LastTime;
 use super::pair::{Answer, Landing};
 use super::settle::not_signed_in;
-use super::taken::{Taken, millis};
+use super::taken::Taken;
 use super::{Keeper, measure};
 use crate::grant::{Account, Generation, Grant, PairId, window};
 use crate::store::{Revision, Stored};
-use crate::turns::{ArcSwapOption, AtomicI64, AtomicU64, Mutex, MutexGuard};
+use crate::turns::{ArcSwapOption, AtomicI64, Mutex, MutexGuard};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.
@@ -345,22 +346,6 @@ impl Slot {
     pub(super) fn may_ask(&self, uptime: Duration) -> bool {
         const PAUSE: Duration = Duration::from_secs(1);
         self.asked_at.may_be_again(uptime, PAUSE)
-    }
-}
-
-/// When something was last done: one more than the milliseconds of the clock that counts
-/// suspension, or zero for never.
-#[derive(Default)]
-pub(super) struct LastTime(AtomicU64);
-
-impl LastTime {
-    /// Returns whether `pause` has passed since the last time, and notes that this is the last time.
-    pub(super) fn may_be_again(&self, uptime: Duration, pause: Duration) -> bool {
-        let (now, pause) = (millis(uptime) + 1, millis(pause));
-        let may = |last: u64| last == 0 || now.saturating_sub(last) >= pause;
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| may(last).then_some(now))
-            .is_ok()
     }
 }
 

@@ -54,11 +54,6 @@ fn secs(span: Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Counts milliseconds, as far as one more than they are can be counted.
-pub(super) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX - 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

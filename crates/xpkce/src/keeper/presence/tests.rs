@@ -245,17 +245,23 @@ fn the_file_of_a_living_holder_or_with_a_pair_in_it_is_not_cleared() {
     assert_eq!(records[0].1, b"the only copy");
 }
 
-#[test]
-fn a_holder_that_lived_for_long_is_shown_to_be_dead_for_as_long_as_any() {
+/// A folder with the file of a holder that has ended, in which nothing is left.
+fn left_by_a_dead_holder() -> (tempfile::TempDir, Liveness, File) {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
     let liveness = presence.liveness().clone();
     let slot = presence.spill(b"keeps the file").unwrap();
-    let kept = presence.file().try_clone().unwrap();
+    let file = presence.file().try_clone().unwrap();
     drop(presence);
-    room::erase(&kept, &slot).unwrap();
-    kept.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    drop(kept);
+    room::erase(&file, &slot).unwrap();
+    (folder, liveness, file)
+}
+
+#[test]
+fn a_holder_that_lived_for_long_is_shown_to_be_dead_for_as_long_as_any() {
+    let (folder, liveness, file) = left_by_a_dead_holder();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    drop(file);
     let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
     clear(SystemClock.now());
     assert!(is_dead(folder.path(), &liveness));
@@ -265,14 +271,7 @@ fn a_holder_that_lived_for_long_is_shown_to_be_dead_for_as_long_as_any() {
 
 #[test]
 fn a_dead_holder_is_shown_to_be_dead_until_its_lease_must_have_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let presence = Presence::enter(folder.path(), &name()).unwrap();
-    let liveness = presence.liveness().clone();
-    let slot = presence.spill(b"keeps the file").unwrap();
-    let kept = presence.file().try_clone().unwrap();
-    drop(presence);
-    room::erase(&kept, &slot).unwrap();
-    drop(kept);
+    let (folder, liveness, _) = left_by_a_dead_holder();
     let clear = |now| Foreign::all(folder.path(), None).pop().unwrap().clear(now);
     let now = SystemClock.now();
     clear(now);
