@@ -276,7 +276,7 @@ pub struct Grant {
     pub grant_id: GrantId,
     /// The sign-in's number, counted by the store; the higher one is current.
     pub sign_in: u64,
-    /// Grows by one with every rotation and every sign-in.
+    /// Grows by one with every rotation, sign-in and sign-out.
     pub generation: Generation,
     /// The name of the current pair.
     pub pair: PairId,
