@@ -148,6 +148,11 @@ def test_a_forked_child_neither_ends_it_nor_keeps_it() -> None:
         its.close()
 
 
+def test_ctrl_c_of_a_terminal_is_for_who_started_it() -> None:
+    with Emulator() as x:
+        assert os.getsid(x._process.pid) != os.getsid(0)
+
+
 def test_threads_may_end_it_together() -> None:
     x = Emulator()
     together = threading.Barrier(4)
@@ -195,3 +200,21 @@ def test_for_people_it_runs_until_it_is_ended(before: Any, ending: int) -> None:
         finally:
             running.kill()
         assert running.returncode == 0 and "client_id" in running.stdout.read()
+
+
+def test_until_input_ends_a_signal_ends_it_without_a_word() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--json", "--until-input-ends"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout and running.stderr
+        try:
+            assert running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(30) == -signal.SIGINT
+        finally:
+            running.kill()
+        assert running.stderr.read() == ""

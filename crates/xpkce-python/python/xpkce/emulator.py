@@ -163,9 +163,11 @@ def _main() -> int:
         "--until-input-ends", action="store_true", help="end when standard input does"
     )
     asked = parser.parse_args()
-    if not asked.until_input_ends:
-        # Held back from here on, in every thread, and taken by the wait below: a Ctrl-C just before
-        # `signal.pause` would be lost.
+    # A Ctrl-C just before a wait for Python's handler would be lost. So none has one: it ends this
+    # at once, or is held back in every thread until the wait for it.
+    if asked.until_input_ends:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    else:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         emulating = Emulating(asked.port, asked.auto_approve)
