@@ -30,12 +30,15 @@ pub fn fresh_source(base_url: &str) -> TokenSource {
     })
 }
 
-/// Reads the token `count` times.
+/// Reads the token `count` times, as a task does that awaits it.
 pub fn read(source: &TokenSource, count: usize) {
-    for _ in 0..count {
-        let token = source.access_token().now_or_never().expect("a fresh token does not wait");
-        black_box(token.expect("the token is fresh").expose());
-    }
+    let task = async {
+        for _ in 0..count {
+            let token = source.access_token().await.expect("the token is fresh");
+            black_box(token.expose());
+        }
+    };
+    task.now_or_never().expect("a fresh token does not wait");
 }
 
 /// Reads on several threads at once. The wall time is that of one read on one thread.

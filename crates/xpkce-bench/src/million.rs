@@ -55,15 +55,18 @@ pub fn run(count: usize, reads: usize) {
     let taken = resident() - before;
     let mut at = 1_u64;
     let mut read = |count: usize| {
-        for _ in 0..count {
-            // Xorshift: no order that a processor could guess.
-            at ^= at << 13;
-            at ^= at >> 7;
-            at ^= at << 17;
-            let source = &sources[(at % sources.len() as u64) as usize];
-            let token = source.access_token().now_or_never().expect("it is fresh");
-            black_box(token.expect("it is fresh").expose());
-        }
+        let task = async {
+            for _ in 0..count {
+                // Xorshift: no order that a processor could guess.
+                at ^= at << 13;
+                at ^= at >> 7;
+                at ^= at << 17;
+                let source = &sources[(at % sources.len() as u64) as usize];
+                let token = source.access_token().await.expect("it is fresh");
+                black_box(token.expose());
+            }
+        };
+        task.now_or_never().expect("a fresh token does not wait");
     };
     read(reads / 10);
     let Cost { wall, cpu, .. } = cost::of(reads, || read(reads));

@@ -63,7 +63,7 @@ impl TokenSource {
     /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
     /// token is left to serve.
     pub async fn access_token(&self) -> Result<TokenGuard> {
-        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.uptime()) {
+        if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.as_ref()) {
             return Ok(fresh);
         }
         // Boxed, so that who finds the token fresh does not carry about what waiting takes.
@@ -203,10 +203,13 @@ impl Slot {
         &self.account
     }
 
-    /// Returns the token if the early window has not begun.
-    pub(super) fn fresh(&self, uptime: Duration) -> Option<TokenGuard> {
+    /// Returns the token if the early window has not begun. The exact clock is asked where the quick
+    /// one cannot tell.
+    #[inline]
+    pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<TokenGuard> {
         let held = self.held.load();
-        held.as_ref().is_some_and(|held| uptime < held.early).then(|| TokenGuard(held))
+        let early = held.as_ref()?.early;
+        (clock.uptime_at_most() < early || clock.uptime() < early).then(|| TokenGuard(held))
     }
 
     /// Returns the token if it lives.

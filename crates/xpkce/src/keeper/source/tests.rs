@@ -24,12 +24,41 @@ fn a_token_is_fresh_until_its_early_window_begins_and_lives_until_its_end() {
     let early = now + access.refresh_at().since(access.issued_at);
     let end = now + SECOND * 7200;
     assert!(early < end);
-    assert!(slot.fresh(early - MILLISECOND).is_some() && slot.fresh(early).is_none());
     assert!(slot.alive(end - MILLISECOND).is_some() && slot.alive(end).is_none());
     assert!(slot.is_due(&grant.pair, early) && !slot.is_due(&grant.pair, early - MILLISECOND));
     let other = PairId::new([9; 16]);
     assert!(!slot.is_due(&other, early), "it is another pair's window");
     assert!(slot.is_of_use(end - MILLISECOND) && !slot.is_of_use(end));
+}
+
+/// Knows the time, and takes it for a second later where it is asked to be quick.
+#[derive(Debug)]
+struct Hasty(ManualClock);
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.uptime()
+    }
+
+    fn uptime_at_most(&self) -> Duration {
+        self.0.uptime() + SECOND
+    }
+}
+
+#[test]
+fn a_token_is_fresh_to_the_last_instant_before_its_early_window_by_a_quick_clock_too() {
+    let (slot, clock, grant) = serving();
+    let access = grant.access.as_ref().unwrap();
+    let clock = Hasty(clock);
+    assert!(slot.fresh(&clock).is_some());
+    clock.0.advance(access.refresh_at().since(access.issued_at) - MILLISECOND);
+    assert!(slot.fresh(&clock).is_some(), "the exact clock was not asked");
+    clock.0.advance(MILLISECOND);
+    assert!(slot.fresh(&clock).is_none(), "its window has begun");
 }
 
 #[test]
