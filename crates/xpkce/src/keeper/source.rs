@@ -15,6 +15,7 @@ use super::settle::not_signed_in;
 use super::taken::Taken;
 use super::{Keeper, measure};
 use crate::grant::{Account, Generation, Grant, PairId, window};
+use crate::http::Pending;
 use crate::store::{Revision, Stored};
 use crate::turns::{ArcSwapOption, AtomicI64, Mutex, MutexGuard};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
@@ -66,17 +67,20 @@ impl TokenSource {
         if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.as_ref()) {
             return Ok(fresh);
         }
-        // Boxed, so that who finds the token fresh does not carry about what waiting takes.
-        Box::pin(self.tended_token()).await
+        self.tended_token().await
     }
 
-    async fn tended_token(&self) -> Result<TokenGuard> {
-        self.tend().await?;
-        let clock = &self.keeper.desk().clock;
-        let token =
-            self.slot.alive(clock.uptime()).ok_or_else(|| not_signed_in(&self.slot.account))?;
-        measure::handed_out(clock.now().since(token.held().issued_at));
-        Ok(token)
+    /// Boxed, and out of the way: who finds the token fresh does not carry about what waiting takes.
+    #[cold]
+    fn tended_token(&self) -> Pending<'_, Result<TokenGuard>> {
+        Box::pin(async {
+            self.tend().await?;
+            let clock = &self.keeper.desk().clock;
+            let token =
+                self.slot.alive(clock.uptime()).ok_or_else(|| not_signed_in(&self.slot.account))?;
+            measure::handed_out(clock.now().since(token.held().issued_at));
+            Ok(token)
+        })
     }
 
     /// Rotates the pair now. Other processes go on holding the old access token, which X has
