@@ -25,7 +25,7 @@ use failure::{failure, is_conflict};
 mod fill;
 
 mod lane;
-use lane::{Lane, PATIENTLY};
+use lane::Lane;
 
 mod lent;
 
@@ -35,7 +35,7 @@ mod pools;
 use pools::Pools;
 
 mod rows;
-use rows::{Columns, Draft, LeaseColumn, stored};
+use rows::{Draft, LeaseColumn, stored};
 
 mod schema;
 
@@ -83,7 +83,7 @@ impl PostgresStore {
             let home = self.pools.here()?;
             bounded(Lane::update(&home, draft)).await?
         } else {
-            !transact(&self.pools, &[draft.insert()]).await?.concat().is_empty()
+            !transact(&self.pools, &[draft.write()]).await?.concat().is_empty()
         };
         if is_done {
             return Ok(Swapped::Done(Revision::after(expected)));
@@ -130,9 +130,7 @@ impl PostgresStore {
             return Ok(false);
         };
         let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
-        let columns = Columns::of(&[&draft]);
-        let Statement { sql, values } =
-            if draft.is_update() { columns.update(&PATIENTLY) } else { draft.insert() };
+        let Statement { sql, values } = draft.write();
         let is_done = !tx.query_typed(sql, &values).await?.is_empty();
         // What is not committed is rolled back when it is dropped.
         if is_done {

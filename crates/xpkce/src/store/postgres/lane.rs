@@ -24,10 +24,6 @@ const TOGETHER: usize = 256;
 /// connection that hangs, holds up those that go with it and nobody else.
 const TURN: Duration = Duration::from_millis(100);
 
-/// How many milliseconds a row's lock is waited for where others go with it, and where none does.
-const BRIEFLY: &str = "500";
-pub(super) const PATIENTLY: &str = "10000";
-
 /// The updates of one runtime that wait for their turn.
 #[derive(Default)]
 pub(super) struct Lane(Mutex<Waiting>);
@@ -101,7 +97,7 @@ async fn commit(home: Arc<Home>, updates: Vec<Update>) {
     }
     let drafts: Vec<_> = updates.iter().map(|update| &update.draft).collect();
     let columns = Columns::of(&drafts);
-    match bounded(ask_once(&home, &columns.update(&BRIEFLY))).await {
+    match bounded(ask_once(&home, &columns.update())).await {
         Ok(rows) => {
             let written = rows.iter().map(rows::account).collect::<Result<HashSet<Account>>>();
             for Update { draft, caller } in updates {
@@ -124,8 +120,7 @@ async fn commit(home: Arc<Home>, updates: Vec<Update>) {
 /// Sends each in a statement of its own.
 async fn by_itself(home: &Home, updates: Vec<Update>) {
     join_all(updates.into_iter().map(async |Update { draft, caller }| {
-        let columns = Columns::of(&[&draft]);
-        let rows = write(home, &columns.update(&PATIENTLY)).await;
+        let rows = write(home, &draft.write()).await;
         let _ = caller.send(rows.map(|rows| !rows.is_empty()));
     }))
     .await;
