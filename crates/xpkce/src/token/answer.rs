@@ -15,10 +15,11 @@ const MAX_LIFETIME: f64 = 365.0 * 24.0 * 3600.0;
 pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
     // Checking the encoding once is faster than once for each text.
     let text = std::str::from_utf8(without_mark(body)).ok();
-    match text.and_then(|text| serde_json::from_str::<Fields>(text).ok()) {
-        Some(fields) => rotated_of(fields, now),
-        None => rotated_of(object(body).or_else(|| salvaged(body))?, now),
+    let mut fields = Fields::default();
+    if text.is_some_and(|text| fields.fill(text).is_ok()) {
+        return rotated_of(fields, now);
     }
+    rotated_of(object(body).or_else(|| salvaged(body))?, now)
 }
 
 fn rotated_of(mut fields: impl Take, now: Timestamp) -> Option<Rotated> {

@@ -48,31 +48,36 @@ fn place(name: &str) -> Option<usize> {
     READ.iter().position(|read| *read == name)
 }
 
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+impl Fields {
+    /// Reads a JSON object into the places that are here, so that they are not moved about.
+    ///
+    /// # Errors
+    /// When the text is no object, or more than one.
+    pub(super) fn fill(&mut self, json: &str) -> serde_json::Result<()> {
+        let mut json = serde_json::Deserializer::from_str(json);
+        json.deserialize_map(Object(self))?;
+        json.end()
     }
 }
 
-struct Object;
+struct Object<'a>(&'a mut Fields);
 
-impl<'de> Visitor<'de> for Object {
-    type Value = Fields;
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key()? {
             let value = map.next_value()?;
             match name {
-                Name::Read(place) => fields.read[place] = Some(value),
-                Name::Other(name) => _ = fields.rest.insert(name, value),
+                Name::Read(place) => self.0.read[place] = Some(value),
+                Name::Other(name) => _ = self.0.rest.insert(name, value),
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
@@ -101,7 +106,9 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Fields {
-        serde_json::from_str(json).unwrap()
+        let mut fields = Fields::default();
+        fields.fill(json).unwrap();
+        fields
     }
 
     #[test]
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn only_an_object_has_fields() {
-        assert!(serde_json::from_str::<Fields>("[]").is_err());
-        assert!(serde_json::from_str::<Fields>("{} {}").is_err());
+        assert!(Fields::default().fill("[]").is_err());
+        assert!(Fields::default().fill("{} {}").is_err());
     }
 }
