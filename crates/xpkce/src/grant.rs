@@ -16,7 +16,7 @@ mod due;
 pub(crate) use due::window;
 
 mod history;
-pub use history::{Event, What};
+pub use history::{Event, History, What};
 
 pub mod transition;
 
@@ -331,9 +331,9 @@ pub struct Grant {
     /// When it was last asked for, to the hour.
     #[serde(default)]
     pub used_at: Option<Timestamp>,
-    /// What happened lately, the newest last; at most [`Grant::MAX_HISTORY`].
+    /// What happened lately.
     #[serde(default)]
-    pub history: Vec<Event>,
+    pub history: History,
 }
 
 /// X's word that a token is invalid.

@@ -1,9 +1,55 @@
 //! What happened to a grant lately, for those who ask why it is as it is.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+use std::sync::Arc;
 
-use super::Generation;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Generation, Grant};
 use crate::Timestamp;
+
+/// The last events of a grant, the newest last; at most [`Grant::MAX_HISTORY`].
+///
+/// Copies share them: a record is copied at every step of a spend, and one step adds an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Vec<Event>")]
+pub struct History(Arc<Vec<Event>>);
+
+impl History {
+    /// Adds an event, and lets the oldest go where there are too many.
+    pub fn push(&mut self, event: Event) {
+        let events = Arc::make_mut(&mut self.0);
+        events.push(event);
+        let surplus = events.len().saturating_sub(Grant::MAX_HISTORY);
+        events.drain(..surplus);
+    }
+}
+
+impl Deref for History {
+    type Target = [Event];
+
+    fn deref(&self) -> &[Event] {
+        &self.0
+    }
+}
+
+impl From<Vec<Event>> for History {
+    fn from(events: Vec<Event>) -> Self {
+        Self(Arc::new(events))
+    }
+}
+
+impl FromIterator<Event> for History {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        Self::from(Vec::from_iter(events))
+    }
+}
+
+impl Serialize for History {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_slice().serialize(serializer)
+    }
+}
 
 /// What once happened to a grant. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

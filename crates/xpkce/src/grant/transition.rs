@@ -88,7 +88,7 @@ pub struct NewPair {
     /// The refresh token, sealed as the current one of the next generation. When the answer had
     /// none this is the old one, sealed again (RFC 6749 section 6).
     pub refresh: Sealed,
-    /// The refresh token, sealed as a candidate, in case the generation has moved.
+    /// The refresh token, sealed as a candidate, where the generation has moved.
     pub candidate: Option<Sealed>,
     /// The scopes, if the answer named them.
     pub scopes: Option<Scopes>,
@@ -354,7 +354,5 @@ impl Grant {
             what,
             holder: attempt.holder.to_string(),
         });
-        let surplus = self.history.len().saturating_sub(Self::MAX_HISTORY);
-        self.history.drain(..surplus);
     }
 }

@@ -35,6 +35,7 @@ impl Desk {
         let why = match self.save(&landing, stored.clone()).await {
             Ok(saved) => {
                 self.unspill(spilled);
+                self.serve_landed(slot, &landing, &saved);
                 return Ok(saved);
             }
             Err(why) => why,
@@ -103,7 +104,12 @@ impl Desk {
             let (landed, there) = self
                 .settle(stored, |grant, there| {
                     let attempt = Attempt { at: there.now, ..landing.attempt.clone() };
-                    let landed = grant.rotated(&landing.spent, &attempt, new.clone());
+                    let mut new = new.clone();
+                    if !grant.is_at(&landing.spent) {
+                        new.candidate =
+                            pair::seal_candidate(&self.sealer, grant, landing, rotated)?;
+                    }
+                    let landed = grant.rotated(&landing.spent, &attempt, new);
                     Ok(match landed {
                         // It joins somebody else's generation: their lease is not ours to end.
                         Landed::Candidate => Step::Save(landed, LeaseEnd::Keep),

@@ -91,17 +91,26 @@ pub(super) fn seal_rotated(
         generation: spent.generation.next(),
     };
     let access = rotated.access.as_ref().map(|it| seat.seal_access(sealer, it, *received_at));
-    let candidate = rotated.refresh.as_ref().map(|token| {
-        sealer.seal(Place::Candidate(&before.account, pair), token.expose().as_bytes())
-    });
     Ok(NewPair {
         pair: pair.clone(),
         access: access.transpose()?,
         refresh: seat.seal_refresh(sealer, rotated.refresh.as_ref().unwrap_or(old))?,
-        candidate: candidate.transpose()?,
+        candidate: None,
         scopes: rotated.scopes.clone(),
         received_at: *received_at,
     })
+}
+
+/// Seals a pair's refresh token as a candidate of the grant, which has gone on without it.
+pub(super) fn seal_candidate(
+    sealer: &Sealer,
+    grant: &Grant,
+    landing: &Landing,
+    rotated: &Rotated,
+) -> Result<Option<Sealed>> {
+    let place = Place::Candidate(&grant.account, &landing.pair);
+    let seal = |token: &RefreshToken| sealer.seal(place, token.expose().as_bytes());
+    rotated.refresh.as_ref().map(seal).transpose()
 }
 
 /// Opens the refresh token that the grant would spend.
@@ -157,15 +166,12 @@ pub(super) fn late(
     landing: &Landing,
     rotated: &Rotated,
 ) -> Result<Option<Candidate>> {
-    let Some(token) = &rotated.refresh else {
-        return Ok(None);
-    };
-    let place = Place::Candidate(&tomb.account, &landing.pair);
-    Ok(Some(Candidate {
+    let refresh = seal_candidate(sealer, tomb, landing, rotated)?;
+    Ok(refresh.map(|refresh| Candidate {
         pair: landing.pair.clone(),
         grant_id: landing.spent.grant_id.clone(),
         generation: landing.spent.generation.next(),
-        refresh: sealer.seal(place, token.expose().as_bytes())?,
+        refresh,
         received_at: landing.received_at,
     }))
 }

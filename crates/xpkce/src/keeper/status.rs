@@ -67,7 +67,7 @@ impl LoginStatus {
             doubt_since: grant.doubt_since,
             not_before: grant.not_before.filter(|until| *until > stored.now),
             action: action(grant, now),
-            history: grant.history.clone(),
+            history: grant.history.to_vec(),
         }
     }
 }

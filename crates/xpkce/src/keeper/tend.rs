@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::pair::{self, Answer, Landing};
 use super::source::Slot;
 use super::spend::{self, Outcome};
-use super::{Desk, measure, pair};
+use super::{Desk, measure};
 use crate::grant::{Grant, State, window};
 use crate::store::Stored;
-use crate::{Error, Reason, Result, Timestamp, turns};
+use crate::token::Rotated;
+use crate::{AccessToken, Error, Reason, Result, Timestamp, turns};
 
 impl Desk {
     /// How long callers wait for a refresh while the old token lives.
@@ -160,26 +162,44 @@ impl Desk {
     }
 
     pub(super) fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
+        if self.has_news_for(slot, stored) {
+            let token = match stored.grant.serves(self.now()) {
+                true => pair::open_access(&self.sealer, &stored.grant)?,
+                false => None,
+            };
+            self.put_to_use(slot, stored, token);
+        }
+        Ok(())
+    }
+
+    /// Serves what has just been saved, if that is what the record holds: it need not be opened.
+    pub(super) fn serve_landed(&self, slot: &Slot, landing: &Landing, saved: &Stored) {
+        let Answer::Pair(Rotated { access: Some(issued), .. }) = &landing.answer else { return };
+        if saved.grant.pair == landing.pair && self.has_news_for(slot, saved) {
+            let lives = saved.grant.serves(self.now());
+            self.put_to_use(slot, saved, lives.then(|| issued.access_token.clone()));
+        }
+    }
+
+    /// Returns whether the record's token is another than the slot serves. What is signed out is
+    /// served no more.
+    fn has_news_for(&self, slot: &Slot, stored: &Stored) -> bool {
         let grant = stored.grant.as_ref();
         if matches!(grant.state, State::SigningOut | State::SignedOut) {
             slot.leave(slot.revision(stored), self.clock.as_ref());
-            return Ok(());
+            return false;
         }
         // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
         let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
         let is_same = slot.pair().as_ref() == Some(&grant.pair) && !is_refused;
         // What the store has not taken yet is newer than what is in it.
         let is_newer = slot.pending().is_some() && slot.generation() > Some(grant.generation);
-        if is_same || (self.lives(slot) && is_newer) {
-            return Ok(());
-        }
-        let token = match grant.serves(self.now()) {
-            true => pair::open_access(&self.sealer, grant)?,
-            false => None,
-        };
-        let token = token.map(|token| (token, grant));
+        !(is_same || (self.lives(slot) && is_newer))
+    }
+
+    fn put_to_use(&self, slot: &Slot, stored: &Stored, token: Option<AccessToken>) {
+        let token = token.map(|token| (token, stored.grant.as_ref()));
         slot.serve(token, slot.revision(stored), self.clock.as_ref());
-        Ok(())
     }
 
     /// Returns whether the grant's token is inside its early window, past its end, or refused.

@@ -30,7 +30,9 @@ impl Place<'_> {
     /// Returns the associated data: a number for the kind of place, then each part after its
     /// length, so that no two places have the same bytes.
     pub(super) fn bound_to(&self, key: &KeyId) -> Vec<u8> {
-        let mut bytes = b"xpkce 1".to_vec();
+        // Room for the longest that is usual.
+        let mut bytes = Vec::with_capacity(192);
+        bytes.extend_from_slice(b"xpkce 1");
         bytes.push(self.number());
         let mut bind = |part: &[u8]| {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());

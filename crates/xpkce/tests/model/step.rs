@@ -2,7 +2,7 @@
 //! and saving is that of `keeper/spend.rs`, `land.rs` and `sign_out.rs`.
 
 use xpkce::grant::transition::{Attempt, Begin, Landed, SignOut, Unspent, Verdict};
-use xpkce::grant::{Grant, Rejection, State};
+use xpkce::grant::{Grant, History, Rejection, State};
 
 use super::grants::{self, TICK, TOMB, What, attempt};
 use super::holder::{Holder, Phase};
@@ -132,11 +132,11 @@ impl World {
     pub fn after(&self, action: Action) -> Option<Self> {
         let mut next = self.clone();
         let happens = next.apply(action);
-        next.record.history.clear();
+        next.record.history = History::default();
         next.requests.sort_unstable_by_key(|it| (it.holder, it.attempt, it.doubted));
         next.answers.sort_unstable_by_key(|(it, _)| (it.holder, it.attempt, it.doubted));
         next.ghost.lost.sort_unstable();
-        next.unlabelled.iter_mut().for_each(|record| record.history.clear());
+        next.unlabelled.iter_mut().for_each(|record| record.history = History::default());
         happens.then_some(next)
     }
 

@@ -1,6 +1,8 @@
 //! How a sign-in takes its place: a record of its own first, then the user's.
 
-use super::super::{Access, Account, Candidate, Generation, Grant, GrantId, PairId, State, What};
+use super::super::{
+    Access, Account, Candidate, Generation, Grant, GrantId, History, PairId, State, What,
+};
 use super::Attempt;
 use crate::scope::Scopes;
 use crate::seal::Sealed;
@@ -53,7 +55,7 @@ impl Grant {
             candidates: Vec::new(),
             unread: None,
             used_at: None,
-            history: Vec::new(),
+            history: History::default(),
         };
         grant.note(What::SignedIn, attempt);
         grant
@@ -69,7 +71,7 @@ impl Grant {
     pub fn succeed(&mut self, before: &Self, candidate: Option<Candidate>, attempt: &Attempt) {
         self.generation = self.generation.max(before.generation.next());
         let own = std::mem::take(&mut self.history);
-        self.history = before.history.iter().cloned().chain(own).collect();
+        self.history = before.history.iter().chain(own.iter()).cloned().collect();
         for kept in before.candidates.iter().cloned().chain(candidate) {
             self.push_candidate(kept);
         }

@@ -42,7 +42,7 @@ pub fn grant(account: Account) -> Grant {
         candidates: vec![candidate(3, "Y2FuZGlkYXRl")],
         unread: Some(unread("dW5yZWFk")),
         used_at: Some(Timestamp::from_millis(6)),
-        history: vec![event()],
+        history: vec![event()].into(),
     }
 }
 
