@@ -269,8 +269,57 @@ mod tests {
 
     use super::super::tests::keeper;
     use super::*;
-    use crate::grant::Account;
-    use crate::store::contract;
+    use crate::RefreshToken;
+    use crate::grant::{Account, PairId};
+    use crate::store::{Revision, contract};
+    use crate::token::Issued;
+
+    /// What a slot serves after `pair` has landed and `grant` has been saved.
+    fn served_of(pair: &PairId, grant: &Grant) -> Option<String> {
+        let keeper = keeper();
+        let (desk, slot) = (keeper.desk(), Slot::new(grant.account.clone()));
+        let rotated = Rotated {
+            access: Some(Issued {
+                access_token: AccessToken::new("landed".to_owned()),
+                token_type: "bearer".to_owned(),
+                expires_in: Duration::from_secs(7200),
+                expires_at: grant.access.as_ref().unwrap().expires_at,
+            }),
+            refresh: None,
+            scopes: None,
+            other: serde_json::Map::new(),
+            server_date: None,
+        };
+        let landing = Landing {
+            attempt: desk.attempt(desk.now()).unwrap(),
+            spent: grant.spent(),
+            pair: pair.clone(),
+            answer: Answer::Pair(rotated),
+            refresh: RefreshToken::new("spent"),
+            received_at: desk.now(),
+        };
+        let saved = Stored {
+            grant: Box::new(grant.clone()),
+            revision: Revision(1),
+            lease_left: Duration::ZERO,
+            now: desk.now(),
+        };
+        desk.serve_landed(&slot, &landing, &saved);
+        slot.alive(desk.clock.uptime()).map(|token| token.expose().to_owned())
+    }
+
+    #[test]
+    fn what_has_landed_is_served_if_the_record_holds_it_and_serves() {
+        let mut grant = contract::grant(Account::new("app", "user"));
+        grant.access.as_mut().unwrap().is_rejected = false;
+        grant.state = State::Ready;
+        assert_eq!(served_of(&grant.pair, &grant).as_deref(), Some("landed"));
+        assert_eq!(served_of(&PairId::new([9; 16]), &grant), None, "it has lost its compare");
+        let signing_out = Grant { state: State::SigningOut, ..grant.clone() };
+        assert_eq!(served_of(&grant.pair, &signing_out), None);
+        grant.access.as_mut().unwrap().is_rejected = true;
+        assert_eq!(served_of(&grant.pair, &grant), None, "a server has refused it meanwhile");
+    }
 
     #[test]
     fn keepers_begin_one_after_the_other_within_a_quarter_of_the_early_window() {
