@@ -130,7 +130,13 @@ fn prepare(path: &Path) -> Result<()> {
             format!("the store {} can be read by others than its owner", path.display()),
         )
         .with_hint(crate::seal::closing(path))),
-        // SQLite takes a file that is shorter than any database for an empty one.
+        // SQLite takes a file that is shorter than any database for an empty one. None of ours was ever
+        // seen so: it has appeared whole.
+        Ok(about) if about.len() == 0 => Err(Error::new(
+            Reason::StoreDamaged,
+            format!("the store {} is empty: it was cut short, or never was one", path.display()),
+        )
+        .with_hint("bring it back from a backup, or remove the file to begin with no login")),
         Ok(about) if (1..SHORTEST).contains(&about.len()) => Err(Error::new(
             Reason::StoreDamaged,
             format!("{} is not a store; it was left as it is", path.display()),
