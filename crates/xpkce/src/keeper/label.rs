@@ -80,7 +80,11 @@ impl Desk {
                     self.left().await;
                     turns::sleep(Self::LAST_LABEL).await;
                 };
-                let outcome = match self.renew(&account).await {
+                let renewed = self.renew(&account).await;
+                // An app that X refuses is put right by its owner, who does not know of this login.
+                let is_refused =
+                    renewed.as_ref().is_err_and(|why| why.kind() == ErrorKind::Configure);
+                let outcome = match renewed {
                     Err(why) => Err(why),
                     Ok(()) => tokio::select! {
                         biased;
@@ -89,7 +93,7 @@ impl Desk {
                     },
                 };
                 match outcome {
-                    Err(why) if is_passing(&why) => {
+                    Err(why) if is_refused || is_passing(&why) => {
                         tracing::warn!(%account, error = %why, "whose a login is is still not known");
                     }
                     // Not asked again by this process: each time may cost money.

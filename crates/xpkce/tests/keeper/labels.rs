@@ -52,6 +52,31 @@ async fn a_user_whom_x_would_not_name_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_user_is_found_out_though_x_refused_the_app_for_a_while() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let out = Fault::Problem { problem: Problem::ServiceUnavailable };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, out));
+    let refused = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".into(),
+        description: "Missing valid authorization header".into(),
+    };
+    world.x.fault(world.on_refresh(refused));
+    let _source = world.sign_in(&keeper).await;
+    // X is asked with a token that lives, which must be refreshed first.
+    let asked = world.x.token_requests();
+    world.advance(crate::world::A_LIFE);
+    world.eventually(async || world.x.token_requests() > asked).await;
+    assert!(!is_labelled(&world).await);
+    let is_labelled_in_time = async || {
+        world.advance(Duration::from_millis(50));
+        is_labelled(&world).await
+    };
+    world.eventually(is_labelled_in_time).await;
+}
+
+#[tokio::test]
 async fn a_user_who_is_known_is_not_asked_for_again() {
     let world = World::start().await;
     let keeper = world.keeper();
