@@ -93,6 +93,9 @@ async fn read(
     let failure = || failed(Kind::Configure, "cannot read standard input");
     std::thread::Builder::new().name("xpkce-stdin".into()).spawn(reading).map_err(failure())?;
     match answered.await {
+        Ok(Err(why)) if why.kind() == io::ErrorKind::InvalidData => {
+            Err(failure()(why).hint("give it text in UTF-8: iconv -f UTF-16 -t UTF-8, for example"))
+        }
         Ok(outcome) => outcome.map_err(failure()),
         Err(_) => Ok(None),
     }

@@ -162,6 +162,15 @@ fn closed_standard_streams_do_not_crash_it() {
 }
 
 #[test]
+fn input_in_another_encoding_is_told() {
+    let world = World::with_app();
+    world.start(&[]);
+    // As Windows' tools write it.
+    let refused = world.shell(r"printf '\377\376h\0t\0' | $XPKCE login finish").exited(2);
+    assert!(refused.stderr.contains("hint: give it text in UTF-8"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_callback_that_is_none_is_told_and_spends_nothing() {
     let world = World::with_app();
     let url = world.start(&[]);
