@@ -129,6 +129,20 @@ async fn a_doubt_outlives_an_attempt_that_was_only_told_to_wait() {
 }
 
 #[tokio::test]
+async fn a_send_that_was_lost_stays_a_doubt_though_the_next_one_was_told_to_wait() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.x.fault(world.on_refresh(Fault::Reset));
+    let limited = Fault::RateLimited { reset_in: Some(30), retry_after: None };
+    world.x.fault(world.on_refresh(limited));
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::InDoubt);
+    assert_eq!(world.x.token_requests(), asked + 2);
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.state, grant.unresolved_sends), (State::InDoubt, 1));
+}
+
+#[tokio::test]
 async fn an_answer_that_cannot_be_read_is_kept_and_not_asked_for_again_at_once() {
     for fault in [Fault::HtmlInside200, Fault::ErrorInside200, Fault::Empty200] {
         let world = World::start().await;

@@ -8,6 +8,15 @@ use xpkce_emulator::{Fault, TokenKind};
 
 use crate::world::{A_LIFE, SCOPES, World};
 
+/// X's word for a token that is spent or revoked.
+fn invalid() -> Fault {
+    Fault::OauthError {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Value passed for the token was invalid.".into(),
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_secret_leaves_the_grant_alone_and_is_not_asked_about_again_at_once() {
     let world = World::start().await;
@@ -130,7 +139,25 @@ async fn a_limit_is_waited_out_as_told() {
 }
 
 #[tokio::test]
-async fn the_loser_of_a_race_adopts_what_the_winner_made() {
+async fn who_hears_that_a_token_is_spent_adopts_what_the_winner_of_the_race_made() {
+    let world = World::start().await;
+    let (slow, quick) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let other = quick.token_source(&source.account().user);
+    world.x.fault(world.on_refresh(invalid()).delayed(Duration::from_secs(2)));
+    let mut late = Box::pin(source.refresh());
+    world.begun(&mut late).await;
+    // The lease runs out while the answer is on its way, and the other one spends the token.
+    world.advance(Lease::SPAN + Duration::from_secs(1));
+    let won = other.refresh().await.unwrap().expose().to_owned();
+    let adopted = late.await.unwrap();
+    assert_eq!((adopted.generation().0, adopted.expose()), (2, won.as_str()));
+    let grant = world.grant(&source).await;
+    assert_eq!((grant.state, grant.rejection), (State::Ready, None));
+}
+
+#[tokio::test]
+async fn what_another_has_rotated_is_taken_up_without_asking_x() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.x.expire(&world.x.users()[0].username, TokenKind::Access);
@@ -173,12 +200,7 @@ async fn a_login_that_was_signed_out_while_x_refused_its_token_is_called_signed_
     let world = World::start().await;
     let (one, other) = (world.keeper(), world.keeper());
     let source = world.sign_in(&one).await;
-    let invalid = Fault::OauthError {
-        status: 400,
-        error: "invalid_request".into(),
-        description: "Value passed for the token was invalid.".into(),
-    };
-    world.x.fault(world.on_refresh(invalid).delayed(Duration::from_secs(2)));
+    world.x.fault(world.on_refresh(invalid()).delayed(Duration::from_secs(2)));
     let mut call = Box::pin(source.refresh());
     world.begun(&mut call).await;
     world.advance(Lease::SPAN + Duration::from_secs(1));
