@@ -84,12 +84,7 @@ async fn a_wrong_first_word_costs_nothing() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
     world.advance(A_LIFE);
-    let fault = Fault::OauthError {
-        status: 400,
-        error: "invalid_request".into(),
-        description: "Value passed for the token was invalid.".into(),
-    };
-    world.x.fault(world.on_refresh(fault));
+    world.x.fault(world.on_refresh(invalid()));
     source.access_token().await.unwrap_err();
     world.advance(Grant::SECOND_WORD + Duration::from_secs(1));
     assert_eq!(source.access_token().await.unwrap().generation().0, 2);
@@ -102,13 +97,8 @@ async fn nobody_is_called_dead_while_x_rejects_everybody() {
     let keeper = world.keeper();
     let source = world.sign_in(&keeper).await;
     let others = [world.sign_in_as(&keeper, 1).await, world.sign_in_as(&keeper, 2).await];
-    let fault = Fault::OauthError {
-        status: 400,
-        error: "invalid_request".into(),
-        description: "Value passed for the token was invalid.".into(),
-    };
     world.advance(A_LIFE);
-    world.x.fault(world.on_refresh(fault).always());
+    world.x.fault(world.on_refresh(invalid()).always());
     for each in others.iter().chain([&source]) {
         each.access_token().await.unwrap_err();
     }
