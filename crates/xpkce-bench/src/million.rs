@@ -26,6 +26,8 @@ pub struct Million {
     pub mebibytes: f64,
     /// A fresh token by a random handle.
     pub token: Cost,
+    /// One read of as much memory, in nanoseconds, that has to wait for the one before it.
+    pub bare_read: f64,
 }
 
 /// Measures `count` accounts in a process of its own.
@@ -35,11 +37,14 @@ pub fn measure(count: usize, reads: usize) -> Million {
     let out = Command::new(this).args(arguments).output().expect("this program can be started");
     let text = String::from_utf8(out.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().map(|it| it.parse().unwrap()).collect();
-    let [mebibytes, wall, cpu] = numbers[..] else { panic!("three numbers were awaited") };
-    Million { mebibytes, token: Cost { wall, cpu, memory: 0.0 } }
+    let [mebibytes, wall, cpu, bare_read] = numbers[..] else {
+        panic!("four numbers were awaited")
+    };
+    Million { mebibytes, token: Cost { wall, cpu, memory: 0.0 }, bare_read }
 }
 
-/// The process that is measured: prints MiB, and the nanoseconds of one read, wall and CPU.
+/// The process that is measured: prints MiB, the nanoseconds of one token, wall and CPU, and those of
+/// one bare read.
 pub fn run(count: usize, reads: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let keeper = runtime.block_on(keeper());
@@ -57,10 +62,7 @@ pub fn run(count: usize, reads: usize) {
     let mut read = |count: usize| {
         let task = async {
             for _ in 0..count {
-                // Xorshift: no order that a processor could guess.
-                at ^= at << 13;
-                at ^= at >> 7;
-                at ^= at << 17;
+                at = random(at);
                 let source = &sources[(at % sources.len() as u64) as usize];
                 let token = source.access_token().await.expect("it is fresh");
                 black_box(token.expose());
@@ -70,7 +72,29 @@ pub fn run(count: usize, reads: usize) {
     };
     read(reads / 10);
     let Cost { wall, cpu, .. } = cost::of(reads, || read(reads));
-    println!("{} {wall} {cpu}", taken / 1024.0 / 1024.0);
+    let bare_read = bare_read(taken as usize, reads / 10);
+    println!("{} {wall} {cpu} {bare_read}", taken / 1024.0 / 1024.0);
+}
+
+/// Xorshift: no order that a processor could guess.
+const fn random(mut at: u64) -> u64 {
+    at ^= at << 13;
+    at ^= at >> 7;
+    at ^ (at << 17)
+}
+
+/// Reads so many bytes here and there, where each place depends on what was read before; returns the
+/// nanoseconds of one. No token can be had in less from so much memory.
+fn bare_read(bytes: usize, count: usize) -> f64 {
+    let memory = black_box(vec![1_u64; bytes / size_of::<u64>()]);
+    let mut at = 1;
+    cost::of(count, || {
+        for _ in 0..count {
+            at = random(at ^ memory[(at % memory.len() as u64) as usize]);
+        }
+        black_box(at);
+    })
+    .cpu
 }
 
 async fn keeper() -> Keeper {
