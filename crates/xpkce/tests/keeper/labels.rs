@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use xpkce::grant::Grant;
+use xpkce::grant::{Grant, Lease};
 use xpkce::keeper::Tending;
 use xpkce::{Clock as _, Reason, SystemClock, TokenSource};
 use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
@@ -178,6 +178,26 @@ async fn a_login_that_is_being_refreshed_is_labelled_after() {
     call.await.unwrap();
     other.label(&source.account().user).await.unwrap();
     assert!(is_labelled(&world).await);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_login_was_labelled_is_saved_under_its_new_name() {
+    let world = World::start().await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in_unlabelled(&slow).await;
+    let mut late = Box::pin(source.refresh());
+    world.hold(&mut late).await;
+    // Its lease runs out, and with it the reason to wait for it.
+    world.advance(Lease::SPAN + Duration::from_secs(1));
+    let labelled = other.label(&source.account().user).await.unwrap().account;
+    assert!(!labelled.is_unlabelled());
+    world.release(&other).await;
+    assert_eq!(late.await.unwrap().generation().0, 2);
+    let grant = world.grant_of(&labelled).await.unwrap();
+    assert_eq!((grant.generation.0, grant.candidates.len()), (2, 0));
+    let next = other.token_source(&labelled.user);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.replays(), 0);
 }
 
 #[tokio::test]
