@@ -49,6 +49,37 @@ fn an_empty_secret_is_sealed_too() {
     assert!(sealer().open(Place::KeyCheck, &sealed).unwrap().is_empty());
 }
 
+/// What version 0.1.0 sealed with the key above, place by place.
+const SEALED: [&str; 8] = [
+    "614753fca098ca22.YNCpsLXfjwAZdZKBMTzfoYTLZIdfm9XIXabsCNlGICP0ZMHAg-YyKJSHZAlwZmw7R-1d34v6qcm6X5LcZ0ByHA",
+    "614753fca098ca22.KnXe9sJQHdwK5JBT_21nslpani1obLsjOcZOb1-JFcecHrlOkU8ZnBZvaIxpIdWp518zRde58Qt35OqOvoTP1Q",
+    "614753fca098ca22.HU6rMoL-SEllfAJ_Lx9Bmg3fAFX88VnnugvzO1We9EbLPVphzVwJwYobKbNFa4kogwt7CZRxt0qpr8-AdkgL1A",
+    "614753fca098ca22.Ks4F1NOck6pTr-iIYk8f2qKzXTDq4zQTuKWAX8aojyXE6ACa3PieSCB8Iech3EncK1Bs8hONQK4jFCwct0H7wQ",
+    "614753fca098ca22.E9WgWYtYn_naUVw3dq0FXWKKNRV0KHgYvpMxa4mPrmjOmFVlNFk0Qkf0x-WCJDQfMtb11k43jdDxlRznFqVWcg",
+    "614753fca098ca22.0hshhXWjsNRPQHyRBSwXTANnob5KGR-lcf6tEE_8bpFM01HzXZTz9EWCHKpiTnNob5TE3TXDjQcR2EjE3VlV6g",
+    "614753fca098ca22.7m-T6XnRgDZjMAdmEPRBhMbCtNZcH9qea3chiCK0mgU3OWaspwTRy11DfxvjNtzjD09NTi1Ja9joqFYXx7YiMg",
+    "614753fca098ca22.k4T4ELqTV466i3TX_cgMNWYnACXB8Ge8ihscYHmBjZt3jMk-wpJCkLhgki21DmDk7G6QbHNSDGgzx9sUeV1CJA",
+];
+
+#[test]
+fn what_was_sealed_once_opens_for_ever() {
+    let (account, grant, pair) = (account(), GrantId::new([1; 16]), PairId::new([2; 16]));
+    let places = [
+        Place::Access(&account, &grant, Generation(7)),
+        Place::Refresh(&account, &grant, Generation(7)),
+        Place::Candidate(&account, &pair),
+        Place::Unread(&account, &grant, Generation(7)),
+        Place::Login("key"),
+        Place::Spill(&account, &grant, Generation(7)),
+        Place::KeyCheck,
+        Place::ClientSecret("app"),
+    ];
+    for (place, sealed) in places.into_iter().zip(SEALED) {
+        let sealed = Sealed::try_from(sealed.to_owned()).unwrap();
+        assert_eq!(*sealer().open(place, &sealed).unwrap(), SECRET, "{place}");
+    }
+}
+
 #[test]
 fn the_same_secret_never_looks_the_same() {
     assert_ne!(String::from(sealed()), String::from(sealed()));
