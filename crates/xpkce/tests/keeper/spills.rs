@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use xpkce::grant::{Account, State};
+use xpkce::grant::{Account, Lease, State};
 use xpkce::keeper::SignedOut;
 use xpkce::seal::Sealer;
 use xpkce::{ErrorKind, Keeper, Reason, TokenSource};
@@ -169,6 +169,42 @@ async fn a_spilled_pair_that_was_saved_long_ago_is_no_candidate() {
     let next = world.keeper().token_source(&account.user);
     assert_eq!(next.refresh().await.unwrap().generation().0, 5);
     assert!(world.grant(&next).await.candidates.is_empty());
+}
+
+#[tokio::test]
+async fn a_spilled_pair_is_nobody_elses() {
+    let world = World::with_users(1).await;
+    let (store, keeper, source) = picky(&world).await;
+    let neighbour = world.sign_in_as(&world.keeper(), 1).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    let account = source.account().clone();
+    drop((source, keeper));
+    assert_eq!(neighbour.refresh().await.unwrap().generation().0, 2);
+    assert!(world.grant(&neighbour).await.candidates.is_empty());
+    let next = world.keeper().token_source(&account.user);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 2, "it was there still");
+    assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_spilled_pair_is_found_by_a_login_that_was_labelled_since() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in_unlabelled(&keeper).await;
+    let mut late = Box::pin(source.refresh());
+    world.hold(&mut late).await;
+    world.advance(Lease::SPAN + Duration::from_secs(1));
+    let other = world.keeper();
+    let labelled = other.label(&source.account().user).await.unwrap().account;
+    store.refuses_answers.store(true, SeqCst);
+    world.release(&other).await;
+    assert_eq!(late.await.unwrap_err().kind(), ErrorKind::Store);
+    drop((source, keeper));
+    let next = world.keeper().token_source(&labelled.user);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.replays(), 0);
+    assert_eq!(next.refresh().await.unwrap().generation().0, 3);
 }
 
 #[tokio::test]

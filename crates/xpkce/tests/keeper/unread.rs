@@ -2,8 +2,11 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use xpkce::grant::State;
-use xpkce::{ErrorKind, TokenSource};
+use xpkce::grant::{AttemptId, State, Unread};
+use xpkce::seal::Place;
+use xpkce::store::{LeaseEnd, Store as _};
+use xpkce::token::RefreshAnswer;
+use xpkce::{ErrorKind, RefreshToken, TokenSource};
 use xpkce_emulator::{Fault, Quirks};
 
 use crate::picky::Picky;
@@ -73,4 +76,41 @@ async fn an_unreadable_answer_goes_along_when_its_login_is_labelled() {
     // It opens under its new name and generation.
     let source = keeper.token_source(&labelled.account.user);
     assert_eq!(source.refresh().await.unwrap_err().kind(), ErrorKind::InDoubt);
+}
+
+/// An earlier version has spent the token and could not read the answer, which this one can.
+async fn unread_by_an_earlier_version(world: &World, source: &TokenSource) {
+    let there = world.store.load(source.account()).await.unwrap().unwrap();
+    let (mut grant, sealer) = (there.grant, world.process().sealer);
+    let (account, grant_id, generation) =
+        (grant.account.clone(), grant.grant_id.clone(), grant.generation);
+    let place = Place::Refresh(&account, &grant_id, generation);
+    let token = sealer.open(place, grant.refresh.as_ref().unwrap()).unwrap();
+    let token = RefreshToken::new(String::from_utf8(token.to_vec()).unwrap());
+    let RefreshAnswer::Rotated(rotated) = world.keeper().client().refresh(&token).await else {
+        panic!("X did not rotate")
+    };
+    let body = serde_json::json!({
+        "access_token": rotated.access.unwrap().access_token.expose(),
+        "refresh_token": rotated.refresh.unwrap().expose(),
+        "expires_in": 7200,
+    });
+    let place = Place::Unread(&account, &grant_id, generation);
+    let body = sealer.seal(place, body.to_string().as_bytes()).unwrap();
+    let (attempt, received_at) = (AttemptId::new([7; 16]), world.now());
+    grant.unread = Some(Unread { attempt, status: 200, body, received_at });
+    (grant.state, grant.unresolved_sends) = (State::InDoubt, 1);
+    world.store.swap(&grant, Some(there.revision), LeaseEnd::Now).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_an_earlier_version_could_not_read_is_put_to_use_by_one_that_can() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    unread_by_an_earlier_version(&world, &source).await;
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+    assert_eq!(world.x.token_requests(), asked, "the spent token was sent");
+    assert_eq!(world.grant(&source).await.unread.map(|it| it.status), None);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
 }
