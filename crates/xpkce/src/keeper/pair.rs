@@ -256,3 +256,46 @@ fn open(sealer: &Sealer, place: Place<'_>, sealed: &Sealed) -> Result<String> {
     String::from_utf8(bytes.to_vec())
         .map_err(|_| Error::new(Reason::StoreDamaged, "a stored secret is not text"))
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::contract;
+
+    /// A grant whose refresh token was a candidate, and that has another candidate.
+    fn grant(sealer: &Sealer) -> Grant {
+        let sample = contract::grant(Account::new("app", "unlabelled-1"));
+        let seal = |place, text: &[u8]| sealer.seal(place, text).unwrap();
+        let other = &sample.candidates[0];
+        let candidate = Candidate {
+            refresh: seal(Place::Candidate(&sample.account, &other.pair), b"fake-candidate"),
+            ..other.clone()
+        };
+        let access = Access {
+            token: seal(Seat::of(&sample).access(), b"fake-access"),
+            ..sample.access.clone().unwrap()
+        };
+        Grant {
+            refresh: Some(seal(Place::Candidate(&sample.account, &sample.pair), b"fake-refresh")),
+            refresh_is_candidate: true,
+            access: Some(access),
+            candidates: vec![candidate],
+            unread: None,
+            ..sample
+        }
+    }
+
+    #[test]
+    fn every_token_of_a_login_that_moves_opens_in_its_new_place() {
+        let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
+        let account = Account::new("app", "7");
+        let moved = reseat(&sealer, &grant(&sealer), account.clone(), Generation(1)).unwrap();
+        let refresh = open_refresh(&sealer, &moved).unwrap().unwrap();
+        assert_eq!(refresh.expose(), "fake-refresh");
+        assert_eq!(open_access(&sealer, &moved).unwrap().unwrap().expose(), "fake-access");
+        let [candidate] = &moved.candidates[..] else { panic!("a candidate is lost") };
+        let candidate = open_candidate(&sealer, &account, candidate).unwrap();
+        assert_eq!(candidate.expose(), "fake-candidate");
+    }
+}
