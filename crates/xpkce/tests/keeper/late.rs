@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
 
 use futures_util::FutureExt as _;
-use xpkce::grant::{GrantId, Lease, State, What};
+use xpkce::grant::{Account, Grant, GrantId, Lease, State, What};
 use xpkce::keeper::{Action, SignedOut, Tending};
 use xpkce::store::{LeaseEnd, MemoryStore, Store};
 use xpkce::{Reason, Result, TokenGuard, TokenSource};
@@ -123,6 +123,32 @@ async fn a_late_pair_is_not_revoked_while_a_newer_sign_in_may_be_the_same_users(
     other.label(&newer.account().user).await.unwrap();
     world.eventually(async || world.state(&source).await == State::SignedOut).await;
     assert!(world.x.revocations() > before);
+}
+
+#[tokio::test]
+async fn a_newer_sign_in_is_found_behind_a_hundred_that_have_ended() {
+    let world = World::with_users(1).await;
+    let (slow, other) = (world.keeper(), world.keeper());
+    let source = world.sign_in(&slow).await;
+    let late = forgotten_while_refreshing(&world, &source).await;
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused).always());
+    let newer = world.sign_in_as(&other, 1).await;
+    let grant = world.grant(&newer).await;
+    for number in 100..200 {
+        let user = format!("unlabelled-{number}");
+        assert!(user < newer.account().user, "it comes after the one that lives");
+        let account = Account::new(&grant.account.app, user);
+        let ended = Grant { account, state: State::SignedOut, ..grant.clone() };
+        world.store.swap(&ended, None, LeaseEnd::Now).await.unwrap();
+    }
+    let before = world.x.revocations();
+    world.release(&other).await;
+    let _ = late.await;
+    world.eventually(async || world.state(&source).await == State::SigningOut).await;
+    let round = other.keep_once(&Tending::new()).await.unwrap();
+    assert_eq!((round.signed_out, round.failed), (0, 0), "{round:?}");
+    assert_eq!(world.x.revocations(), before);
 }
 
 #[tokio::test]
