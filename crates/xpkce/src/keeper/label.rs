@@ -242,3 +242,6 @@ fn is_passing(why: &Error) -> bool {
     matches!(why.kind(), ErrorKind::Retry | ErrorKind::InDoubt | ErrorKind::Store)
         || why.reason() == Reason::TokenRejected
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
