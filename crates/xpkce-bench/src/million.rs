@@ -84,7 +84,7 @@ const fn random(mut at: u64) -> u64 {
 }
 
 /// Reads so many bytes here and there, where each place depends on what was read before; returns the
-/// nanoseconds of one. No token can be had in less from so much memory.
+/// nanoseconds of one: what one look anywhere in it takes, where nothing overlaps.
 fn bare_read(bytes: usize, count: usize) -> f64 {
     let memory = black_box(vec![1_u64; bytes / size_of::<u64>()]);
     let mut at = 1;

@@ -30,8 +30,9 @@ const NOTES: &str = "\
   PostgreSQL as our store has. A saved refresh is two commits. The stores and PostgreSQL's server share the processors with the client.
 - 4,096 in flight: the client on one processor, its keeper too; the stand-in, which answers after 200 ms, on the other. X's class has 1,024 threads.
 - A million accounts: the memory of the keeper and of its tokens, the handles included, the store's own not.
-  One read of as much memory, at a place that depends on the read before, is what the machine takes to look anywhere in it;
-  a token is at least two, of the account and of its token.
+  One read of as much memory, at a place that depends on the read before, is what the machine takes to look anywhere in it
+  where nothing overlaps; a token is two looks, at the account and at its token, which may overlap with the next one's.
+- A fresh token of ours is awaited again and again inside one task.
 - The herd is let go by one lock that all wait for, each with its store open; the time is from there to when the last one has its token.
 - The bare program opens a file of SQLite, reads one row and prints it: the least that such a command can be.
   Ours also opens its key, unseals the token and finds out which login is meant.

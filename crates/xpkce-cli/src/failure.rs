@@ -181,7 +181,7 @@ fn advice(reason: Reason) -> Option<Hint> {
         Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment".into(),
         Reason::OutcomeUnknown => "xpkce status".into(),
         Reason::StoreDamaged => Hint::About {
-            words: "restore the store from a backup, or move it away and run: ",
+            words: "restore the store from a backup, or move it away with the -wal and -shm beside it and run: ",
             command: SIGN_IN,
             app: None,
         },

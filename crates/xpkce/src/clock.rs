@@ -77,7 +77,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn uptime(&self) -> Duration;
 
     /// Returns what [`uptime`](Self::uptime) has not passed: at most a second ahead of it, and quicker
-    /// to read where the system has a coarse clock. What serves fresh tokens asks for it first.
+    /// to read where the system has a coarse clock. A wall clock that was set back lately may make it
+    /// late by up to a second. What serves fresh tokens asks for it first.
     fn uptime_at_most(&self) -> Duration {
         self.uptime()
     }

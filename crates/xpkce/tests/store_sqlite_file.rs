@@ -106,6 +106,11 @@ async fn a_store_that_was_cut_to_nothing_is_not_taken_for_a_new_one() {
     write(&folder.open().await.unwrap(), None).await.unwrap();
     fs::File::create(folder.path()).unwrap();
     folder.assert_left_alone(Reason::StoreDamaged).await;
+    let hint = folder.open().await.unwrap_err().hint().unwrap().to_owned();
+    assert!(
+        hint.contains("xpkce.db-wal"),
+        "what lies beside it would be laid over the next: {hint}"
+    );
 }
 
 #[tokio::test]

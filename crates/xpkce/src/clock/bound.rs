@@ -31,8 +31,9 @@ impl Bound {
     /// Returns the bound, unless the wall clock says that it may no longer be one: in a suspension it
     /// goes on, and where it was set it is before the reading or long after it.
     ///
-    /// A clock that was set back by just as much as the machine was suspended hides that, until it
-    /// has gone on for as long as a reading holds.
+    /// A clock that was set back, to no earlier than the reading, hides as much as it was set back by,
+    /// a suspension included, until it has gone on for as long as a reading holds; so does a coarse
+    /// clock that stands still. It costs less than a second of a token's early window.
     pub(super) fn at(&self, wall: i64) -> Option<Duration> {
         let passed = wall.wrapping_sub(self.wall).cast_unsigned();
         (passed < Self::HOLDS).then_some(self.at_most)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{Generation, Grant};
 use crate::Timestamp;
 
-/// The last events of a grant, the newest last; at most [`Grant::MAX_HISTORY`].
+/// The last events of a grant, the newest last; at most [`Grant::MAX_HISTORY`] after one was added.
 ///
 /// Copies share them: a record is copied at every step of a spend, and one step adds an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -88,7 +88,8 @@ pub struct NewPair {
     /// The refresh token, sealed as the current one of the next generation. When the answer had
     /// none this is the old one, sealed again (RFC 6749 section 6).
     pub refresh: Sealed,
-    /// The refresh token, sealed as a candidate, where the generation has moved.
+    /// The refresh token, sealed as a candidate. Must be there where the grant is no longer at what
+    /// was spent and the answer had one: without it the pair is taken for kept.
     pub candidate: Option<Sealed>,
     /// The scopes, if the answer named them.
     pub scopes: Option<Scopes>,

@@ -144,7 +144,7 @@ pub(super) struct Slot {
 }
 
 /// A token in memory, with its ends by the clock that never goes back: setting the wall clock
-/// neither revives nor ends it.
+/// neither revives nor ends it, and moves its early window by less than a second.
 #[derive(Debug)]
 struct Held {
     token: AccessToken,

@@ -162,7 +162,7 @@ impl Desk {
     }
 
     pub(super) fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {
-        if self.has_news_for(slot, stored) {
+        if !self.leaves(slot, stored) && self.has_news_for(slot, stored) {
             let token = match stored.grant.serves(self.now()) {
                 true => pair::open_access(&self.sealer, &stored.grant)?,
                 false => None,
@@ -175,20 +175,27 @@ impl Desk {
     /// Serves what has just been saved, if that is what the record holds: it need not be opened.
     pub(super) fn serve_landed(&self, slot: &Slot, landing: &Landing, saved: &Stored) {
         let Answer::Pair(Rotated { access: Some(issued), .. }) = &landing.answer else { return };
+        if self.leaves(slot, saved) {
+            return;
+        }
         if saved.grant.pair == landing.pair && self.has_news_for(slot, saved) {
             let lives = saved.grant.serves(self.now());
             self.put_to_use(slot, saved, lives.then(|| issued.access_token.clone()));
         }
     }
 
-    /// Returns whether the record's token is another than the slot serves. What is signed out is
-    /// served no more.
+    /// Serves no more what is signed out, or about to be. Returns whether it is.
+    fn leaves(&self, slot: &Slot, stored: &Stored) -> bool {
+        let is_leaving = matches!(stored.grant.state, State::SigningOut | State::SignedOut);
+        if is_leaving {
+            slot.leave(slot.revision(stored), self.clock.as_ref());
+        }
+        is_leaving
+    }
+
+    /// Returns whether the record's token is another than the slot serves.
     fn has_news_for(&self, slot: &Slot, stored: &Stored) -> bool {
         let grant = stored.grant.as_ref();
-        if matches!(grant.state, State::SigningOut | State::SignedOut) {
-            slot.leave(slot.revision(stored), self.clock.as_ref());
-            return false;
-        }
         // A pair goes on by the clock it was taken in by, whatever the wall clock has become.
         let is_refused = grant.access.as_ref().is_none_or(|access| access.is_rejected);
         let is_same = slot.pair().as_ref() == Some(&grant.pair) && !is_refused;

@@ -35,8 +35,8 @@ pub(super) const DELETE: &str = "
 DELETE FROM xpkce_grants WHERE app = $1 AND user_id = $2 AND revision = $3 RETURNING lease_ends";
 
 /// Writes a row that is still as it is expected. By itself it is a transaction. The lease's end stays,
-/// or is so far from now or, where it is absolute, as it stands. What waits for a row's lock has
-/// nothing else with it, and is patient.
+/// or is so far from now or, where it is absolute, as it stands. What waits for a row's lock holds up
+/// no other update, and is patient.
 const UPDATE: &str = concat!(
     "UPDATE xpkce_grants SET grant_id = $3, state = $4, record = $5, revision = $6, sign_in = $7,
     generation = $8, expires_at = $9, due = $10, lease_ends =

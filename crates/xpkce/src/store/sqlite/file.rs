@@ -136,8 +136,12 @@ fn prepare(path: &Path) -> Result<()> {
             Reason::StoreDamaged,
             format!("the store {} is empty: it was cut short, or never was one", path.display()),
         )
-        .with_hint("bring it back from a backup, or remove the file to begin with no login")),
-        Ok(about) if (1..SHORTEST).contains(&about.len()) => Err(Error::new(
+        // SQLite lays a log over whatever it lies beside.
+        .with_hint(format!(
+            "move {0} away with {0}-wal and {0}-shm, where they are; then bring all of them back from a backup, or begin with no login",
+            path.display()
+        ))),
+        Ok(about) if about.len() < SHORTEST => Err(Error::new(
             Reason::StoreDamaged,
             format!("{} is not a store; it was left as it is", path.display()),
         )),
