@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use xpkce::grant::{Account, Grant, GrantId, Lease, State, What};
 use xpkce::keeper::{Action, SignedOut, Tending};
 use xpkce::store::{LeaseEnd, MemoryStore, Store};
-use xpkce::{Reason, Result, TokenGuard, TokenSource};
+use xpkce::{Keeper, Reason, Result, TokenGuard, TokenSource};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule, Problem};
 
 use crate::picky::Picky;
@@ -100,23 +100,39 @@ async fn a_late_token_is_not_served_by_who_knows_of_the_sign_out() {
     assert!(source.access_token().await.is_err());
 }
 
+/// Another user signs in, whom X does not name.
+async fn sign_in_unnamed(world: &World, keeper: &Keeper) -> TokenSource {
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused).always());
+    world.sign_in_as(keeper, 1).await
+}
+
+/// The answer comes, and waits in the tombstone.
+async fn lands_and_is_not_revoked(
+    world: &World,
+    keeper: &Keeper,
+    source: &TokenSource,
+    late: Call<'_>,
+) {
+    let before = world.x.revocations();
+    world.release(keeper).await;
+    let _ = late.await;
+    world.eventually(async || world.state(source).await == State::SigningOut).await;
+    let round = keeper.keep_once(&Tending::new()).await.unwrap();
+    assert_eq!((round.signed_out, round.failed), (0, 0), "{round:?}");
+    assert_eq!(world.grant(source).await.candidates.len(), 1);
+    assert_eq!(world.x.revocations(), before);
+}
+
 #[tokio::test]
 async fn a_late_pair_is_not_revoked_while_a_newer_sign_in_may_be_the_same_users() {
     let world = World::with_users(1).await;
     let (slow, other) = (world.keeper(), world.keeper());
     let source = world.sign_in(&slow).await;
     let late = forgotten_while_refreshing(&world, &source).await;
-    let refused = Fault::Problem { problem: Problem::Forbidden };
-    world.x.fault(FaultRule::new(Endpoint::Whoami, refused).always());
-    let newer = world.sign_in_as(&other, 1).await;
+    let newer = sign_in_unnamed(&world, &other).await;
     let before = world.x.revocations();
-    world.release(&other).await;
-    let _ = late.await;
-    world.eventually(async || world.state(&source).await == State::SigningOut).await;
-    let round = other.keep_once(&Tending::new()).await.unwrap();
-    assert_eq!((round.signed_out, round.failed), (0, 0), "{round:?}");
-    assert_eq!(world.grant(&source).await.candidates.len(), 1);
-    assert_eq!(world.x.revocations(), before);
+    lands_and_is_not_revoked(&world, &other, &source, late).await;
 
     // It is another user's.
     world.x.clear_faults();
@@ -131,9 +147,7 @@ async fn a_newer_sign_in_is_found_behind_a_hundred_that_have_ended() {
     let (slow, other) = (world.keeper(), world.keeper());
     let source = world.sign_in(&slow).await;
     let late = forgotten_while_refreshing(&world, &source).await;
-    let refused = Fault::Problem { problem: Problem::Forbidden };
-    world.x.fault(FaultRule::new(Endpoint::Whoami, refused).always());
-    let newer = world.sign_in_as(&other, 1).await;
+    let newer = sign_in_unnamed(&world, &other).await;
     let grant = world.grant(&newer).await;
     for number in 100..200 {
         let user = format!("unlabelled-{number}");
@@ -142,13 +156,7 @@ async fn a_newer_sign_in_is_found_behind_a_hundred_that_have_ended() {
         let ended = Grant { account, state: State::SignedOut, ..grant.clone() };
         world.store.swap(&ended, None, LeaseEnd::Now).await.unwrap();
     }
-    let before = world.x.revocations();
-    world.release(&other).await;
-    let _ = late.await;
-    world.eventually(async || world.state(&source).await == State::SigningOut).await;
-    let round = other.keep_once(&Tending::new()).await.unwrap();
-    assert_eq!((round.signed_out, round.failed), (0, 0), "{round:?}");
-    assert_eq!(world.x.revocations(), before);
+    lands_and_is_not_revoked(&world, &other, &source, late).await;
 }
 
 #[tokio::test]
