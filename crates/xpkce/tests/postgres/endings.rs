@@ -105,6 +105,20 @@ async fn a_connection_that_failed_is_used_no_more_though_its_end_is_not_seen() {
     assert!(store.load(&grant.account).await.unwrap().is_some());
 }
 
+#[tokio::test]
+async fn who_waits_for_a_row_that_somebody_has_locked_is_told_so_by_the_server() {
+    let subject = postgres().await;
+    let store = subject.store().await;
+    let grant = grant(account());
+    store.swap(&grant, None, LeaseEnd::Now).await.unwrap();
+    let locked = subject.lock("SELECT 1 FROM xpkce_grants FOR UPDATE").await;
+    let why = store.swap(&grant, Some(Revision(1)), LeaseEnd::Keep).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Busy);
+    assert!(why.to_string().contains("another transaction holds the row"), "{why}");
+    drop(locked);
+    assert_eq!(subject.read("SELECT max(revision) FROM xpkce_grants").await, 1);
+}
+
 /// A lock of the table, not of a row, which the server waits for before it has set any `lock_timeout`.
 #[tokio::test]
 async fn updates_that_take_the_server_too_long_are_undone() {
