@@ -1,7 +1,7 @@
 //! How late it is at most, by a clock that is quick to read.
 //!
-//! The clock that counts suspension has no coarse twin: reading it is half of what it takes to hand out
-//! a fresh token. The coarse wall clock takes a quarter of the time, and tells for how long an earlier
+//! The clock that counts suspension has no coarse twin, and reading it is the dearest step of handing
+//! out a fresh token. The coarse wall clock takes a fraction of that, and tells for how long an earlier
 //! reading of the other still bounds it.
 
 use std::time::Duration;

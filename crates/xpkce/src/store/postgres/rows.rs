@@ -49,8 +49,8 @@ AND set_config('synchronous_commit', 'on', true) IS NOT NULL
 RETURNING revision"
 );
 
-/// Does the same for many rows, and names those that it has written. It takes the server half as long
-/// again as the other for a single one. Who holds a row's lock holds up all of them, and not for long.
+/// Does the same for many rows, and names those that it has written. The server takes longer to plan it,
+/// so that a single one goes the other way. Who holds a row's lock holds up all of them, and not for long.
 const UPDATE_MANY: &str = concat!(
     "UPDATE xpkce_grants AS old SET revision = new.revision, grant_id = new.grant_id,
     sign_in = new.sign_in, generation = new.generation, state = new.state,
