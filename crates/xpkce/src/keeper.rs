@@ -42,6 +42,7 @@ use crate::{Clock, Error, Reason, Result, Timestamp};
 
 mod brake;
 mod breaker;
+mod door;
 mod entering;
 mod errand;
 mod feedback;

@@ -7,7 +7,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -46,8 +46,11 @@ pub(super) fn leave_to_parent() {
 }
 
 impl Presence {
-    /// Makes the file, locks it and writes its empty slots, so that a full disk is found now.
-    /// It gets its name last: under that name nobody ever sees it unlocked while we live.
+    /// Makes the file, locks it and keeps room in it, so that a full disk is found now. It gets its
+    /// name last: under that name nobody ever sees it unlocked while we live.
+    ///
+    /// Nothing of it is flushed: a machine that fails takes every holder with it, and what is in the
+    /// file by then was made durable with its name by [`sync`](Self::sync).
     pub(super) fn enter(folder: &Path, name: &PairId) -> io::Result<Self> {
         make_folder(folder)?;
         let name = name.as_str();
@@ -58,7 +61,6 @@ impl Presence {
             // On a full disk it has taken the last of the room.
             let _ = std::fs::remove_file(&unnamed);
         })?;
-        File::open(folder)?.sync_all()?;
         let met = file.metadata()?;
         let liveness = Liveness { file: file_name, device: met.dev(), inode: met.ino() };
         let (file, process) = (Arc::new(Mutex::new(file)), std::process::id());
@@ -97,10 +99,12 @@ impl Presence {
         kept
     }
 
-    /// Makes what was spilled durable. A record that a failing machine tore does not open.
+    /// Makes what was spilled durable, and the file's name with it. A record that a failing machine
+    /// tore does not open.
     pub(super) fn sync(&self) -> io::Result<()> {
         let file = self.file();
         file.sync_data()?;
+        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
         if file.metadata()?.nlink() == 0 {
             return Err(io::Error::other("somebody has removed the file"));
         }
@@ -283,6 +287,17 @@ pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Returns whether there is any other holder's file in the folder, or may be.
+pub(super) fn has_others(folder: &Path, own: &Presence) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return true;
+    };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        name.to_str().is_some_and(|name| is_holders_name(name) && name != own.liveness.file)
+    })
+}
+
 /// Returns whether a file's name is one that [`Presence::enter`] gives. A store may name any: one
 /// that leads elsewhere is never opened.
 fn is_holders_name(file: &str) -> bool {
@@ -297,13 +312,12 @@ fn make(unnamed: &Path, path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create_new(true).mode(0o600).open(unnamed)?;
     file.try_lock().map_err(io::Error::from)?;
-    file.write_all_at(&vec![0; SLOT * SLOTS], 0)?;
-    file.sync_all()?;
+    room::reserve(&file, 0, (SLOT * SLOTS) as u64)?;
     std::fs::rename(unnamed, path)?;
     Ok(file)
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

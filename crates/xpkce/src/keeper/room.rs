@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::{Errno, retry_on_intr};
+
 /// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack. A longer record, such
 /// as an answer that could not be read, takes as many slots in a row as it needs.
 pub(super) const SLOT: usize = 16 * 1024;
@@ -59,15 +62,25 @@ pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
     file.write_all_at(&header_of(record), slot.offset())
 }
 
-/// Writes the empty slot where the file ends before it.
+/// Makes sure that the file has the slot's room on the disk.
 pub(super) fn keep(file: &File, slot: &Slot) -> io::Result<()> {
     let end = (slot.end() * SLOT) as u64;
     let there = file.metadata()?.len();
-    if there < end {
-        file.write_all_at(&vec![0; (end - there) as usize], there)?;
-        file.sync_all()?;
+    if there < end { reserve(file, there, end) } else { Ok(()) }
+}
+
+/// Lengthens the file by empty slots that have their room on the disk, so that a full one is found
+/// now. Nothing has to be written or waited for where the file system can promise the room.
+pub(super) fn reserve(file: &File, from: u64, to: u64) -> io::Result<()> {
+    match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), from, to - from)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, from, to),
+        reserved => reserved.map_err(io::Error::from),
     }
-    Ok(())
+}
+
+fn fill(file: &File, from: u64, to: u64) -> io::Result<()> {
+    file.write_all_at(&vec![0; (to - from) as usize], from)?;
+    file.sync_all()
 }
 
 /// Erases a record, what makes it valid first.
@@ -147,6 +160,8 @@ fn sum_of(record: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn room() -> File {
@@ -155,6 +170,15 @@ mod tests {
 
     fn bodies(file: &File) -> Vec<Vec<u8>> {
         records(file).0.into_iter().map(|(_, record)| record).collect()
+    }
+
+    #[test]
+    fn where_room_cannot_be_promised_it_is_filled() {
+        let file = tempfile::tempfile().unwrap();
+        fill(&file, 0, SLOT as u64).unwrap();
+        fill(&file, SLOT as u64, 2 * SLOT as u64).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 2 * SLOT as u64);
+        assert!(file.metadata().unwrap().blocks() * 512 >= 2 * SLOT as u64);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Desk {
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         known: Option<Stored>,
-        is_due: impl Fn(&Grant) -> bool + Send,
+        is_due: impl Fn(&Grant) -> bool + Send + Sync,
     ) -> Result<Outcome> {
         self.refuse_while_app_backs_off()?;
         match self.take_lease(slot, known, is_due).await? {
@@ -77,13 +77,14 @@ impl Desk {
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         known: Option<Stored>,
-        is_due: impl Fn(&Grant) -> bool + Send,
+        is_due: impl Fn(&Grant) -> bool + Send + Sync,
     ) -> Result<Result<Taken, Outcome>> {
         let account = slot.account();
-        let mut stored = match known {
+        let known = match known {
             Some(stored) => stored,
             None => self.load(account).await?,
         };
+        let (_door, mut stored) = self.go_in(known, &is_due).await?;
         for _ in 0..Self::MOST_BEGINS {
             if !is_due(&stored.grant) {
                 return Ok(Err(Outcome::Current(stored)));

@@ -16,12 +16,12 @@ use crate::{AccessToken, Error, Reason, Result, Timestamp, turns};
 
 impl Desk {
     /// How long callers wait for a refresh while the old token lives.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    pub(super) const PATIENCE: Duration = Duration::from_secs(5);
     /// How long they wait for another holder when no token lives: a send's deadline and slack.
     pub(super) const DEADLINE: Duration = Duration::from_secs(50);
     /// A back-off that a caller waits out instead of failing.
     const SHORT_WAIT: Duration = Duration::from_secs(2);
-    const FIRST_LOOK: Duration = Duration::from_millis(10);
+    pub(super) const FIRST_LOOK: Duration = Duration::from_millis(10);
     pub(super) const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
     /// Brings the slot up to date and tells those who wait.
@@ -231,7 +231,7 @@ impl Desk {
 
     /// Returns a pause, and makes the next one longer by half: who waits for a refresh that way has
     /// waited for at most half again as long as it took. Many who began at once drift apart.
-    fn lengthen(&self, pause: &mut Duration) -> Duration {
+    pub(super) fn lengthen(&self, pause: &mut Duration) -> Duration {
         let now = *pause;
         *pause = now.mul_f64(1.5).min(Self::LONGEST_LOOK);
         now.mul_f64(0.75 + self.spread / 4.0)

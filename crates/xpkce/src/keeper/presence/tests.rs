@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use std::os::unix::fs::FileExt as _;
+
 use super::*;
 use crate::{Clock as _, SystemClock};
 
@@ -314,4 +316,17 @@ fn room_is_kept_though_every_slot_is_taken() {
     presence.keep_room().unwrap();
     assert_eq!(size(), before + SLOT as u64);
     assert_eq!(presence.spill(b"one more").unwrap().first, slots.len());
+}
+
+#[test]
+fn the_room_is_on_the_disk_before_anything_lies_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let on_disk = || presence.file().metadata().unwrap().blocks() * 512;
+    assert!(on_disk() >= (SLOT * SLOTS) as u64, "{} bytes", on_disk());
+    for _ in 0..SLOTS {
+        presence.spill(b"pair").unwrap();
+    }
+    presence.keep_room().unwrap();
+    assert!(on_disk() >= (SLOT * (SLOTS + 1)) as u64, "{} bytes", on_disk());
 }
