@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure::failure;
 use super::{backoff::Backoff, schema, still::Still};
-use crate::{Error, Reason, Result};
+use crate::{Error, Reason, Result, Timestamp};
 
 /// The smallest page, and so the smallest database, in bytes.
 const SHORTEST: u64 = 512;
@@ -72,6 +72,16 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
     let Some(still) = Still::of(path) else { return Err(why) };
     let db = checked(still.connect().map_err(|why| failure(path, &why))?, path)?;
     Ok(Opened { db, still: Some(still) })
+}
+
+/// Opens a store that is at rest as it lies, for one look. None leaves it to [`open`], which also
+/// says what is wrong.
+pub(super) fn open_at_rest(path: &Path, now: Timestamp) -> Option<Opened> {
+    prepare(path).ok()?;
+    let still = Still::at_rest(path, now)?;
+    let mut db = still.connect().ok()?;
+    schema::check(&mut db, path).ok()?;
+    Some(Opened { db, still: Some(still) })
 }
 
 fn checked(mut db: Connection, path: &Path) -> Result<Connection> {

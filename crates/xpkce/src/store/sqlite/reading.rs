@@ -10,9 +10,9 @@ use super::file::Opened;
 use super::live::Live;
 use super::rows::Raw;
 use super::{absolute, file, meta, rows};
-use crate::Result;
 use crate::grant::{Account, Grant};
 use crate::seal::Sealed;
+use crate::{Clock as _, Result, SystemClock, Timestamp};
 
 /// A store's file, open for reading, with no thread of its own. It checks what
 /// [`SqliteStore`](super::SqliteStore) checks: whose the file is, who can read it, and its version.
@@ -30,12 +30,20 @@ impl SqliteReading {
     /// # Errors
     /// Those of [`SqliteStore::open`](super::SqliteStore::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Option<Self>> {
-        let path = absolute(path.as_ref())?;
+        Self::open_at(path.as_ref(), SystemClock.now())
+    }
+
+    fn open_at(path: &Path, now: Timestamp) -> Result<Option<Self>> {
+        let path = absolute(path)?;
         if !path.try_exists().unwrap_or(true) {
             return Ok(None);
         }
         let live = Live::enter()?;
-        Ok(Some(Self { opened: file::open(&path)?, path: path.into(), _live: live }))
+        let opened = match file::open_at_rest(&path, now) {
+            Some(opened) => opened,
+            None => file::open(&path)?,
+        };
+        Ok(Some(Self { opened, path: path.into(), _live: live }))
     }
 
     /// Returns the key check of this store, if it has one.
@@ -65,8 +73,14 @@ impl SqliteReading {
         rows.into_iter().map(Raw::grant).collect()
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        self.opened.read(&self.path, read)?.ok_or_else(|| changing(&self.path))
+    /// Reads; from a file that was read as it lies, and that somebody has changed, once more by the
+    /// way of all who have it open.
+    fn read<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        if let Some(found) = self.opened.read(&self.path, &read)? {
+            return Ok(found);
+        }
+        let opened = file::open(&self.path)?;
+        opened.read(&self.path, read)?.ok_or_else(|| changing(&self.path))
     }
 }
 
@@ -81,6 +95,7 @@ impl std::fmt::Debug for SqliteReading {
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
 
     use super::*;
     use crate::Reason;
@@ -100,6 +115,23 @@ mod tests {
         assert!(reading.grant(&Account::new("app", "user")).unwrap().is_none());
         drop(reading);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_store_at_rest_is_read_without_a_log_until_somebody_changes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(SqliteStore::open(&path).await.unwrap());
+        let later = SystemClock.now() + Duration::from_secs(10);
+        let reading = SqliteReading::open_at(&path, later).unwrap().unwrap();
+        assert!(reading.key_check().unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "there is a log");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let check = Sealed::try_from("0123456789abcdef.AAAA".to_owned()).unwrap();
+        store.key_check(Some(&check)).await.unwrap();
+        assert_eq!(reading.key_check().unwrap().as_ref(), Some(&check), "in the log");
+        drop(store);
+        assert_eq!(reading.key_check().unwrap(), Some(check), "in the file");
     }
 
     #[test]

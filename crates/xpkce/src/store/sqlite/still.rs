@@ -1,26 +1,34 @@
-//! A store that lies still: nobody has it open, and this process cannot write where it is.
+//! A store that lies still: nobody has it open, and this process cannot write where it is, or wants
+//! one look and nothing else.
 //!
 //! SQLite reads a database with a write-ahead log only together with the log and with the memory
 //! that all share who have it open, and makes both where they are missing. Where they can neither be
 //! found nor made, the file is whole in itself: who closed it last has written the log back. It is
-//! then read as one that cannot change ("immutable"), with no lock.
+//! then read as one that cannot change ("immutable"), with no lock. So is one at rest, for one look:
+//! to make the log and the memory and to remove them again is the greater part of what a look costs.
 //!
-//! It may change all the same: the folder may be writable to others, or by another mount. So what
-//! was read counts only if the file looks the same afterwards, and has no log. A log that is there is
-//! never passed over: what it holds is newer than the file, and what it replaces may be spent.
+//! It may change all the same: somebody may open it just then. So what was read counts only if the
+//! file looks the same afterwards, and has no log. A log that is there is never passed over: what it
+//! holds is newer than the file, and what it replaces may be spent.
 
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use crate::Timestamp;
+
 /// What a path may not have as it is in SQLite's URIs. <https://sqlite.org/uri.html>
 const NOT_IN_URI: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// Longer than any tick of a file system's clock: two seconds, on the coarsest.
+const REST: Duration = Duration::from_secs(5);
 
 /// How a file looked before it was opened.
 pub(super) struct Still {
@@ -47,6 +55,18 @@ impl Still {
         }
         let before = look(&file).ok()??;
         Some(Self { file, before })
+    }
+
+    /// Returns how the store at `path` looks, if it has no log and was changed some time ago: two
+    /// changes in one tick of the file system's clock look like one, so a change is sure to be seen
+    /// only if the one before it is older than a tick.
+    pub(super) fn at_rest(path: &Path, now: Timestamp) -> Option<Self> {
+        let file = fs::canonicalize(path).ok()?;
+        if log_of(&file).try_exists().unwrap_or(true) {
+            return None;
+        }
+        let before = look(&file).ok()??;
+        (before.changed.0 < (now - REST).as_secs()).then_some(Self { file, before })
     }
 
     /// Returns how a store looks wherever it is.
@@ -76,11 +96,15 @@ pub(super) fn is_writable(folder: &Path) -> bool {
     accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
-/// Looks at a file; none while there is something in its log.
-fn look(file: &Path) -> io::Result<Option<Look>> {
+fn log_of(file: &Path) -> PathBuf {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
-    match fs::metadata(log) {
+    log.into()
+}
+
+/// Looks at a file; none while there is something in its log.
+fn look(file: &Path) -> io::Result<Option<Look>> {
+    match fs::metadata(log_of(file)) {
         Ok(log) if log.len() > 0 => return Ok(None),
         Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
         _ => {}
@@ -100,6 +124,7 @@ fn look(file: &Path) -> io::Result<Option<Look>> {
 mod tests {
     use super::*;
     use crate::store::{SqliteStore, Store as _};
+    use crate::{Clock as _, SystemClock};
 
     /// A store that was closed, and how it looks.
     async fn closed(folder: &Path) -> Still {
@@ -141,5 +166,24 @@ mod tests {
     async fn a_folder_that_can_be_written_has_none() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Still::of(&closed(folder.path()).await.file).is_none());
+    }
+
+    #[tokio::test]
+    async fn it_is_at_rest_once_nobody_has_it_open_and_its_last_change_is_some_time_ago() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = closed(folder.path()).await.file;
+        let now = SystemClock.now();
+        let later = now + REST + Duration::from_secs(2);
+        for since in [Duration::ZERO, REST - Duration::from_secs(1)] {
+            assert!(Still::at_rest(&file, now + since).is_none(), "it has just been made");
+        }
+        assert!(Still::at_rest(&file, now - REST).is_none(), "by this clock it is yet to be made");
+        assert!(Still::at_rest(&file, later).is_some());
+        let open = SqliteStore::open(&file).await.unwrap();
+        open.next_sign_in().await.unwrap();
+        assert!(Still::at_rest(&file, later).is_none());
+        drop(open);
+        fs::write(log_of(&file), "").unwrap();
+        assert!(Still::at_rest(&file, later).is_none(), "somebody may have opened it");
     }
 }
