@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -117,7 +118,19 @@ async fn a_store_that_was_cut_to_nothing_is_not_taken_for_a_new_one() {
 async fn a_folder_is_not_a_store() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path()).unwrap();
-    assert_eq!(folder.open().await.unwrap_err().reason(), Reason::Store);
+    let why = folder.open().await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Store);
+    assert!(why.hint().unwrap().ends_with("made/xpkce.db/xpkce.db"), "{why:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_a_store() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path().parent().unwrap()).unwrap();
+    let _listening = UnixListener::bind(folder.path()).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o600)).unwrap();
+    let why = folder.open().await.unwrap_err();
+    assert!(why.to_string().ends_with("is not a file"), "{why}");
 }
 
 #[tokio::test]
@@ -133,6 +146,23 @@ async fn a_newer_versions_store_is_left_alone() {
     drop(folder.open().await.unwrap());
     folder.execute("PRAGMA user_version = 1000; PRAGMA wal_checkpoint(TRUNCATE)");
     folder.assert_left_alone(Reason::StoreNewer).await;
+}
+
+#[tokio::test]
+async fn the_log_beside_a_newer_versions_store_is_left_alone() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    folder.execute("PRAGMA user_version = 1000");
+    // A copy of both, as the end of the machine leaves them.
+    let [left, log] = ["left.db", "left.db-wal"].map(|name| folder.path().with_file_name(name));
+    fs::copy(folder.path(), &left).unwrap();
+    fs::copy(folder.path().with_file_name("xpkce.db-wal"), &log).unwrap();
+    let before = [&left, &log].map(|path| fs::read(path).unwrap());
+    assert!(!before[1].is_empty());
+    let why = SqliteStore::open(&left).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::StoreNewer);
+    assert!([&left, &log].map(|path| fs::read(path).unwrap()) == before, "it was changed");
 }
 
 #[tokio::test]
@@ -207,6 +237,26 @@ async fn a_lease_ends_with_the_boot_it_was_taken_in() {
     assert!(there(next.load(&sample().account).await.unwrap()).is_zero());
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_lease_is_of_the_boot_that_the_kernel_names() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    store.swap(&sample(), None, LeaseEnd::In(Lease::SPAN)).await.unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let clock = Arc::new(SystemClock);
+    let same = SqliteStore::open_in_boot(folder.path(), boot.trim(), clock).await.unwrap();
+    let there = same.load(&sample().account).await.unwrap().unwrap();
+    assert!(!there.lease_left.is_zero(), "it would outlast the boot, or not last it out");
+}
+
+#[tokio::test]
+async fn its_holders_show_that_they_live_in_its_own_folder() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    assert_eq!(store.folder(), folder.path().parent());
+}
+
 #[tokio::test]
 async fn a_store_that_was_replaced_while_open_is_not_written() {
     let folder = Folder::new();
@@ -244,6 +294,16 @@ async fn a_swap_that_has_lost_does_not_wait_for_the_lock() {
 }
 
 #[tokio::test]
+async fn a_store_is_opened_and_read_while_somebody_writes() {
+    let folder = Folder::new();
+    write(&folder.open().await.unwrap(), None).await.unwrap();
+    let other = Connection::open(folder.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = folder.open().await.unwrap();
+    assert!(store.load(&sample().account).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_swap_waits_for_the_lock_and_lands() {
     let folder = Folder::new();
     let store = folder.open().await.unwrap();
@@ -255,6 +315,30 @@ async fn a_swap_waits_for_the_lock_and_lands() {
     store.load(&sample().account).await.unwrap();
     other.execute_batch("COMMIT").unwrap();
     assert!(matches!(swap.await.unwrap(), Swapped::Done(_)));
+}
+
+#[tokio::test]
+async fn writes_that_wait_together_are_committed_together() {
+    const WRITES: u64 = 64;
+    const PAGE: u64 = 4096;
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    store.next_sign_in().await.unwrap();
+    let log = || fs::metadata(folder.path().with_file_name("xpkce.db-wal")).unwrap().len();
+    let before = log();
+    let lock = Connection::open(folder.path()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut waiting: Vec<_> = (0..WRITES).map(|_| store.next_sign_in()).collect();
+    for write in &mut waiting {
+        assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    lock.execute_batch("COMMIT").unwrap();
+    for (write, number) in waiting.into_iter().zip(2..) {
+        assert_eq!(write.await.unwrap(), number);
+    }
+    // Every commit writes the page of the counter anew.
+    let commits = (log() - before) / PAGE;
+    assert!(commits < WRITES / 4, "{commits} commits");
 }
 
 #[tokio::test]

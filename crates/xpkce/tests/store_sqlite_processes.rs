@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tempfile::TempDir;
-use xpkce::Reason;
 use xpkce::grant::{Account, Generation, Grant, Lease};
 use xpkce::seal::{KeySource, unlock};
 use xpkce::store::contract::{big_grant, grant};
 use xpkce::store::{LeaseEnd, SqliteStore, Store, Swapped};
+use xpkce::{Clock as _, Reason, SystemClock, fork};
 
 const STORE: &str = "XPKCE_TEST_STORE";
 
@@ -200,10 +201,29 @@ async fn spends_on_a_full_disk() {
 
     fill_the_disk(&ballast);
     let refused = store.swap(&grant(account(0)), Some(revision), spend).await.unwrap_err();
-    assert!(refused.to_string().contains("no room"), "{refused}");
+    let told = "no room can be kept for the store: the disk is full";
+    assert_eq!(refused.to_string(), told);
     std::fs::remove_file(ballast).unwrap();
     store.swap(&grant(account(0)), Some(revision), spend).await.unwrap();
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn on_a_full_disk_what_was_spent_is_saved_though_nobody_was_refused_before() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![on_a_small_disk(&["saves_on_a_full_disk"], &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn saves_on_a_full_disk() {
+    let store = SqliteStore::open(path()).await.unwrap();
+    let spend = LeaseEnd::In(Lease::SPAN);
+    let begun = store.swap(&grant(account(0)), None, spend).await.unwrap();
+    let Swapped::Done(revision) = begun else { panic!("{begun:?}") };
+    fill_the_disk(&path().with_extension("ballast"));
+    let saved = store.swap(&big_grant(account(0)), Some(revision), LeaseEnd::Now).await.unwrap();
+    assert!(matches!(saved, Swapped::Done(_)), "{saved:?}");
 }
 
 fn fill_the_disk(path: &Path) {
@@ -228,6 +248,65 @@ async fn makes_a_store() {
 #[tokio::test]
 #[ignore = "run by another test"]
 async fn finds_it_read_only() {
-    let writes = async { SqliteStore::open(path()).await?.next_sign_in().await };
-    assert_eq!(writes.await.unwrap_err().reason(), Reason::Store);
+    let store = SqliteStore::open(path()).await.unwrap();
+    for _ in 0..2 {
+        assert!(store.load(&account(0)).await.unwrap().is_some(), "it is read as it lies");
+    }
+    let spend = store.next_sign_in().await.unwrap_err();
+    let write = store.swap(&grant(account(1)), None, LeaseEnd::Keep).await.unwrap_err();
+    for why in [spend, write] {
+        assert_eq!(why.reason(), Reason::Store);
+        assert!(why.to_string().ends_with("its folder is read-only"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_store_that_cannot_be_opened_says_so() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![on_a_small_disk(&["opens_it_on_a_full_disk"], &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn opens_it_on_a_full_disk() {
+    drop(SqliteStore::open(path()).await.unwrap());
+    fill_the_disk(&path().with_extension("ballast"));
+    let why = SqliteStore::open(path()).await.unwrap_err();
+    assert!(why.to_string().ends_with("cannot be used: the disk is full"), "{why}");
+}
+
+#[tokio::test]
+async fn a_process_that_forks_has_its_store_closed_meanwhile() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![process("closes_for_forks", &folder.path().join("xpkce.db"))]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn closes_for_forks() {
+    assert!(!SqliteStore::is_open_here());
+    let store = SqliteStore::open(path()).await.unwrap();
+    for number in 1..=2 {
+        assert_eq!(store.next_sign_in().await.unwrap(), number);
+        assert!(SqliteStore::is_open_here());
+        #[cfg(target_os = "linux")]
+        assert!(has_open(&path()));
+        let deadline = SystemClock.uptime() + Duration::from_secs(20);
+        fork::begin();
+        while !fork::is_still() {
+            assert!(SystemClock.uptime() < deadline, "it is not closed");
+            std::thread::yield_now();
+        }
+        assert!(!SqliteStore::is_open_here());
+        #[cfg(target_os = "linux")]
+        assert!(!has_open(&path()), "a child would have it open too");
+        fork::end_in_parent();
+    }
+}
+
+/// Returns whether this process has a file open.
+#[cfg(target_os = "linux")]
+fn has_open(path: &Path) -> bool {
+    let mut open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    open.any(|it| std::fs::read_link(it.path()).is_ok_and(|file| file == path))
 }

@@ -78,6 +78,7 @@ pub(super) fn is_full(why: &rusqlite::Error) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use rusqlite::ffi;
 
@@ -97,5 +98,31 @@ mod tests {
         {
             assert_eq!(reason(code), Reason::Store);
         }
+    }
+
+    #[test]
+    fn a_failure_is_laid_to_the_disk_or_the_folder_only_where_they_are_at_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xpkce.db");
+        std::fs::write(&path, "").unwrap();
+        let said = |code| {
+            let why = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            failure(&path, &why).to_string().replace(&path.display().to_string(), "it")
+        };
+        assert_eq!(said(ffi::SQLITE_READONLY), "the store it cannot be written: it is read-only");
+        assert_eq!(said(ffi::SQLITE_FULL), "the store it cannot be written: the disk is full");
+        assert_eq!(said(ffi::SQLITE_CANTOPEN), "the store it cannot be opened");
+        assert_eq!(said(ffi::SQLITE_PERM), "the store it cannot be opened");
+        assert_eq!(said(ffi::SQLITE_IOERR), "the store it failed");
+    }
+
+    #[test]
+    fn only_a_lock_is_waited_for_and_only_a_full_disk_takes_the_room_that_was_kept() {
+        let is = |of: fn(&rusqlite::Error) -> bool, code| {
+            of(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+        };
+        let codes = [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_FULL, ffi::SQLITE_IOERR];
+        assert_eq!(codes.map(|code| is(is_busy, code)), [true, true, false, false]);
+        assert_eq!(codes.map(|code| is(is_full, code)), [false, false, true, false]);
     }
 }

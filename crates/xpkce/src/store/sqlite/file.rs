@@ -52,6 +52,13 @@ impl Opened {
         found.map(Some).map_err(|why| failure(path, &why))
     }
 
+    /// Opens a store as one that lies still, wherever it is.
+    #[cfg(test)]
+    pub(super) fn as_it_lies(path: &Path) -> Self {
+        let still = Still::as_it_lies(path);
+        Self { db: still.connect().expect("it is a store"), still: Some(still) }
+    }
+
     /// Returns whether it must be opened anew for the next read: nothing says when it is changed.
     pub(super) fn is_still(&self) -> bool {
         self.still.is_some()
@@ -208,15 +215,9 @@ fn link(draft: &Path, path: &Path) -> Result<()> {
 /// SQLite's write-ahead log needs memory shared by all who have the file open.
 #[cfg(target_os = "linux")]
 fn refuse_network(folder: &Path) -> Result<()> {
-    const NFS: i64 = 0x6969;
-    const SMB: i64 = 0x517b;
-    const SMB2: i64 = 0xfe53_4d42;
-    const CIFS: i64 = 0xff53_4d42;
     let about = rustix::fs::statfs(folder).map_err(|why| failed("read", folder, why.into()))?;
-    // The kernel's word is signed on some machines and narrow on others: compare its lower half.
     #[allow(clippy::useless_conversion, reason = "its type is the machine's")]
-    let kind = i64::from(about.f_type) & 0xffff_ffff;
-    if matches!(kind, NFS | SMB | SMB2 | CIFS) {
+    if is_network(i64::from(about.f_type)) {
         return Err(Error::new(
             Reason::Store,
             format!("{} is on a network file system, where SQLite is not safe", folder.display()),
@@ -224,6 +225,17 @@ fn refuse_network(folder: &Path) -> Result<()> {
         .with_hint("put the store on a local disk, or use PostgreSQL"));
     }
     Ok(())
+}
+
+/// Returns whether a file system of this kind (statfs(2)) is one that machines share.
+#[cfg(target_os = "linux")]
+fn is_network(kind: i64) -> bool {
+    const NFS: i64 = 0x6969;
+    const SMB: i64 = 0x517b;
+    const SMB2: i64 = 0xfe53_4d42;
+    const CIFS: i64 = 0xff53_4d42;
+    // The kernel's word is signed on some machines and narrow on others: compare its lower half.
+    matches!(kind & 0xffff_ffff, NFS | SMB | SMB2 | CIFS)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -250,8 +262,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("xpkce.db");
         drop(open(&path).unwrap());
-        let still = Still::as_it_lies(&path);
-        let opened = Opened { db: still.connect().unwrap(), still: Some(still) };
+        let opened = Opened::as_it_lies(&path);
         let count = "SELECT sign_ins FROM store";
         let read = |db: &Connection| db.query_row(count, (), |row| row.get::<_, i64>(0));
         assert_eq!(opened.read(&path, read).unwrap(), Some(0));
@@ -260,6 +271,21 @@ mod tests {
             read(db)
         };
         assert_eq!(opened.read(&path, read_late).unwrap(), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_network_file_system_is_known_by_the_kernels_word_for_it_of_whatever_width() {
+        // As `stat -f -c %t` prints them: nfs, smb, smb2, cifs.
+        for word in [0x6969_u32, 0x517b, 0xfe53_4d42, 0xff53_4d42] {
+            let signed = i64::from(word.cast_signed());
+            assert!(is_network(word.into()) && is_network(signed), "{word:x}");
+        }
+        // ext4, tmpfs, xfs, btrfs.
+        for word in [0xef53_u32, 0x0102_1994, 0x5846_5342, 0x9123_683e] {
+            let signed = i64::from(word.cast_signed());
+            assert!(!is_network(word.into()) && !is_network(signed), "{word:x}");
+        }
     }
 
     #[test]

@@ -99,7 +99,8 @@ mod tests {
 
     use super::*;
     use crate::Reason;
-    use crate::store::{SqliteStore, Store as _};
+    use crate::store::contract::grant;
+    use crate::store::{LeaseEnd, SqliteStore, Store as _};
 
     #[tokio::test]
     async fn it_finds_what_the_store_has_kept_and_leaves_no_log_behind() {
@@ -108,11 +109,19 @@ mod tests {
         let store = SqliteStore::open(&path).await.unwrap();
         let check = Sealed::try_from("0123456789abcdef.AAAA".to_owned()).unwrap();
         store.key_check(Some(&check)).await.unwrap();
+        let [one, two] = ["1", "2"].map(|user| grant(Account::new("app", user)));
+        for grant in [&two, &one] {
+            store.swap(grant, None, LeaseEnd::Now).await.unwrap();
+        }
         drop(store);
         let reading = SqliteReading::open(&path).unwrap().unwrap();
         assert_eq!(reading.key_check().unwrap(), Some(check));
-        assert!(reading.grants(10).unwrap().is_empty());
+        let json = |grant: &Grant| serde_json::to_value(grant).unwrap();
+        assert_eq!(json(&reading.grant(&two.account).unwrap().unwrap()), json(&two));
         assert!(reading.grant(&Account::new("app", "user")).unwrap().is_none());
+        let both: Vec<_> = reading.grants(10).unwrap().iter().map(json).collect();
+        assert_eq!(both, [json(&one), json(&two)]);
+        assert_eq!(reading.grants(1).unwrap().len(), 1);
         drop(reading);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

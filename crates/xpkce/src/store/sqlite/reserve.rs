@@ -81,3 +81,27 @@ fn allocate(file: &File) -> io::Result<()> {
 fn allocate(_: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_it_is_filled_up_and_what_is_whole_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Reserve::beside(&folder.path().join("xpkce.db"));
+        fs::write(&reserve.path, "cut short").unwrap();
+        reserve.keep().unwrap();
+        let kept = fs::metadata(&reserve.path).unwrap();
+        assert_eq!(kept.len(), SIZE);
+        assert!(kept.blocks() * 512 >= SIZE, "it promises room that it does not take");
+        reserve.keep().unwrap();
+        let still = fs::metadata(&reserve.path).unwrap();
+        assert_eq!((still.ctime(), still.ctime_nsec()), (kept.ctime(), kept.ctime_nsec()));
+        reserve.release();
+        assert!(!reserve.path.exists());
+    }
+}

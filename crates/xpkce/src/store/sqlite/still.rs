@@ -163,6 +163,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_empty_log_beside_it_holds_nothing_that_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let still = closed(folder.path()).await;
+        let mut log = still.file.clone().into_os_string();
+        log.push("-wal");
+        fs::write(log, "").unwrap();
+        assert!(still.is_unchanged());
+    }
+
+    #[tokio::test]
     async fn a_folder_that_can_be_written_has_none() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Still::of(&closed(folder.path()).await.file).is_none());
