@@ -39,7 +39,7 @@ PATHS = [
     "grant.rs", "grant/**", "keeper.rs", "keeper/*.rs", "seal.rs", "seal/**", "store.rs", "store/**",
 ]
 # Tests, though they do not look like it.
-TESTS_TOO = ["keeper/schedules.rs", "store/contract.rs", "store/contract/**"]
+TESTS_TOO = ["keeper/pauses.rs", "keeper/schedules.rs", "store/contract.rs", "store/contract/**"]
 SMALL_STACKS = "crates/xpkce/src/keeper/schedules/explore.rs"
 TESTS = os.environ.get(
     "XPKCE_MUTANTS_TESTS",

@@ -56,6 +56,8 @@ mod late;
 mod measure;
 mod pair;
 mod patient;
+#[cfg(all(test, feature = "testing"))]
+mod pauses;
 mod presence;
 mod recover;
 mod request;
@@ -369,6 +371,14 @@ mod tests {
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
         let store = Arc::new(MemoryStore::new(clock));
         Keeper::new(client, store, Arc::new(sealer), folder).unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_holder_is_of_the_boot_that_the_kernel_names() {
+        // By another name, who lives on another machine would be taken for dead here.
+        let named = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        assert_eq!(boot_id(), named.trim());
     }
 
     #[tokio::test]

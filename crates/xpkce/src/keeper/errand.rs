@@ -113,6 +113,7 @@ impl Desk {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
     use crate::seal::Sealer;
@@ -128,6 +129,14 @@ mod tests {
         fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
             unreachable!("nothing is due")
         }
+    }
+
+    fn keeper() -> (Keeper, Arc<MemoryStore>) {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let client = Client::new(App::public("app"), Arc::new(Nobody), clock);
+        let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
+        (Keeper::new(client, store.clone(), Arc::new(sealer), None).unwrap(), store)
     }
 
     fn due(user: &str) -> Due {
@@ -158,12 +167,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_login_that_needs_nothing_any_more_is_left_as_it_is_written() {
+        let (keeper, store) = keeper();
+        let account = Account::new("app", "user");
+        store.swap(&grant(account.clone()), None, LeaseEnd::Keep).await.unwrap();
+        let before = store.load(&account).await.unwrap().unwrap().revision;
+        assert!(matches!(keeper.desk().run_errand(&due("user")).await, Tended::Left));
+        assert_eq!(store.load(&account).await.unwrap().unwrap().revision, before);
+    }
+
+    #[tokio::test]
     async fn a_login_that_the_queue_has_looked_at_is_not_kept_in_memory() {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
-        let store = Arc::new(MemoryStore::new(clock.clone()));
-        let client = Client::new(App::public("app"), Arc::new(Nobody), clock);
-        let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
-        let keeper = Keeper::new(client, store.clone(), Arc::new(sealer), None).unwrap();
+        let (keeper, store) = keeper();
         let desk = Arc::clone(keeper.desk());
         let slots = || desk.slots.count();
         for user in ["one", "other"] {

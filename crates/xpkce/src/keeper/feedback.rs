@@ -34,7 +34,7 @@ impl Desk {
     const YOUNG: Duration = Duration::from_secs(10);
     const YOUNG_PAUSE: Duration = Duration::from_secs(2);
 
-    async fn rejected_access(
+    pub(super) async fn rejected_access(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         token: &AccessToken,

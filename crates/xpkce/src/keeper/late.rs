@@ -108,7 +108,7 @@ impl Desk {
 
     /// Signs out again until X has confirmed it or the user has signed in again. What this process
     /// does not get done stays marked as signing out.
-    fn sign_out_at_last(
+    pub(super) fn sign_out_at_last(
         self: Arc<Self>,
         account: Account,
         leaving: GrantId,

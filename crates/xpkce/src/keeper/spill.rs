@@ -268,23 +268,30 @@ impl Spilled {
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::tests::keeper_in;
+    use std::sync::Arc;
+
+    use super::super::tests::{keeper_by, keeper_in};
     use super::*;
+    use crate::ManualClock;
     use crate::store::contract;
 
-    #[tokio::test]
-    async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let keeper = keeper_in(Some(folder.path().to_owned()));
-        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
-        let landing = Landing {
+    fn landing(desk: &Desk, grant: &Grant) -> Landing {
+        Landing {
             attempt: desk.attempt(desk.now()).unwrap(),
             spent: grant.spent(),
             pair: desk.new_pair().unwrap(),
             answer: Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() }),
             refresh: RefreshToken::new("spent"),
             received_at: desk.now(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+        let landing = landing(desk, &grant);
         // What lies in a file that somebody removed is not durable.
         let own = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
         std::fs::remove_file(own.path()).unwrap();
@@ -295,5 +302,37 @@ mod tests {
         }
         let next = desk.presence().unwrap().spill(b"another").unwrap();
         assert_eq!(next.first, 0, "the first slot is taken still");
+    }
+
+    #[tokio::test]
+    async fn a_pair_in_memory_alone_is_tried_for_forty_seconds_after_the_last_handle_is_gone() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let keeper = keeper_by(clock.clone(), None);
+        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+        let landing = landing(desk, &grant);
+        let (mut spilled, mut left_at) = (None, None);
+        let mut goes_on = || desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at);
+        let [second, last] = [Duration::from_secs(1), Duration::from_secs(40)];
+        assert!(goes_on());
+        clock.advance(last);
+        assert!(goes_on(), "somebody has a handle");
+        desk.closing.send_replace(true);
+        assert!(goes_on(), "it has only just gone");
+        clock.advance(last - second);
+        assert!(goes_on());
+        clock.advance(second);
+        assert!(!goes_on());
+    }
+
+    #[tokio::test]
+    async fn a_pair_that_lies_beside_the_store_does_not_hold_up_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+        let (landing, mut spilled, mut left_at) = (landing(desk, &grant), None, None);
+        let mut goes_on = || desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at);
+        assert!(goes_on(), "the store may take it soon");
+        desk.closing.send_replace(true);
+        assert!(!goes_on());
     }
 }

@@ -76,6 +76,20 @@ async fn a_request_is_repeated_once_after_a_401() {
 }
 
 #[tokio::test]
+async fn a_request_with_a_new_token_that_x_refuses_is_repeated_with_the_same_one() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let token = source.access_token().await.unwrap().clone();
+    let calls = world.x.whoami_calls();
+    let unknown = Fault::Problem { problem: Problem::Unauthorized };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, unknown));
+    let answer = source.request(Method::GET, "/2/users/me", HeaderMap::new(), None).await.unwrap();
+    assert_eq!((answer.status, world.x.whoami_calls()), (200, calls + 2));
+    assert_eq!(world.x.refreshes(), 0);
+    assert!(source.access_token().await.unwrap().matches(token.expose()));
+}
+
+#[tokio::test]
 async fn a_403_is_not_repeated_and_rotates_nothing() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
