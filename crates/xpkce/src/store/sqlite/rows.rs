@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, named_params};
 
 use super::writer::Wrote;
 use super::{Boot, damaged};
@@ -241,16 +241,25 @@ pub(super) fn list(
     after: Option<&Account>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Raw>> {
-    const FROM_START: &str = concat!(select!(), " ORDER BY app, user LIMIT ?1");
-    const AFTER: &str =
-        concat!(select!(), " WHERE (app, user) > (?2, ?3) ORDER BY app, user LIMIT ?1");
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    const FROM_START: &str = concat!(select!(), " ORDER BY app, user");
+    const AFTER: &str = concat!(select!(), " WHERE (app, user) > (?1, ?2) ORDER BY app, user");
     match after {
-        None => db.prepare_cached(FROM_START)?.query_map((limit,), Raw::from_row)?.collect(),
+        None => limited(db, FROM_START, limit)?.query_map((), Raw::from_row)?.collect(),
         Some(Account { app, user }) => {
-            db.prepare_cached(AFTER)?.query_map((limit, app, user), Raw::from_row)?.collect()
+            limited(db, AFTER, limit)?.query_map((app, user), Raw::from_row)?.collect()
         }
     }
+}
+
+/// Prepares a statement that reads up to `limit` rows. SQLite plans by the limit, and prepares a
+/// statement anew each time one is bound to it: so it is a part of the text.
+fn limited<'db>(
+    db: &'db Connection,
+    select: &str,
+    limit: usize,
+) -> rusqlite::Result<CachedStatement<'db>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    db.prepare_cached(&format!("{select} LIMIT {limit}"))
 }
 
 /// Reads up to `limit` of an app's records that are due, from the index alone.
@@ -263,11 +272,10 @@ pub(super) fn due(
 ) -> rusqlite::Result<Vec<Due>> {
     const DUE: &str = "
         SELECT due, user FROM grants WHERE app = ?1 AND due <= ?2 AND (due, user) > (?3, ?4)
-        ORDER BY due, user LIMIT ?5";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        ORDER BY due, user";
     let (minute, user) = after.map_or((i64::MIN, ""), |after| (after.minute, &after.user));
-    db.prepare_cached(DUE)?
-        .query_map((app, minute_of(now), minute, user, limit), |row| {
+    limited(db, DUE, limit)?
+        .query_map((app, minute_of(now), minute, user), |row| {
             Ok(Due { minute: row.get(0)?, user: row.get(1)? })
         })?
         .collect()
