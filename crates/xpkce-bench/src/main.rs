@@ -1,5 +1,10 @@
 //! `xpkce-bench`: runs every contest and prints what came of it. `./bench` starts it.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a program that measures prints"
+)]
 
 use std::path::PathBuf;
 
@@ -7,6 +12,8 @@ use xpkce_bench::endpoint::{self, Endpoint};
 use xpkce_bench::report::Report;
 use xpkce_bench::runs::{self, Bench};
 use xpkce_bench::{cost, herd, million};
+
+const FLAGS: &str = "--short, --only NAME, --python FILE, --xpkce FILE, --xr FILE, --write FILE";
 
 fn main() {
     let all: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +37,10 @@ fn main() {
             "--xr" => bench.xr = Some(path()),
             "--write" => write = Some(path()),
             "--only" => bench.only = args.next(),
-            other => panic!("no flag {other}"),
+            other => {
+                eprintln!("no flag {other}; there are:\n  {FLAGS}");
+                std::process::exit(2);
+            }
         }
     }
     let report = measure(&bench);

@@ -1,6 +1,7 @@
 //! A million accounts that one keeper knows: their memory, and a fresh token of any of them. Runs in
 //! a process of its own, so that the memory is nobody else's.
 
+use std::fmt;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
@@ -30,11 +31,40 @@ pub struct Million {
     pub bare_read: f64,
 }
 
+/// How large the pages are that the memory is mapped by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// As the system gives them.
+    Small,
+    /// As large as they get, where the system gives such when it is asked.
+    Huge,
+}
+
+impl Pages {
+    const TUNABLE: &str = "glibc.malloc.hugetlb";
+
+    fn tunable(self) -> String {
+        let value = if self == Self::Huge { 1 } else { 0 };
+        format!("{}={value}", Self::TUNABLE)
+    }
+}
+
+impl fmt::Display for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Small => f.write_str("as it comes"),
+            Self::Huge => write!(f, "`GLIBC_TUNABLES={}`", self.tunable()),
+        }
+    }
+}
+
 /// Measures `count` accounts in a process of its own.
-pub fn measure(count: usize, reads: usize) -> Million {
+pub fn measure(count: usize, reads: usize, pages: Pages) -> Million {
     let this = std::env::current_exe().expect("a program knows where it is");
     let arguments = ["million".to_owned(), count.to_string(), reads.to_string()];
-    let out = Command::new(this).args(arguments).output().expect("this program can be started");
+    let mut command = Command::new(this);
+    command.args(arguments).env("GLIBC_TUNABLES", pages.tunable());
+    let out = command.output().expect("this program can be started");
     let text = String::from_utf8(out.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().map(|it| it.parse().unwrap()).collect();
     let [mebibytes, wall, cpu, bare_read] = numbers[..] else {
