@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::world::{PROGRAM, World};
+use crate::world::{PROGRAM, World, until};
 
 #[test]
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
@@ -209,9 +209,7 @@ fn sigterm_while_a_refresh_is_sent_loses_nothing() {
     let slow = FaultRule::delay(Endpoint::Refresh, Duration::from_secs(2));
     world.x.fault(slow.after_commit());
     let child = world.spawn(&["refresh"]);
-    while world.x.refreshes() == 0 {
-        std::thread::yield_now();
-    }
+    until("X rotates", || (world.x.refreshes() > 0).then_some(()));
     world.shell(&format!("kill {}", child.id())).succeeded();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 
-use crate::world::{World, assert_silent};
+use crate::world::{World, assert_silent, until};
 
 /// Returns a port that is free just now.
 pub(crate) fn free_port() -> u16 {
@@ -81,12 +81,9 @@ fn the_browser_that_is_set_is_opened() {
     world.set("BROWSER", browser.to_str().unwrap());
     let child = world.spawn(&["login", "--redirect-uri", &uri]);
     let opened = world.folder().join("opened");
-    let url = loop {
-        match std::fs::read_to_string(&opened) {
-            Ok(url) if url.ends_with('\n') => break url,
-            _ => std::thread::yield_now(),
-        }
-    };
+    let url = until("the browser is opened", || {
+        std::fs::read_to_string(&opened).ok().filter(|url| url.ends_with('\n'))
+    });
     get(&world.approve(url.trim()));
     let (code, talk) = ended(child);
     assert_eq!(code, 0, "{talk}");

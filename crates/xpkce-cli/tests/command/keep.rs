@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
-use crate::world::{World, assert_silent};
+use crate::world::{World, assert_silent, until};
 
 /// Makes every login one that is in use and whose token has ended.
 pub(crate) fn make_due(world: &World) {
@@ -226,9 +226,7 @@ pub(crate) fn refreshing() -> (World, Keeping) {
     let asked = world.x.token_requests();
     let mut keeping = Keeping::start(&world, &[]);
     keeping.event("started");
-    while world.x.token_requests() == asked {
-        std::thread::yield_now();
-    }
+    until("X is asked", || (world.x.token_requests() > asked).then_some(()));
     (world, keeping)
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use xpkce_emulator::{Endpoint, Fault, FaultRule};
 
 use crate::keys::spill;
-use crate::world::World;
+use crate::world::{World, until};
 
 fn record(world: &World) -> String {
     let db = rusqlite::Connection::open(world.store()).unwrap();
@@ -26,9 +26,7 @@ fn a_login_whose_process_was_killed_says_so_and_is_left_as_it_is() {
     world.x.fault(FaultRule::new(Endpoint::Refresh, gather).times(2));
     let asked = world.x.token_requests();
     let mut refreshing = world.spawn(&["refresh"]);
-    while world.x.token_requests() == asked {
-        std::thread::yield_now();
-    }
+    until("X is asked", || (world.x.token_requests() > asked).then_some(()));
     let alive = login(&world);
     assert_eq!((&alive["state"], &alive["holder"]["is_gone"]), (&"spending".into(), &false.into()));
     let told = world.run(&["status"]).succeeded().stdout;

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use xpkce::{Clock as _, SystemClock};
 use xpkce_emulator::{AppSeed, Emulator};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xpkce");
@@ -295,6 +297,20 @@ const REFRESH_TOKEN: &str = "OnJ0OjE";
 pub(crate) fn assert_silent(line: &str, told: &str) {
     for kind in ["OmF0OjE", REFRESH_TOKEN, "OmFjOjE"] {
         assert!(!told.contains(kind), "{line} tells a token or a code: {told}");
+    }
+}
+
+/// Looks again and again for what another process is about to do, for a minute at most.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = SystemClock.uptime();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        let waits = SystemClock.uptime() - begun;
+        assert!(waits < Duration::from_secs(60), "{what}: not within a minute");
+        std::thread::yield_now();
     }
 }
 
