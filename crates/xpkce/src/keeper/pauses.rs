@@ -143,6 +143,7 @@ async fn x_is_asked_who_signed_in_after_pauses_that_double_up_to_a_quarter_of_an
 #[tokio::test(start_paused = true)]
 async fn who_signed_in_is_not_asked_again_by_itself_once_x_has_refused_to_say() {
     assert_eq!(asks_within_an_hour([403]).await, [0]);
+    assert_eq!(asks_within_an_hour([503, 403]).await, [0, 500]);
 }
 
 #[tokio::test(start_paused = true)]
