@@ -34,6 +34,8 @@ start() {
 start "$1"
 [ $# = 1 ] || mkdir "$2/tables"
 echo "$folder/certificate.pem"
+# It ends a moment after the program, whose own output it must not hold open.
+exec 2>/dev/null
 while read -r verb; do
     case $verb in
     stop) pg_ctl -D data -w -m immediate stop >/dev/null ;;
