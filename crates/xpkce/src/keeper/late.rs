@@ -153,3 +153,19 @@ fn lives(grant: &Grant, now: Timestamp) -> bool {
     let has_token = grant.access.as_ref().is_some_and(|access| access.expires_at > now);
     !has_ended && (grant.refresh.is_some() || has_token)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::contract;
+
+    #[test]
+    fn a_login_that_cannot_be_refreshed_lives_until_its_token_ends() {
+        let sample = contract::grant(Account::new("app", "user"));
+        let end = sample.access.as_ref().unwrap().expires_at;
+        let grant = Grant { state: State::Ready, refresh: None, ..sample };
+        assert!(lives(&grant, end - Duration::from_millis(1)));
+        assert!(!lives(&grant, end));
+    }
+}

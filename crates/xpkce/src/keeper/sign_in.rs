@@ -336,3 +336,57 @@ pub(super) fn describe(grant: &Grant) -> SignedIn {
         unlabelled_because: None,
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::keeper;
+    use super::*;
+
+    fn landing(desk: &Desk) -> Landing {
+        let rotated = Rotated {
+            access: None,
+            refresh: Some(RefreshToken::new("refresh")),
+            scopes: None,
+            other: serde_json::Map::new(),
+            server_date: None,
+        };
+        let (grant_id, pair) = (desk.new_grant_id().unwrap(), desk.new_pair().unwrap());
+        Landing {
+            attempt: desk.attempt(desk.now()).unwrap(),
+            spent: Spent { grant_id, generation: Generation::default(), pair },
+            pair: desk.new_pair().unwrap(),
+            answer: Answer::Pair(rotated),
+            refresh: RefreshToken::new(""),
+            received_at: desk.now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_finds_its_own_save_and_takes_no_others_for_it() {
+        let keeper = keeper();
+        let (desk, account) = (keeper.desk(), Account::new("app", "unlabelled-1"));
+        let [own, other] = [landing(desk), landing(desk)];
+        let saved = desk.try_insert(&account, &own).await.unwrap();
+        let found = desk.try_insert(&account, &own).await.unwrap();
+        assert_eq!(found.revision, saved.revision);
+        let why = desk.try_insert(&account, &other).await.unwrap_err();
+        assert_eq!(why.reason(), Reason::StoreDamaged);
+    }
+
+    #[tokio::test]
+    async fn each_sign_in_that_is_parked_is_taken_out_by_its_own_state_once() {
+        let keeper = keeper();
+        let (desk, now) = (keeper.desk(), keeper.desk().now());
+        let logins = [keeper.begin_login().unwrap(), keeper.begin_login().unwrap()];
+        for login in &logins {
+            park_login(desk.store.as_ref(), &desk.sealer, login, now).await.unwrap();
+        }
+        for login in &logins {
+            let callback = format!("http://127.0.0.1/?code=c&state={}", login.state().expose());
+            let take = || take_login(desk.store.as_ref(), &desk.sealer, &callback, now);
+            assert_eq!(take().await.unwrap().state().expose(), login.state().expose());
+            assert_eq!(take().await.unwrap_err().reason(), Reason::LoginExpired);
+        }
+    }
+}

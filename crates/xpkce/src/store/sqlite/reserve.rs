@@ -2,7 +2,7 @@
 //! that a pair that was paid for with a refresh token can be saved. Nothing is spent without it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -56,15 +56,20 @@ impl Reserve {
             .mode(0o600)
             .open(&self.path)?;
         if allocate(&file).is_err() {
-            // Not zeros: some file systems keep those in no room at all.
-            let mut noise = vec![0; 64 * 1024];
-            getrandom::fill(&mut noise).map_err(io::Error::other)?;
-            for _ in 0..SIZE / noise.len() as u64 {
-                file.write_all(&noise)?;
-            }
+            write_noise(&mut file)?;
         }
         file.sync_all()
     }
+}
+
+/// Takes the room by writing it. Not zeros: some file systems keep those in no room at all.
+fn write_noise(to: &mut impl io::Write) -> io::Result<()> {
+    let mut noise = vec![0; 64 * 1024];
+    getrandom::fill(&mut noise).map_err(io::Error::other)?;
+    for _ in 0..SIZE / noise.len() as u64 {
+        to.write_all(&noise)?;
+    }
+    Ok(())
 }
 
 fn no_room(why: &str) -> Error {
@@ -103,5 +108,15 @@ mod tests {
         assert_eq!((still.ctime(), still.ctime_nsec()), (kept.ctime(), kept.ctime_nsec()));
         reserve.release();
         assert!(!reserve.path.exists());
+    }
+
+    #[test]
+    fn where_no_room_can_be_reserved_as_much_is_written_and_no_more() {
+        let mut disk = vec![0; SIZE as usize + 1];
+        let mut left = &mut disk[..];
+        write_noise(&mut left).unwrap();
+        assert_eq!(left.len(), 1);
+        let zeros = disk.iter().filter(|byte| **byte == 0).count();
+        assert!(zeros < disk.len() / 100, "{zeros} zeros");
     }
 }
