@@ -104,7 +104,14 @@ impl Presence {
     pub(super) fn sync(&self) -> io::Result<()> {
         let file = self.file();
         file.sync_data()?;
-        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+        let mut folders = self.path.ancestors().skip(1);
+        if let Some(own) = folders.next() {
+            File::open(own)?.sync_all()?;
+        }
+        // The folder itself may be new in this one, which not every owner may open.
+        if let Some(Ok(parent)) = folders.next().map(File::open) {
+            parent.sync_all()?;
+        }
         if file.metadata()?.nlink() == 0 {
             return Err(io::Error::other("somebody has removed the file"));
         }

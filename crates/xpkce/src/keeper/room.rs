@@ -72,8 +72,10 @@ pub(super) fn keep(file: &File, slot: &Slot) -> io::Result<()> {
 /// Lengthens the file by empty slots that have their room on the disk, so that a full one is found
 /// now. Nothing has to be written or waited for where the file system can promise the room.
 pub(super) fn reserve(file: &File, from: u64, to: u64) -> io::Result<()> {
+    // The first two are one on Linux.
+    const CANNOT: [Errno; 3] = [Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS];
     match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), from, to - from)) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, from, to),
+        Err(why) if CANNOT.contains(&why) => fill(file, from, to),
         reserved => reserved.map_err(io::Error::from),
     }
 }

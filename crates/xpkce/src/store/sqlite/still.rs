@@ -97,17 +97,24 @@ pub(super) fn is_writable(folder: &Path) -> bool {
 }
 
 fn log_of(file: &Path) -> PathBuf {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
+    beside(file, "-wal")
 }
 
-/// Looks at a file; none while there is something in its log.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Looks at a file; none while there is something in its log, or in the journal of a program that
+/// writes without one: it may be in the middle of it, or have died there.
 fn look(file: &Path) -> io::Result<Option<Look>> {
-    match fs::metadata(log_of(file)) {
-        Ok(log) if log.len() > 0 => return Ok(None),
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        _ => {}
+    for beside in [log_of(file), beside(file, "-journal")] {
+        match fs::metadata(beside) {
+            Ok(beside) if beside.len() > 0 => return Ok(None),
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
     }
     let about = fs::metadata(file)?;
     Ok(Some(Look {
@@ -195,5 +202,9 @@ mod tests {
         drop(open);
         fs::write(log_of(&file), "").unwrap();
         assert!(Still::at_rest(&file, later).is_none(), "somebody may have opened it");
+        fs::remove_file(log_of(&file)).unwrap();
+        let still = Still::at_rest(&file, later).unwrap();
+        fs::write(beside(&file, "-journal"), "what was there before").unwrap();
+        assert!(!still.is_unchanged() && Still::at_rest(&file, later).is_none());
     }
 }
