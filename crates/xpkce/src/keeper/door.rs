@@ -32,6 +32,7 @@ impl Door {
     /// # Errors
     /// When somebody else has, or there can be no door.
     fn shut_behind(folder: &Path, account: &Account) -> std::result::Result<Self, WhyNot> {
+        presence::make_folder(folder).map_err(|_| WhyNot::NoDoor)?;
         let path = folder.join(name_of(account));
         let mut options = OpenOptions::new();
         let made = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -91,10 +92,7 @@ impl Desk {
     /// Returns whether there may be other processes: they show themselves in the folder only once
     /// they have gone in.
     fn may_meet_others(&self, folder: &Path) -> bool {
-        match self.presence.get() {
-            None => presence::make_folder(folder).is_ok(),
-            Some(own) => presence::has_others(folder, own),
-        }
+        self.presence.get().is_none_or(|own| presence::has_others(folder, own))
     }
 }
 
@@ -135,14 +133,17 @@ mod tests {
 
     #[test]
     fn a_door_is_shut_for_others_of_its_login_until_who_went_in_is_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        let go_in = |user| Door::shut_behind(folder.path(), &account(user));
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("holders");
+        let go_in = |user| Door::shut_behind(&folder, &account(user));
         let door = go_in("user").unwrap();
         assert_eq!(go_in("user").unwrap_err(), WhyNot::IsShut);
         drop(go_in("another").unwrap());
+        let other_app = Account::new("another", "user");
+        drop(Door::shut_behind(&folder, &other_app).unwrap());
         drop(door);
         drop(go_in("user").unwrap());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     }
 
     #[tokio::test]

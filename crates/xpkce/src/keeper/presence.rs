@@ -294,12 +294,9 @@ pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Returns whether there is any other holder's file in the folder, or may be.
+/// Returns whether there is any other holder's file to be seen in the folder.
 pub(super) fn has_others(folder: &Path, own: &Presence) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return true;
-    };
-    entries.flatten().any(|entry| {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name();
         name.to_str().is_some_and(|name| is_holders_name(name) && name != own.liveness.file)
     })

@@ -84,8 +84,8 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
 /// Opens a store that is at rest as it lies, for one look. None leaves it to [`open`], which also
 /// says what is wrong.
 pub(super) fn open_at_rest(path: &Path, now: Timestamp) -> Option<Opened> {
-    prepare(path).ok()?;
     let still = Still::at_rest(path, now)?;
+    prepare(path).ok()?;
     let mut db = still.connect().ok()?;
     schema::check(&mut db, path).ok()?;
     Some(Opened { db, still: Some(still) })

@@ -5,7 +5,7 @@
 //! that all share who have it open, and makes both where they are missing. Where they can neither be
 //! found nor made, the file is whole in itself: who closed it last has written the log back. It is
 //! then read as one that cannot change ("immutable"), with no lock. So is one at rest, for one look:
-//! to make the log and the memory and to remove them again is the greater part of what a look costs.
+//! to make the log and the memory and to remove them again is much of what a look costs.
 //!
 //! It may change all the same: somebody may open it just then. So what was read counts only if the
 //! file looks the same afterwards, and has no log. A log that is there is never passed over: what it
