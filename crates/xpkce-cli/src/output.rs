@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::failure::{Failure, Kind, Result};
 use crate::table::Table;
@@ -53,6 +56,23 @@ impl Output {
     /// Writes a table to stdout.
     pub(crate) fn table<const N: usize>(&self, table: &Table<N>) -> Result<()> {
         self.line(&table.text(terminal::columns()))
+    }
+
+    /// Waits until nobody reads stdout any more, which otherwise the next line to it would tell. The
+    /// reader of a file never goes.
+    pub(crate) async fn unread(&self) -> Failure {
+        let (tell, told) = oneshot::channel();
+        std::thread::spawn(move || {
+            let stdout = io::stdout();
+            // Nothing is asked for but what is told unasked: that the other end has gone.
+            let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+            let gone = retry_on_intr(|| poll(&mut ends, None));
+            gone.is_ok_and(|ends| ends > 0).then(|| tell.send(()))
+        });
+        match told.await {
+            Ok(()) => nobody_reads(),
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Says something to the person at the terminal. Nobody there is no failure.
@@ -141,9 +161,13 @@ impl<'a> Wrong<'a> {
 /// A reader that has seen enough, such as `head`, is no failure.
 fn unwritten(why: &io::Error) -> Failure {
     match why.kind() {
-        io::ErrorKind::BrokenPipe => Failure::new(Kind::Closed, "nobody reads any more"),
+        io::ErrorKind::BrokenPipe => nobody_reads(),
         _ => Failure::new(Kind::Protocol, "cannot write to standard output")
             .why(why)
             .hint("see where the output goes: is the disk full?"),
     }
+}
+
+fn nobody_reads() -> Failure {
+    Failure::new(Kind::Closed, "nobody reads any more")
 }

@@ -217,6 +217,21 @@ fn a_service_manager_ends_it_with_zero_and_ctrl_c_with_130() {
     }
 }
 
+#[test]
+fn it_ends_when_nobody_reads_its_lines_any_more() {
+    let world = World::signed_in();
+    let mut child = world.spawn(&["keep", "--json"]);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("started"), "{line}");
+    drop(stdout);
+    let mut keeping = Keeping { child, lines: channel().1 };
+    // Nothing is due: no line is coming that would find it out.
+    let status = until("it ends", || keeping.child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
 /// A keeper whose refresh X holds back until another request comes.
 pub(crate) fn refreshing() -> (World, Keeping) {
     let world = World::signed_in();
