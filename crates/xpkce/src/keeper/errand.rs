@@ -15,11 +15,11 @@ use crate::{Error, ErrorKind, Reason, Result};
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Tended {
-    /// Its pair was rotated; this generation is current.
+    /// Its pair was rotated by this keeper; this generation is current.
     Rotated(Generation),
     /// X confirmed the sign-out that had begun.
     SignedOut,
-    /// It needed nothing any more, or another holder is at it, or it backs off.
+    /// It needed nothing any more, or another holder is or was at it, or it backs off.
     Left,
     /// It failed; when it is due again is in the record.
     Failed(Error),
@@ -78,13 +78,13 @@ impl Desk {
         if stored.grant.state == State::SigningOut {
             return self.sign_out_by_itself(slot, &stored).await;
         }
-        let before = stored.grant.generation;
         let is_due = |grant: &crate::grant::Grant| grant.due_at().is_some_and(|at| at <= now);
         Ok(match self.spend(slot, Some(stored), is_due).await? {
-            Outcome::Current(stored) if stored.grant.generation != before => {
+            Outcome::Rotated(stored) => {
                 self.label_if_unlabelled(&stored.grant, Duration::ZERO);
                 Tended::Rotated(stored.grant.generation)
             }
+            // Who rotated it labels it, too.
             Outcome::Current(_) | Outcome::Busy(_) | Outcome::Wait(..) => Tended::Left,
         })
     }

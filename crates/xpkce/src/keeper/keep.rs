@@ -36,11 +36,11 @@ pub enum Report<'a> {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Round {
-    /// Pairs that were rotated.
+    /// Pairs that this keeper rotated.
     pub rotated: u64,
     /// Sign-outs that X confirmed.
     pub signed_out: u64,
-    /// Logins that needed nothing any more, or that another holder is at.
+    /// Logins that needed nothing any more, or that another holder is or was at.
     pub left: u64,
     /// Logins that failed.
     pub failed: u64,

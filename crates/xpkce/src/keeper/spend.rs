@@ -16,7 +16,9 @@ use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
 /// What a spend came to.
 pub(super) enum Outcome {
-    /// This record is current: rotated here, or by somebody else meanwhile.
+    /// This record is current: it was rotated here just now.
+    Rotated(Stored),
+    /// This record is current: it was not due, or somebody else has rotated it meanwhile.
     Current(Stored),
     /// Another holder is spending.
     Busy(Stored),
@@ -179,7 +181,7 @@ impl Desk {
                     self.breaker.note(self.clock.uptime(), false);
                     self.app_was_accepted();
                     let (landing, stored) = taken.received(Answer::Pair(rotated), self.now());
-                    return self.land(slot, landing, stored).await.map(Outcome::Current);
+                    return self.land(slot, landing, stored).await.map(Outcome::Rotated);
                 }
                 RefreshAnswer::Unreadable(unreadable) => {
                     return Err(Box::pin(self.keep_unread(slot, taken, unreadable)).await?);

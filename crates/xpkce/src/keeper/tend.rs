@@ -83,10 +83,12 @@ impl Desk {
             let outcome = self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?;
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
-                Outcome::Current(stored) if stored.grant.access.is_none() => {
+                Outcome::Rotated(stored) | Outcome::Current(stored)
+                    if stored.grant.access.is_none() =>
+                {
                     (no_access_token(), self.lengthen(&mut pause))
                 }
-                Outcome::Current(stored) => {
+                Outcome::Rotated(stored) | Outcome::Current(stored) => {
                     if let Some(since) = waits_since {
                         measure::waited(self.clock.uptime().saturating_sub(since));
                     }
@@ -123,10 +125,12 @@ impl Desk {
         loop {
             let is_due = |grant: &Grant| grant.is_at(&seen) || grant.access.is_none();
             let (error, wait) = match self.spend(slot, known.take(), is_due).await? {
-                Outcome::Current(stored) if stored.grant.access.is_none() => {
+                Outcome::Rotated(stored) | Outcome::Current(stored)
+                    if stored.grant.access.is_none() =>
+                {
                     (no_access_token(), Self::LONGEST_LOOK)
                 }
-                Outcome::Current(stored) => {
+                Outcome::Rotated(stored) | Outcome::Current(stored) => {
                     // Who asked for a rotation may ask whose it is, too.
                     self.label_if_unlabelled(&stored.grant, Self::FIRST_LABEL_PAUSE);
                     return self.serve(slot, &stored);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use xpkce::grant::{Account, Grant, State};
 use xpkce::keeper::{Report, Round, Tending};
-use xpkce::store::{SqliteStore, Store};
+use xpkce::store::{LeaseEnd, SqliteStore, Store};
 use xpkce::{Keeper, Reason};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
+use crate::picky::Picky;
 use crate::world::{A_LIFE, SCOPES, World};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -87,6 +89,7 @@ async fn two_keepers_refresh_two_hundred_logins_that_are_due_once_each() {
         futures_util::future::join(one.keep_once(&tending), other.keep_once(&tending)).await;
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!((first.failed, second.failed), (0, 0));
+    assert_eq!(first.rotated + second.rotated, 200);
     assert_eq!((world.x.refreshes(), world.x.replays()), (200, 0));
     assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 200)]));
     let again = once(&one).await;
@@ -276,6 +279,31 @@ async fn a_wrong_secret_stops_the_queue_at_once() {
     assert_eq!((round.failed, world.x.token_requests() - before), (1, 1));
     let ready = all(&world).await.iter().all(|grant| grant.state == State::Ready);
     assert!(ready, "a wrong secret has moved a login");
+}
+
+/// Each counts what it did, so that the counts of all add up.
+#[tokio::test]
+async fn what_another_holder_has_rotated_meanwhile_is_not_told_as_rotated_here() {
+    /// Of the reads of an errand, counted from zero, the one between two sends of its token.
+    const BETWEEN_SENDS: usize = 1;
+    let world = World::start().await;
+    in_use(&world, 1).await;
+    world.advance(INTO_THE_WINDOW);
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let (shared, account) = (world.store.clone(), all(&world).await.remove(0).account);
+    store.before_load(BETWEEN_SENDS, move || {
+        let mut there = shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
+        there.grant.generation = there.grant.generation.next();
+        (there.grant.state, there.grant.lease) = (State::Ready, None);
+        let swap = shared.swap(&there.grant, Some(there.revision), LeaseEnd::Now);
+        swap.now_or_never().unwrap().unwrap();
+    });
+    world.x.fault(world.on_refresh(Fault::Reset));
+    let round = once(&keeper).await;
+    assert_eq!((round.rotated, round.left, round.failed), (0, 1, 0));
+    assert_eq!(world.x.refreshes(), 0);
+    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 1)]));
 }
 
 #[tokio::test]
