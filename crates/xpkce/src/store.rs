@@ -138,7 +138,7 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Moves the record `from`, if still at its revision, to `grant`'s account, if still at
     /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account. The end of
-    /// the lease moves along.
+    /// the lease moves along. To its own account it is a swap that must find both revisions.
     fn relabel<'a>(
         &'a self,
         from: (&'a Account, Revision),

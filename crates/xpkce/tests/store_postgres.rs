@@ -8,6 +8,8 @@
 mod endings;
 #[path = "postgres/lane.rs"]
 mod lane;
+#[path = "postgres/refusals.rs"]
+mod refusals;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "silence/silence.rs"]
@@ -207,6 +209,7 @@ async fn a_dead_server_is_named_and_its_password_is_not() {
     let address = format!("postgres://xpkce:hunter2@127.0.0.1:{closed}/postgres").into();
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
+    assert!(why.to_string().contains("the connection to the store failed"), "{why}");
     silence.hear(&why);
 }
 

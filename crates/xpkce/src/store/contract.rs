@@ -101,6 +101,7 @@ macro_rules! store_contract {
             a_relabelling_of_a_stale_record_changes_nothing
             a_relabelling_to_a_moved_record_changes_nothing
             a_relabelling_of_no_record_changes_nothing
+            a_relabelling_to_the_same_name_is_a_swap
             of_many_relabellings_one_wins
             a_lease_moves_with_its_record
             a_record_is_due_when_its_minute_has_passed

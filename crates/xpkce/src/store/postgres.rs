@@ -189,8 +189,12 @@ impl Store for PostgresStore {
     ) -> Pending<'a, Result<Swapped>> {
         Box::pin(async move {
             if *from.0 == grant.account {
-                let expected = expected.filter(|expected| *expected == from.1);
-                return self.swap_now(grant, expected, LeaseColumn::Keep).await;
+                return match expected {
+                    Some(read) if read == from.1 => {
+                        self.swap_now(grant, expected, LeaseColumn::Keep).await
+                    }
+                    _ => self.moved(&grant.account).await,
+                };
             }
             if bounded(self.relabel_now(from, grant, expected)).await? {
                 return Ok(Swapped::Done(Revision::after(expected)));

@@ -79,6 +79,24 @@ pub async fn a_relabelling_of_no_record_changes_nothing(subject: &dyn Subject) {
     assert!(!is_there(&*store, &labelled()).await);
 }
 
+/// A record that has its name already is swapped, and its lease stays.
+pub async fn a_relabelling_to_the_same_name_is_a_swap(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let itself = provisional();
+    let relabel = async |read, expected| {
+        store.relabel((&itself.account, read), &itself, expected).await.expect("the store writes")
+    };
+    assert!(moved(relabel(Revision(1), None).await).is_none());
+    assert!(!is_there(&*store, &itself).await);
+    let old = done(swap(&*store, &itself, None, LeaseEnd::In(Lease::SPAN)).await);
+    let read = done(relabel(old, Some(old)).await);
+    for (stale, expected) in [(old, Some(read)), (read, Some(old)), (read, None)] {
+        let there = moved(relabel(stale, expected).await).expect("what is there");
+        assert_eq!(there.revision, read);
+        assert!(there.lease_left > Duration::ZERO);
+    }
+}
+
 /// Many know the user at once: one labels.
 pub async fn of_many_relabellings_one_wins(subject: &dyn Subject) {
     let read = create(&*subject.open().await, &provisional()).await;
