@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::http::{HttpClient, HttpRequest, HttpResponse, SendError};
+use crate::http::{HttpClient, HttpRequest, HttpResponse, MAX_BODY, SendError};
 use crate::token::{self, RefreshAnswer, Revocable, Rotated};
 use crate::user::judge_user;
 use crate::{AccessToken, App, Approval, Clock, Error, Reason, RefreshToken, Result, Token, User};
@@ -146,7 +146,8 @@ impl Client {
     /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere or the token no
     /// header; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
     /// request that changes nothing; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came to
-    /// any other.
+    /// any other; [`Protocol`](crate::ErrorKind::Protocol) when the answer is longer than
+    /// [`MAX_BODY`].
     pub async fn request(
         &self,
         token: &AccessToken,
@@ -158,9 +159,14 @@ impl Client {
         let url = self.target(target)?;
         headers.insert(AUTHORIZATION, bearer(token)?);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let failure = if method.is_safe() { harmless } else { spending };
+        let failure = if method.is_safe() { harmless } else { changing };
         let body = Zeroizing::new(body.unwrap_or_default());
-        self.send_whole(HttpRequest { method, url, headers, body }).await.map_err(failure)
+        let response = self.send(HttpRequest { method, url, headers, body }).await;
+        match response.map_err(failure)? {
+            whole if whole.is_whole => Ok(whole),
+            long if long.body.len() >= MAX_BODY => Err(too_long(long.status)),
+            _ => Err(failure(cut())),
+        }
     }
 
     /// Asks X whether it knows the app's credentials, with a refresh token that nobody has.
@@ -244,6 +250,18 @@ fn cut() -> SendError {
 /// A send that spends or changes something at X.
 fn spending(why: SendError) -> Error {
     failed(why, Reason::OutcomeUnknown, "the request may have reached X, and no answer came")
+}
+
+/// A request of the API that changes something.
+fn changing(why: SendError) -> Error {
+    spending(why).with_hint("it may have been done: look at X before you send it again")
+}
+
+fn too_long(status: u16) -> Error {
+    let message = format!("X's answer is longer than {} MiB, which is not read", MAX_BODY >> 20);
+    Error::new(Reason::TooLong, message)
+        .with_status(status)
+        .with_hint("ask for less at once, by max_results for example")
 }
 
 /// A send that can be repeated without harm.

@@ -102,6 +102,8 @@ pub enum Reason {
 
     /// X answered what its documentation does not allow.
     UnexpectedAnswer,
+    /// The answer of a resource server is longer than is read.
+    TooLong,
     /// The resource server refused the request (a 4xx that is not about the token).
     Refused,
     /// A bug in this library.
@@ -138,7 +140,9 @@ impl Reason {
             }
             Self::OutcomeUnknown => ErrorKind::InDoubt,
             Self::Store | Self::StoreDamaged | Self::StoreNewer => ErrorKind::Store,
-            Self::UnexpectedAnswer | Self::Refused | Self::Internal => ErrorKind::Protocol,
+            Self::UnexpectedAnswer | Self::TooLong | Self::Refused | Self::Internal => {
+                ErrorKind::Protocol
+            }
         }
     }
 }

@@ -11,9 +11,7 @@ impl TokenSource {
     /// status. `path_or_url` is a path below the app's base URL, or a URL of the same origin.
     ///
     /// # Errors
-    /// As [`access_token`](Self::access_token); [`Configure`](crate::ErrorKind::Configure) for a
-    /// URL elsewhere; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, and
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the request may have been sent.
+    /// As [`access_token`](Self::access_token), and as [`Client::request`](crate::Client::request).
     pub async fn request(
         &self,
         method: Method,

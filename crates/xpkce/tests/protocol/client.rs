@@ -151,6 +151,26 @@ async fn what_failed_to_arrive_is_told_by_its_kind() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_long_is_told_apart_from_one_that_broke_off() {
+    let long = || Ok(cut(200, &"x".repeat(xpkce::http::MAX_BODY)));
+    let broken = || Ok(cut(200, "x"));
+    let http = Script::new([long(), long(), broken(), broken()]);
+    let client = client(app(), &http);
+    let ask = async |method| {
+        let token = AccessToken::new("a");
+        client.request(&token, method, "/2/tweets", HeaderMap::new(), None).await.unwrap_err()
+    };
+    for method in [Method::GET, Method::POST] {
+        let why = ask(method).await;
+        assert_eq!((why.reason(), why.status()), (Reason::TooLong, Some(200)));
+    }
+    assert_eq!(ask(Method::GET).await.reason(), Reason::Outage);
+    let why = ask(Method::POST).await;
+    assert_eq!(why.reason(), Reason::OutcomeUnknown);
+    assert!(why.hint().is_some_and(|hint| hint.contains("before you send it again")), "{why:?}");
+}
+
+#[tokio::test]
 async fn a_token_goes_to_its_own_origin_alone() {
     let http = Script::new([Ok(answer(200, "")), Ok(answer(200, "")), Ok(answer(200, ""))]);
     let client = client(app(), &http);
