@@ -190,7 +190,7 @@ impl Desk {
                     return Box::pin(self.rejected(taken, doubted, error)).await;
                 }
                 RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
-                    tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "no answer came; the same token is sent once more");
+                    tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "what became of it is not known; the same token is sent once more");
                     doubted = 1;
                     if let Some(now) = Box::pin(self.moved_on(&taken)).await {
                         return if is_leaving(&now.grant) {
@@ -345,7 +345,10 @@ fn no_answer() -> Error {
 }
 
 fn in_doubt(error: Error) -> Error {
-    let message = format!("the refresh token may be spent, because its answer never came: {error}");
+    let message = match error.status() {
+        Some(_) => format!("the refresh token may be spent: {error}"),
+        None => format!("the refresh token may be spent, because its answer never came: {error}"),
+    };
     Error::new(Reason::OutcomeUnknown, message)
         .with_transaction_id(error.transaction_id().map(str::to_owned))
         .with_source(error)
