@@ -9,6 +9,7 @@ mod chromium;
 mod demo;
 mod emulator;
 mod errors;
+mod files;
 mod headless;
 mod help;
 mod hints;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
-use super::{KeyId, Ring, Sealer, SealingKey};
+use super::{KeyId, Ring, Sealer, SealingKey, private};
 use crate::{Error, Reason, Result, Timestamp};
 
 const HEADER: &str = "\
@@ -44,7 +44,7 @@ impl Sealer {
     /// [`Reason::Key`] when it cannot be read, or is malformed.
     pub fn from_credential(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = read_text(File::open(path).map_err(|why| failed("open", path, why))?, path)?;
+        let text = read_text(open(path)?, path)?;
         let keys = || text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>();
         let ring = parse(&text)
             .or_else(|why| keys().and_then(Ring::new).map_err(|_| why))
@@ -55,26 +55,30 @@ impl Sealer {
     /// Makes a key file with one new key, in a folder that is made where there is none.
     ///
     /// # Errors
-    /// [`Reason::Key`] when there is a file already, which is left as it is, or it cannot be
-    /// written.
+    /// [`Reason::Key`] when there is a file already, which is left as it is, and [`Reason::Store`]
+    /// when it cannot be written.
     pub fn generate_key_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let ring = Ring::new(vec![SealingKey::generate()?])?;
-        make(path, &ring).map_err(|why| failed("make", path, why))?;
+        make(path, &ring).map_err(|why| match why.kind() {
+            io::ErrorKind::AlreadyExists => failed("make", path, why),
+            _ => unwritten("make", path, why),
+        })?;
         Ok(Self::of_file(path, ring))
     }
 
     /// Adds a new key to a key file; it seals from now on. Everything sealed before still opens.
     ///
     /// # Errors
-    /// [`Reason::Key`] when the file cannot be read or replaced.
+    /// [`Reason::Key`] when the file cannot be read, [`Reason::Store`] when it cannot be replaced, and
+    /// [`Reason::Busy`] while another program changes it.
     pub fn rotate_key_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let _lock = lock(path)?;
         let mut keys = read(path)?.keys().to_vec();
         keys.push(SealingKey::generate()?);
         let ring = Ring::new(keys)?;
-        replace(path, &ring).map_err(|why| failed("replace", path, why))?;
+        replace(path, &ring).map_err(|why| unwritten("replace", path, why))?;
         Ok(Self::of_file(path, ring))
     }
 
@@ -84,7 +88,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`Reason::Key`] when the file was changed less than [`Sealer::SETTLE`] ago, or cannot be
-    /// read or replaced.
+    /// read; otherwise as [`rotate_key_file`](Self::rotate_key_file).
     pub fn prune_key_file(
         path: impl AsRef<Path>,
         in_use: &BTreeSet<KeyId>,
@@ -103,7 +107,7 @@ impl Sealer {
         let stays = |key: &SealingKey| in_use.contains(key.id()) || key.id() == ring.current().id();
         let (kept, dropped): (Vec<_>, Vec<_>) = ring.keys().iter().cloned().partition(stays);
         if !dropped.is_empty() {
-            replace(path, &Ring::new(kept)?).map_err(|why| failed("replace", path, why))?;
+            replace(path, &Ring::new(kept)?).map_err(|why| unwritten("replace", path, why))?;
         }
         Ok(dropped.into_iter().map(|key| key.id().clone()).collect())
     }
@@ -157,6 +161,7 @@ fn write_draft(path: &Path, ring: &Ring) -> io::Result<PathBuf> {
     name.push(format!(".{:016x}", u64::from_be_bytes(random)));
     let draft = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    private::belongs_like(&file, path, folder_of(path))?;
     file.write_all(written(ring).as_bytes())?;
     file.sync_all()?;
     Ok(draft)
@@ -177,9 +182,12 @@ fn written(ring: &Ring) -> Zeroizing<String> {
 
 /// One process changes the keys at a time. The folder is locked, because the file is replaced.
 fn lock(path: &Path) -> Result<File> {
-    let folder = File::open(folder_of(path)).map_err(|why| failed("lock", path, why))?;
-    folder.lock().map_err(|why| failed("lock", path, why))?;
-    Ok(folder)
+    let cannot = |why| unwritten("lock", path, why);
+    let folder = File::open(folder_of(path)).map_err(cannot)?;
+    if private::lock(&folder).map_err(cannot)? {
+        return Ok(folder);
+    }
+    Err(Error::new(Reason::Busy, "another program is changing the keys"))
 }
 
 fn changed_at(path: &Path) -> Result<Timestamp> {
@@ -188,7 +196,7 @@ fn changed_at(path: &Path) -> Result<Timestamp> {
 }
 
 fn read(path: &Path) -> Result<Ring> {
-    let file = File::open(path).map_err(|why| failed("open", path, why))?;
+    let file = open(path)?;
     let about = file.metadata().map_err(|why| failed("read", path, why))?;
     if about.mode() & 0o077 != 0 {
         return Err(Error::new(
@@ -236,7 +244,26 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+fn open(path: &Path) -> Result<File> {
+    private::open(path).map_err(|why| {
+        let is_denied = why.kind() == io::ErrorKind::PermissionDenied;
+        let failed = failed("open", path, why);
+        match fs::metadata(path) {
+            Ok(about) if is_denied => {
+                let hint = format!("run it as the file's owner, who is user {}", about.uid());
+                failed.with_hint(hint)
+            }
+            _ => failed,
+        }
+    })
+}
+
 fn failed(what: &str, path: &Path, why: io::Error) -> Error {
     Error::new(Reason::Key, format!("cannot {what} the key file {}", path.display()))
+        .with_source(why)
+}
+
+fn unwritten(what: &str, path: &Path, why: io::Error) -> Error {
+    Error::new(Reason::Store, format!("cannot {what} the key file {}", path.display()))
         .with_source(why)
 }

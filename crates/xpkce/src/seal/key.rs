@@ -62,7 +62,7 @@ impl SealingKey {
     pub(super) fn from_text(text: &str) -> Result<Self> {
         let malformed = || {
             Error::new(Reason::Key, "a sealing key is 32 bytes in base64, and this one is not")
-                .with_hint("make one with: head -c 32 /dev/urandom | base64")
+                .with_hint("give the key that the store was made with; for a new store: head -c 32 /dev/urandom | base64")
         };
         let decoded = decode(text).ok_or_else(malformed)?;
         let mut bytes = Zeroizing::new([0; Self::LENGTH]);
