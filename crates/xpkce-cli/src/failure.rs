@@ -179,7 +179,6 @@ fn advice(reason: Reason) -> Option<Hint> {
         | Reason::SignedOut => Hint::sign_in(),
         Reason::NotSent => "check the network and the base URL, then run it again".into(),
         Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment".into(),
-        Reason::OutcomeUnknown => "xpkce status".into(),
         Reason::StoreDamaged => Hint::About {
             words: "restore the store from a backup, or move it away with the -wal and -shm beside it and run: ",
             command: SIGN_IN,

@@ -62,17 +62,18 @@ impl Output {
     /// reader of a file never goes.
     pub(crate) async fn unread(&self) -> Failure {
         let (tell, told) = oneshot::channel();
-        std::thread::spawn(move || {
+        let watching = move || {
             let stdout = io::stdout();
             // Nothing is asked for but what is told unasked: that the other end has gone.
             let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
             let gone = retry_on_intr(|| poll(&mut ends, None));
             gone.is_ok_and(|ends| ends > 0).then(|| tell.send(()))
-        });
-        match told.await {
-            Ok(()) => nobody_reads(),
-            Err(_) => std::future::pending().await,
+        };
+        let watched = std::thread::Builder::new().name("xpkce-stdout".into()).spawn(watching);
+        if watched.is_ok() && told.await.is_ok() {
+            return nobody_reads();
         }
+        std::future::pending().await
     }
 
     /// Says something to the person at the terminal. Nobody there is no failure.
@@ -92,10 +93,8 @@ impl Output {
         let hint = failure.hint.as_ref().map(|hint| hint.text(typed));
         match failure.kind {
             Kind::Closed => {}
-            _ if self.is_json => {
-                // A reader that has gone cannot be told.
-                let _ = self.json(&Told { error: Wrong::of(failure, hint.as_deref()) });
-            }
+            // Where standard output is what fails, there is another.
+            _ if self.is_json && self.json(&Told::of(failure, hint.as_deref())).is_ok() => {}
             _ => self.complain(failure, hint.as_deref()),
         }
         ExitCode::from(failure.kind.exit_code())
@@ -147,14 +146,15 @@ struct Wrong<'a> {
     hint: Option<&'a str>,
 }
 
-impl<'a> Wrong<'a> {
+impl<'a> Told<'a> {
     fn of(failure: &'a Failure, hint: Option<&'a str>) -> Self {
-        Self {
+        let error = Wrong {
             kind: failure.kind.name(),
             message: &failure.message,
             why: failure.why.as_deref(),
             hint,
-        }
+        };
+        Self { error }
     }
 }
 

@@ -6,10 +6,13 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwins
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::failure::{Kind, Result, io as failed};
+use crate::failure::{Failure, Kind, Result, io as failed};
 
 /// More than any callback, secret or token record has.
-const MAX_INPUT: u64 = 1024 * 1024;
+const MAX_TEXT: u64 = 1024 * 1024;
+
+/// More than any request of X's API takes at once; media come in parts.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Standard input, and whether a person is there.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,8 @@ impl Terminal {
     /// Reads a line of standard input, after a prompt if a person is there. None when it has ended.
     pub(crate) async fn line(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
         self.prompt(prompt);
-        read(|text| io::stdin().lock().take(MAX_INPUT).read_line(text)).await
+        let line = read(MAX_TEXT, |stdin, bytes| stdin.read_until(b'\n', bytes)).await?;
+        line.map(text).transpose()
     }
 
     /// Reads a line that is not shown while it is typed.
@@ -43,9 +47,15 @@ impl Terminal {
         line
     }
 
-    /// Reads standard input to its end.
+    /// Reads text to the end of standard input.
     pub(crate) async fn all(self) -> Result<Zeroizing<String>> {
-        let all = read(|text| io::stdin().lock().take(MAX_INPUT).read_to_string(text)).await?;
+        let all = read(MAX_TEXT, |stdin, bytes| stdin.read_to_end(bytes)).await?;
+        text(all.unwrap_or_default())
+    }
+
+    /// Reads standard input to its end, whatever it is.
+    pub(crate) async fn bytes(self) -> Result<Zeroizing<Vec<u8>>> {
+        let all = read(MAX_BYTES, |stdin, bytes| stdin.read_to_end(bytes)).await?;
         Ok(all.unwrap_or_default())
     }
 
@@ -80,25 +90,38 @@ pub(crate) fn columns() -> Option<usize> {
 }
 
 /// Reads on a thread of its own: the caller may be interrupted, and nothing waits for the thread
-/// at the end of the process.
+/// at the end of the process. What is longer than `most` bytes is refused, and not cut.
 async fn read(
-    read: impl FnOnce(&mut String) -> io::Result<usize> + Send + 'static,
-) -> Result<Option<Zeroizing<String>>> {
+    most: u64,
+    read: fn(&mut io::Take<io::StdinLock<'static>>, &mut Vec<u8>) -> io::Result<usize>,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let (answer, answered) = oneshot::channel();
     let reading = move || {
-        let mut text = Zeroizing::new(String::with_capacity(4096));
-        let outcome = read(&mut text).map(|bytes| (bytes > 0).then_some(text));
-        drop(answer.send(outcome));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+        let outcome = read(&mut io::stdin().lock().take(most + 1), &mut bytes);
+        drop(answer.send(outcome.map(|read| (read > 0).then_some(bytes))));
     };
     let failure = || failed(Kind::Configure, "cannot read standard input");
     std::thread::Builder::new().name("xpkce-stdin".into()).spawn(reading).map_err(failure())?;
-    match answered.await {
-        Ok(Err(why)) if why.kind() == io::ErrorKind::InvalidData => {
-            Err(failure()(why).hint("give it text in UTF-8: iconv -f UTF-16 -t UTF-8, for example"))
+    // One that has gone has read nothing.
+    let Ok(outcome) = answered.await else { return Ok(None) };
+    let read = outcome.map_err(failure())?;
+    match &read {
+        Some(bytes) if bytes.len() as u64 > most => {
+            let message = format!("standard input is longer than {} MiB", most / 1024 / 1024);
+            Err(Failure::new(Kind::Usage, message).hint("give less of it; nothing was sent"))
         }
-        Ok(outcome) => outcome.map_err(failure()),
-        Err(_) => Ok(None),
+        _ => Ok(read),
     }
+}
+
+fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>> {
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|why| {
+        drop(Zeroizing::new(why.into_bytes()));
+        Failure::new(Kind::Configure, "cannot read standard input")
+            .why(&"it is not text in UTF-8")
+            .hint("give it text in UTF-8: iconv -f UTF-16 -t UTF-8, for example")
+    })
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

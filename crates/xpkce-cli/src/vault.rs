@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use xpkce::Reason;
 use xpkce::grant::Account;
 use xpkce::seal::{Sealer, unlock};
 use xpkce::store::{SqliteStore, Store, Stored};
 use xpkce::{App, Client, Keeper};
 
 use crate::config::{Settings, StoreAt};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// An open store.
 pub(crate) struct Vault {
@@ -69,18 +71,27 @@ impl Vault {
     }
 }
 
+/// The hint of a server that is not reached, or refuses.
+#[cfg(feature = "postgres")]
+const SERVER: &str = "see that the server runs and takes what XPKCE_STORE says: \
+    postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full";
+
 /// The one place that knows which kinds of store this build has.
 async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
     match at {
         StoreAt::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
         #[cfg(feature = "postgres")]
         StoreAt::Postgres(address) => {
-            Ok(Arc::new(xpkce::store::PostgresStore::open(&address).await?))
+            let store = xpkce::store::PostgresStore::open(&address).await;
+            Ok(Arc::new(store.map_err(|why| match (why.hint(), why.reason()) {
+                (None, Reason::Store | Reason::InvalidSetting) => Failure::from(why).hint(SERVER),
+                _ => Failure::from(why),
+            })?))
         }
         #[cfg(not(feature = "postgres"))]
         StoreAt::Postgres(_) => {
             let message = "this build of xpkce has no PostgreSQL";
-            Err(crate::failure::Failure::new(crate::failure::Kind::Configure, message)
+            Err(Failure::new(crate::failure::Kind::Configure, message)
                 .why(&"it was built with --no-default-features")
                 .hint("install it without that flag, or set XPKCE_STORE to a path or unset it"))
         }

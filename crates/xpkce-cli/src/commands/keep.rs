@@ -86,7 +86,7 @@ impl Keep {
         let found = |found| tell(&lines, Line::apps(found));
         let told = tokio::select! {
             printed = telling => return printed,
-                        gone = context.output.unread(), if context.output.is_json() => return Err(gone),
+            gone = context.output.unread(), if context.output.is_json() => return Err(gone),
             told = stop.told() => told,
             never = keepers.keep(tending, found) => match never {},
             () = scrape::serve(serving) => unreachable!("it serves for as long as it is polled"),

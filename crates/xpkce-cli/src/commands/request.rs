@@ -32,7 +32,7 @@ pub(crate) struct Request {
     /// A path such as /2/users/me, or a whole URL of the same host.
     path: String,
     /// The body; - reads it from standard input, as POST, PUT and PATCH do without this flag when
-    /// something is piped in.
+    /// something is piped in. At most 16 MiB.
     #[arg(short = 'd', long = "data", value_name = "BODY")]
     data: Option<String>,
     /// A header, such as "Accept: text/plain". Can be given several times.
@@ -73,8 +73,8 @@ impl Request {
             None if takes_body && is_piped => {}
             None => return Ok(None),
         }
-        let body = context.terminal.all().await?;
-        Ok((!body.is_empty()).then(|| body.as_bytes().to_vec()))
+        let mut body = context.terminal.bytes().await?;
+        Ok((!body.is_empty()).then(|| std::mem::take(&mut *body)))
     }
 }
 

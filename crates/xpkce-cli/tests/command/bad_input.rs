@@ -153,6 +153,13 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
+fn a_failure_that_cannot_be_told_as_json_is_told_as_talk() {
+    let world = World::signed_in();
+    let failed = world.shell("$XPKCE status --json > /dev/full").exited(1);
+    assert!(failed.stderr.contains("cannot write to standard output"), "{}", failed.stderr);
+}
+
+#[test]
 fn closed_standard_streams_do_not_crash_it() {
     let world = World::signed_in();
     world.shell("$XPKCE token <&-").succeeded();
@@ -168,6 +175,25 @@ fn input_in_another_encoding_is_told() {
     // As Windows' tools write it.
     let refused = world.shell(r"printf '\377\376h\0t\0' | $XPKCE login finish").exited(2);
     assert!(refused.stderr.contains("hint: give it text in UTF-8"), "{}", refused.stderr);
+}
+
+#[test]
+fn input_that_is_too_long_is_refused_and_not_cut() {
+    let world = World::signed_in();
+    for (megabytes, command) in [(1, "login finish"), (16, "request POST /2/tweets")] {
+        let line =
+            format!("head -c $(({megabytes} * 1024 * 1024 + 1)) /dev/zero | $XPKCE {command}");
+        let refused = world.shell(&line).exited(2);
+        let said = format!("standard input is longer than {megabytes} MiB");
+        assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_body_need_not_be_text() {
+    let world = World::signed_in();
+    let answered = world.shell(r"printf '\377' | $XPKCE request POST /2/tweets").exited(1);
+    assert!(answered.stderr.contains("X answered 4"), "{}", answered.stderr);
 }
 
 #[test]

@@ -38,6 +38,16 @@ fn make_due(server: &server::Server) {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_told_with_the_variable_that_holds_it() {
+    let mut world = World::with_app();
+    for (tail, code) in [("?sslmode=prefer", 2), ("?port=x", 2)] {
+        world.set("XPKCE_STORE", &format!("postgres://localhost/x{tail}"));
+        let refused = world.run(&["status"]).exited(code);
+        assert!(refused.stderr.contains("what XPKCE_STORE says"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_login_lives_on_postgres_as_it_does_on_sqlite() {
     let server = server::Server::own();
     let world = on_postgres(&server);
