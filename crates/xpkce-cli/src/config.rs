@@ -167,7 +167,8 @@ fn store_at(text: &str) -> Result<StoreAt> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(StoreAt::Postgres(SecretString::from(text)));
     }
-    if text.contains("://") {
+    // SQLite's own words for a store that nobody could come back to, or that has parameters.
+    if text.contains("://") || text.starts_with("file:") || text.starts_with(":memory:") {
         return Err(Failure::new(
             Kind::Configure,
             "XPKCE_STORE names a kind of store that is not known",
@@ -207,6 +208,9 @@ mod tests {
         let address = store_at("postgres://user:hunter2@host/db").unwrap();
         assert!(matches!(address, StoreAt::Postgres(_)));
         assert!(!format!("{address:?}").contains("hunter2"));
+        for other in [":memory:", "file:x?mode=memory"] {
+            assert_eq!(store_at(other).unwrap_err().kind, Kind::Configure);
+        }
         let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();
         assert!(!format!("{unknown:?}").contains("hunter2"));
     }

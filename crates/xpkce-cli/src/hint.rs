@@ -79,7 +79,9 @@ impl Hint {
         match self {
             Self::Said(words) => words.clone(),
             Self::About { words, command, app } => {
-                let flag = app.as_deref().map(|app| format!(" --app {}", quoted(app)));
+                // One that was named on this command line is meant, too.
+                let app = app.as_deref().or_else(|| app_of(typed));
+                let flag = app.map(|app| format!(" --app {}", quoted(app)));
                 format!("{words}{command}{}", flag.unwrap_or_default())
             }
             Self::Again(flags) => again(typed, flags),
@@ -97,6 +99,15 @@ impl From<&str> for Hint {
     fn from(words: &str) -> Self {
         Self::Said(words.to_owned())
     }
+}
+
+/// Returns the app that a command line names.
+fn app_of(typed: &[String]) -> Option<&str> {
+    let mut words = typed.iter().map(String::as_str).take_while(|word| *word != "--");
+    words.find_map(|word| word.strip_prefix("--app")).and_then(|value| match value {
+        "" => words.next(),
+        value => value.strip_prefix('='),
+    })
 }
 
 /// Repeats a command line with other flags. What follows a lone `--` stays behind it.
@@ -187,5 +198,15 @@ mod tests {
         let named = Hint::sign_in().for_app(Some("a")).for_app(Some("b"));
         assert_eq!(named.text(&[]), "xpkce login --app a");
         assert_eq!(Hint::from("wait").for_app(Some("a")).text(&[]), "wait");
+        for line in ["token --app a", "token --app=a --json"] {
+            assert_eq!(Hint::sign_in().text(&typed(line)), "xpkce login --app a");
+            assert_eq!(
+                Hint::sign_in().for_app(Some("b")).text(&typed(line)),
+                "xpkce login --app b"
+            );
+        }
+        for line in ["request GET -- --app", "token --app", "app check x"] {
+            assert_eq!(Hint::sign_in().text(&typed(line)), "xpkce login");
+        }
     }
 }

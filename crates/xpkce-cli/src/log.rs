@@ -39,9 +39,30 @@ fn quiet() -> Targets {
 }
 
 fn parse(setting: &str) -> Result<Targets> {
-    setting.parse().map_err(|why| {
-        Failure::new(Kind::Configure, "XPKCE_LOG cannot be read")
-            .why(&why)
-            .hint("export XPKCE_LOG=debug")
-    })
+    let unread =
+        || Failure::new(Kind::Configure, "XPKCE_LOG cannot be read").hint("export XPKCE_LOG=debug");
+    // Any other word alone is a target, of which nothing is heard if it is a level misspelt.
+    let is_known = |word: &str| {
+        word.contains('=') || word.starts_with("xpkce") || word.parse::<LevelFilter>().is_ok()
+    };
+    if let Some(word) = setting.split(',').map(str::trim).find(|word| !is_known(word)) {
+        return Err(unread().why(&format_args!("{word} is no level")));
+    }
+    setting.parse().map_err(|why| unread().why(&why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_misspelt_is_told() {
+        for known in ["debug", "xpkce::keeper", "xpkce=trace,hyper=info", "info, xpkce", "off", "3"]
+        {
+            assert!(parse(known).is_ok(), "{known}");
+        }
+        for unknown in ["%%%", "debgu", "debug,hyper"] {
+            assert_eq!(parse(unknown).unwrap_err().kind, Kind::Configure, "{unknown}");
+        }
+    }
 }

@@ -209,5 +209,5 @@ impl fmt::Debug for OAuth2PkceAuth {
 
 fn no_refresh_token() -> Error {
     Error::new(Reason::NoRefreshToken, "there is no refresh token")
-        .with_hint("Sign in again with the scope offline.access")
+        .with_hint("sign in again with the scope offline.access")
 }

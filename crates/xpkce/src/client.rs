@@ -89,7 +89,7 @@ impl Client {
     pub async fn exchange(&self, approval: Approval) -> Result<Token> {
         self.redeem(approval).await?.into_token().ok_or_else(|| {
             Error::new(Reason::UnexpectedAnswer, "X sent a refresh token and no access token")
-                .with_hint("Begin the sign-in again")
+                .with_hint("begin the sign-in again")
         })
     }
 
@@ -223,7 +223,7 @@ impl Client {
             return Ok(url);
         }
         Err(Error::new(Reason::InvalidSetting, "the target is not at the app's base URL")
-            .with_hint("A token goes to X alone: give a path, such as /2/users/me"))
+            .with_hint("a token goes to X alone: give a path, such as /2/users/me"))
     }
 }
 
@@ -272,7 +272,7 @@ fn harmless(why: SendError) -> Error {
 fn failed(why: SendError, reason: Reason, message: &'static str) -> Error {
     match why {
         SendError::NotSent(why) => Error::new(Reason::NotSent, "X could not be reached")
-            .with_hint("Check the network, the proxy and the base URL; then call again")
+            .with_hint("check the network, the proxy and the base URL; then call again")
             .with_source(why),
         SendError::MaybeSent(why) => Error::new(reason, message).with_source(why),
     }

@@ -114,7 +114,7 @@ pub(crate) fn check_state(state: &str) -> Result<()> {
         Reason::InvalidSetting,
         format!("the state is empty, over {MAX_STATE} characters, or has other than visible ASCII"),
     )
-    .with_hint("Leave it out: a random state is made for every sign-in"))
+    .with_hint("leave it out: a random state is made for every sign-in"))
 }
 
 fn look_for_errors(app: &App, found: &mut Vec<Lint>) {
@@ -125,14 +125,14 @@ fn look_for_errors(app: &App, found: &mut Vec<Lint>) {
             error(
                 found,
                 "a scope has a character that no scope may have",
-                "Write scopes as in X's documentation, with spaces between them",
+                "write scopes as in X's documentation, with spaces between them",
             );
         }
     }
 }
 
 fn look_at_client(app: &App, found: &mut Vec<Lint>) {
-    const WHERE: &str = "Copy the OAuth 2.0 Client ID from the app's page in X's console";
+    const WHERE: &str = "copy the OAuth 2.0 Client ID from the app's page in X's console";
     if app.client_id().is_empty() {
         error(found, "the client id is empty", WHERE);
     } else if !is_vschars(app.client_id()) {
@@ -142,13 +142,13 @@ fn look_at_client(app: &App, found: &mut Vec<Lint>) {
         error(
             found,
             "the client secret is empty, or has a control or a non-ASCII character",
-            "Copy the OAuth 2.0 Client Secret from X's console, or leave it out for a public app",
+            "copy the OAuth 2.0 Client Secret from X's console, or leave it out for a public app",
         );
     }
 }
 
 fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
-    const WHERE: &str = "Use a callback URL exactly as it is registered in X's console";
+    const WHERE: &str = "use a callback URL exactly as it is registered in X's console";
     let redirect_uri = app.redirect_uri();
     let Some(url) = app.redirect_url() else {
         return error(found, "the redirect URI is not an absolute URL", WHERE);
@@ -175,7 +175,7 @@ fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
         warning(
             found,
             "the client secret has a space in it",
-            "Copy the OAuth 2.0 Client Secret again: those of X have none",
+            "copy the OAuth 2.0 Client Secret again: those of X have none",
         );
     }
     if let Some(url) = app.redirect_url() {
@@ -183,14 +183,14 @@ fn look_for_warnings(app: &App, found: &mut Vec<Lint>) {
     }
     match app.scopes() {
         None => {
-            warning(found, "no scope is asked for", "Ask for tweet.read users.read offline.access");
+            warning(found, "no scope is asked for", "ask for tweet.read users.read offline.access");
         }
         Some(scopes) => warn_of_scopes(scopes, found),
     }
 }
 
 fn warn_of_client_id(id: &str, found: &mut Vec<Lint>) {
-    const WHERE: &str = "Use the OAuth 2.0 Client ID, 34 characters, from \"Keys and tokens\"";
+    const WHERE: &str = "use the OAuth 2.0 Client ID, 34 characters, from \"Keys and tokens\"";
     let is_number = id.bytes().all(|b| b.is_ascii_digit());
     let is_alphanumeric = id.bytes().all(|b| b.is_ascii_alphanumeric());
     let message = match id.len() {
@@ -233,14 +233,14 @@ fn warn_of_scopes(scopes: &Scopes, found: &mut Vec<Lint>) {
         warning(
             found,
             "without offline.access X sends no refresh token: the login ends after two hours",
-            "Add offline.access to the scopes",
+            "add offline.access to the scopes",
         );
     }
     if !(scopes.contains("tweet.read") && scopes.contains("users.read")) {
         warning(
             found,
             "without tweet.read and users.read X does not say who signed in",
-            "Add tweet.read and users.read to the scopes",
+            "add tweet.read and users.read to the scopes",
         );
     }
     for scope in scopes.iter().filter(|scope| is_scope_token(scope)) {
@@ -248,7 +248,7 @@ fn warn_of_scopes(scopes: &Scopes, found: &mut Vec<Lint>) {
             warning(
                 found,
                 format!("the scope {scope} is not among those that X documents"),
-                "Check its spelling: X refuses a sign-in that asks for an unknown scope",
+                "check its spelling: X refuses a sign-in that asks for an unknown scope",
             );
         }
     }

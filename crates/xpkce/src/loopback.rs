@@ -102,7 +102,7 @@ impl Listener {
         let expected = Expected::new(&self.redirect_uri, State::new(login.state().expose()));
         timeout(deadline, self.serve(expected)).await.map_err(|_| {
             Error::new(Reason::LoginExpired, "the callback did not come in time")
-                .with_hint("Begin the sign-in again")
+                .with_hint("begin the sign-in again")
         })
     }
 
@@ -146,7 +146,7 @@ fn addresses(url: &Url) -> Vec<IpAddr> {
 
 fn unusable() -> Error {
     Error::new(Reason::InvalidSetting, "the redirect URI cannot be listened on")
-        .with_hint("Use one such as http://127.0.0.1:8080/callback, or finish by hand")
+        .with_hint("use one such as http://127.0.0.1:8080/callback, or finish by hand")
 }
 
 fn unbound(port: u16, why: std::io::Error) -> Error {
@@ -159,12 +159,12 @@ fn unbound(port: u16, why: std::io::Error) -> Error {
         IoErrorKind::PermissionDenied => (
             Reason::InvalidSetting,
             format!("port {port} needs more rights"),
-            "Use a redirect URI with a port above 1023 that is registered at X",
+            "use a redirect URI with a port above 1023 that is registered at X",
         ),
         _ => (
             Reason::InvalidSetting,
             format!("port {port} cannot be listened on"),
-            "Finish the sign-in by hand, with the address that the browser ends at",
+            "finish the sign-in by hand, with the address that the browser ends at",
         ),
     };
     Error::new(reason, message).with_hint(hint).with_source(why)

@@ -33,7 +33,7 @@ pub fn judge_user(response: &HttpResponse, now: Timestamp) -> Result<User> {
     match (response.status, refusal) {
         (401, _) => Err(with_answer(
             Error::new(Reason::TokenRejected, "X refused the access token")
-                .with_hint("Refresh it once; X also answers so while it fails"),
+                .with_hint("refresh it once; X also answers so while it fails"),
             response,
         )),
         (_, Refusal::Limit) => Err(refusal.error(Reason::RateLimited, response, now)),
@@ -63,10 +63,10 @@ fn printable(text: &str) -> Option<String> {
 fn forbidden(response: &HttpResponse, body: &Value) -> Error {
     if body["reason"] == "client-not-enrolled" {
         return refused(response, "X has not enrolled the app")
-            .with_hint("Move the app to a package and the Production environment in X's console");
+            .with_hint("move the app to a package and the Production environment in X's console");
     }
     refused(response, "X refused to say who it is")
-        .with_hint("Sign in with the scopes tweet.read and users.read")
+        .with_hint("sign in with the scopes tweet.read and users.read")
 }
 
 fn refused(response: &HttpResponse, message: &'static str) -> Error {

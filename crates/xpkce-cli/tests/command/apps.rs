@@ -101,7 +101,7 @@ fn check_warns_of_what_is_odd_and_says_under_it_what_to_do() {
     world.run(&add).succeeded();
     let odd = "without offline.access X sends no refresh token: the login ends after two hours";
     let told = world.run(&["app", "check"]).succeeded().stderr;
-    let warned = format!("warning: {odd}\n  hint: Add offline.access to the scopes\n");
+    let warned = format!("warning: {odd}\n  hint: add offline.access to the scopes\n");
     assert!(told.starts_with(&warned), "{told}");
     let json = world.run(&["app", "check", "--json"]).succeeded().json();
     assert_eq!(json["warnings"], serde_json::json!([odd]));

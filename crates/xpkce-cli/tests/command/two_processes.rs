@@ -61,7 +61,7 @@ fn a_callback_that_was_copied_in_part_can_still_come_whole() {
     let callback = world.approve(&world.start(&[]));
     let part = callback.split("&code=").next().unwrap();
     let refused = world.finish(part).exited(3);
-    assert!(refused.stderr.contains("Give the whole address"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("give the whole address"), "{}", refused.stderr);
     world.finish(&callback).succeeded();
 }
 

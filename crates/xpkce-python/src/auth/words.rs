@@ -24,7 +24,7 @@ pub(super) fn no_token() -> PyErr {
 pub(super) fn no_refresh_token() -> PyErr {
     let error =
         Error::new(Reason::NoRefreshToken, "No token to refresh: there is no refresh token");
-    raise(&error.with_hint("Sign in again with the scope offline.access"))
+    raise(&error.with_hint("sign in again with the scope offline.access"))
 }
 
 /// A refused callback; one that lacks its code is called what the reference calls it.

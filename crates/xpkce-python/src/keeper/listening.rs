@@ -103,5 +103,5 @@ impl Waiting {
 
 fn ended() -> Error {
     Error::new(Reason::LoginExpired, "nobody waits for this sign-in any more")
-        .with_hint("Begin the sign-in again")
+        .with_hint("begin the sign-in again")
 }

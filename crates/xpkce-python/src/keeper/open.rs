@@ -122,7 +122,7 @@ fn find<'a>(logins: &'a [LoginStatus], user: &str) -> Result<&'a LoginStatus> {
     let by_id = logins.iter().find(|login| login.account.user == user);
     by_id.or_else(|| logins.iter().find(has_handle)).ok_or_else(|| {
         Error::new(Reason::NotSignedIn, "no login of that user is in the store")
-            .with_hint("Sign in, or look at logins()")
+            .with_hint("sign in, or look at logins()")
     })
 }
 
@@ -131,7 +131,7 @@ fn only(logins: &[LoginStatus]) -> Result<&LoginStatus> {
     match (live.next(), live.next()) {
         (Some(login), None) => Ok(login),
         (None, _) => Err(Error::new(Reason::NotSignedIn, "nobody is signed in")
-            .with_hint("Sign in with login()")),
+            .with_hint("sign in with login()")),
         (Some(_), Some(_)) => {
             Err(Error::new(Reason::Ambiguous, several(logins)).with_hint("Name one with user="))
         }

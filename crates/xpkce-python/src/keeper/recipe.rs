@@ -128,5 +128,5 @@ async fn open_postgres(_: &SecretString) -> Result<Arc<dyn Store>> {
 
 fn no_key() -> Error {
     Error::new(Reason::Key, "a store on PostgreSQL needs a key")
-        .with_hint("Give key_file=, the same file on every machine, or key=")
+        .with_hint("give key_file=, the same file on every machine, or key=")
 }

@@ -265,7 +265,7 @@ fn ptr_eq(one: &Option<Arc<Worker>>, other: &Option<Arc<Worker>>) -> bool {
 
 fn not_begun_here() -> Error {
     Error::new(Reason::StateMismatch, "no sign-in with this state was begun here")
-        .with_hint("Finish the sign-in that the last URL began, or begin again")
+        .with_hint("finish the sign-in that the last URL began, or begin again")
 }
 
 const ANSWER_LOST: &str = "X's answer with the new pair was lost on the way: sign in again, and \
@@ -273,16 +273,16 @@ const ANSWER_LOST: &str = "X's answer with the new pair was lost on the way: sig
 
 fn unread(status: u16) -> Error {
     Error::new(Reason::OutcomeUnknown, "X said success, and sent no token that can be read")
-        .with_hint("Call again; if X then says that the token is invalid, sign in again")
+        .with_hint("call again; if X then says that the token is invalid, sign in again")
         .with_status(status)
 }
 
 fn no_access_token() -> Error {
     Error::new(Reason::UnexpectedAnswer, "X sent a new refresh token and no access token")
-        .with_hint("Call again: the new refresh token is kept")
+        .with_hint("call again: the new refresh token is kept")
 }
 
 fn no_verifier() -> Error {
     Error::new(Reason::InvalidSetting, "there is no code verifier to exchange the code with")
-        .with_hint("Begin with a URL, or set the verifier that its URL was made with")
+        .with_hint("begin with a URL, or set the verifier that its URL was made with")
 }

@@ -143,7 +143,7 @@ fn refusal(error: &str) -> Error {
     let (message, hint) = match error {
         "access_denied" => {
             return Error::new(Reason::Denied, "the user did not approve")
-                .with_hint("Begin again and press Authorize");
+                .with_hint("begin again and press Authorize");
         }
         "invalid_request" => ("X found the authorize URL invalid", LINT),
         "invalid_scope" => ("X does not know a scope that was asked for", LINT),
@@ -156,10 +156,10 @@ fn refusal(error: &str) -> Error {
     Error::new(Reason::AuthorizationFailed, message).with_hint(hint)
 }
 
-const ANOTHER: &str = "Use the callback of the page that was opened last, or begin again";
-const MANGLED: &str = "Begin again with a state of letters and digits: X drops quotes and commas";
-const LINT: &str = "Check client id, redirect URI and scopes against the app's page in X's console";
-const AGAIN: &str = "Begin the sign-in again in a while";
+const ANOTHER: &str = "use the callback of the page that was opened last, or begin again";
+const MANGLED: &str = "begin again with a state of letters and digits: X drops quotes and commas";
+const LINT: &str = "check client id, redirect URI and scopes against the app's page in X's console";
+const AGAIN: &str = "begin the sign-in again in a while";
 
 fn no_state() -> Error {
     malformed("the callback has no state")
@@ -171,5 +171,5 @@ fn not_yet() -> Error {
 
 fn malformed(message: &'static str) -> Error {
     Error::new(Reason::MalformedCallback, message)
-        .with_hint("Give the whole address that the browser ended at, or begin again")
+        .with_hint("give the whole address that the browser ended at, or begin again")
 }

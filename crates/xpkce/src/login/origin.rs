@@ -29,7 +29,7 @@ impl Origin {
             if !is_same {
                 let message = format!("the sign-in began with the {what} {began}, not with {now}");
                 return Err(Error::new(Reason::OtherApp, message)
-                    .with_hint("Finish it with the settings that it began with, or begin again"));
+                    .with_hint("finish it with the settings that it began with, or begin again"));
             }
         }
         Ok(())

@@ -48,7 +48,7 @@ impl Login {
     pub fn from_json(json: &str) -> Result<Self> {
         let record: Record<'_> = serde_json::from_str(json).map_err(|_| {
             Error::new(Reason::StoreDamaged, "the kept sign-in cannot be read")
-                .with_hint("Begin the sign-in again")
+                .with_hint("begin the sign-in again")
         })?;
         Ok(Self {
             url: record.url.into_owned(),

@@ -110,7 +110,7 @@ fn is_revoked(body: &[u8]) -> bool {
 
 fn unexpected(response: &HttpResponse) -> Error {
     Error::new(Reason::UnexpectedAnswer, "X answered success, and not with what was asked for")
-        .with_hint("Begin again; if it lasts, report it with the transaction id")
+        .with_hint("begin again; if it lasts, report it with the transaction id")
         .with_status(response.status)
         .with_transaction_id(super::transaction_id(response))
 }

@@ -106,15 +106,15 @@ impl Refusal {
             Self::Grant => ("X says that the grant is invalid", SIGN_IN),
             Self::Code => (
                 "X says that the code is expired, used or not its own",
-                "Begin the sign-in again and finish it within 30 seconds of approving",
+                "begin the sign-in again and finish it within 30 seconds of approving",
             ),
             Self::Verifier => (
                 "X says that the code verifier does not belong to this sign-in",
-                "Begin the sign-in again; finish it with the callback of that same sign-in",
+                "begin the sign-in again; finish it with the callback of that same sign-in",
             ),
             Self::Redirect => (
                 "X says that the redirect URI is not the one that the sign-in began with",
-                "Use one redirect URI, exactly as it is registered in X's console",
+                "use one redirect URI, exactly as it is registered in X's console",
             ),
             Self::ClientId => (
                 "X does not know the client id, or the token belongs to another app",
@@ -122,10 +122,10 @@ impl Refusal {
             ),
             Self::Client => (
                 "X refused the client: the secret is wrong, or the app is of the other type",
-                "Check the secret; leave it out if X's console says Native App or Single Page App",
+                "check the secret; leave it out if X's console says Native App or Single Page App",
             ),
-            Self::Limit => ("X asks to wait", "Call again after the wait"),
-            Self::Server => return (format!("X failed with {status}"), "Call again in a while"),
+            Self::Limit => ("X asks to wait", "call again after the wait"),
+            Self::Server => return (format!("X failed with {status}"), "call again in a while"),
             Self::Other => return (format!("X answered {status}, and not why"), REPORT),
         };
         (message.to_owned(), hint)
@@ -151,8 +151,8 @@ impl Refusal {
     }
 }
 
-const SIGN_IN: &str = "Sign in again, unless another process holds a newer token";
-const REPORT: &str = "Look at X's status page; if it lasts, report it with the transaction id";
+const SIGN_IN: &str = "sign in again, unless another process holds a newer token";
+const REPORT: &str = "look at X's status page; if it lasts, report it with the transaction id";
 
 /// X's own name for a request, for its support; what is not such a name is left out.
 pub(crate) fn transaction_id(response: &HttpResponse) -> Option<String> {
