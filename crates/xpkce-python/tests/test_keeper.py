@@ -213,6 +213,25 @@ def test_a_cancelled_call_lets_the_pair_land(x, keeper, settings):
     assert x.counters()["refreshes"] == 1 and x.counters()["replays"] == 0
 
 
+def test_the_loop_runs_while_the_async_face_closes_and_waits_for_the_pair(x, keeper, settings):
+    async def life() -> int:
+        mine = AsyncKeeper(**settings)
+        refreshing = await held(x, mine)
+        closing = asyncio.ensure_future(mine.close())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not closing.done() and not refreshing.done()
+        x.let_go()
+        assert await closing is None
+        renewed = await refreshing
+        assert await mine.access_token() == renewed  # It opens again.
+        await mine.close()
+        return x.whoami(renewed)
+
+    assert asyncio.run(life()) == 200
+    assert x.counters()["refreshes"] == 1
+
+
 def test_a_cancelled_login_frees_its_port(settings, callback):
     async def life() -> None:
         async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:
@@ -239,6 +258,16 @@ sys.stdin.read()
     assert x.ends_while_asking(program) == (0, b"")
     assert x.whoami(keeper.rejected(keeper.access_token())) == 200
     assert x.counters()["refreshes"] == 1
+
+
+def test_the_interpreter_closes_an_async_face_that_was_left_open(keeper, settings):
+    program = f"""
+import asyncio, xpkce
+keeper = xpkce.AsyncKeeper(**{settings | {"store": str(settings["store"])}!r})
+asyncio.run(keeper.access_token())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 def test_no_secret_is_in_its_texts_or_its_file(keeper, settings):

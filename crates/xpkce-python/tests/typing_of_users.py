@@ -51,4 +51,6 @@ async def async_keeper() -> list[Login]:
     async with AsyncKeeper("logins.db", client_id="an-id") as keeper:
         token: str = await keeper.access_token(user="ada")
         await keeper.revoke(forget=not token)
-        return await keeper.logins()
+    logins = await keeper.logins()
+    await keeper.close()
+    return logins

@@ -98,10 +98,6 @@ class _Face:
 
         return cls(user=user, **settings())
 
-    def close(self) -> None:
-        """Waits for what is being spent, and closes the store. The next call opens it again."""
-        self._kept.close()
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._kept!r}>"
 
@@ -112,7 +108,7 @@ _open: weakref.WeakSet[_Face] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for face in list(_open):
-        face.close()
+        face._kept.close()
 
 
 class Keeper(_Face):
@@ -223,6 +219,10 @@ class Keeper(_Face):
 
         return HttpxAuth(self, user)
 
+    def close(self) -> None:
+        """Waits for what is being spent, and closes the store. The next call opens it again."""
+        self._kept.close()
+
     def __enter__(self) -> Keeper:
         return self
 
@@ -237,6 +237,9 @@ class Keeper(_Face):
 
 class AsyncKeeper(_Face):
     """`Keeper` for asyncio: the same calls, to be awaited. None of them blocks the loop.
+
+    Not awaited, because they wait for nothing: ``from_environment`` and ``httpx_auth``. There is no
+    ``requests_auth``: ``requests`` would block the loop.
 
     A call that is cancelled leaves what it began to its end: a pair that X sends is saved.
     """
@@ -294,6 +297,12 @@ class AsyncKeeper(_Face):
 
         return HttpxAuth(self, user)
 
+    async def close(self) -> None:
+        """As ``Keeper.close``."""
+        import asyncio
+
+        await asyncio.get_running_loop().run_in_executor(None, self._kept.close)
+
     async def __aenter__(self) -> AsyncKeeper:
         return self
 
@@ -303,6 +312,4 @@ class AsyncKeeper(_Face):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        import asyncio
-
-        await asyncio.get_running_loop().run_in_executor(None, self.close)
+        await self.close()
