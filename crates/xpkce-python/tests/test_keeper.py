@@ -290,6 +290,7 @@ def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
     with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID") as raised:
         Keeper.from_environment()
     assert raised.value.reason == "invalid_setting"
+    assert "XPKCE_CLIENT_ID" in raised.value.hint and "xpkce app list" in raised.value.hint
 
 
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it():

@@ -1,4 +1,7 @@
-"""What the command ``xpkce`` reads of the environment."""
+"""What the command ``xpkce`` reads of the environment, but for a service's credentials.
+
+The apps that the command stored are not read.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ def settings() -> dict[str, Any]:
     if not settings["client_id"]:
         error = ConfigureError("XPKCE_CLIENT_ID is not set")
         error.reason = "invalid_setting"
+        error.hint = "Set XPKCE_CLIENT_ID to the app's client id; `xpkce app list` shows it"
         raise error
     settings["store"] = _variable("XPKCE_STORE") or str(_home() / "xpkce.db")
     if "key" not in settings:

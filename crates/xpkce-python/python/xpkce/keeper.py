@@ -85,11 +85,17 @@ class _Face:
 
     @classmethod
     def from_environment(cls, user: str | None = None) -> Any:
-        """Makes a keeper of what the command ``xpkce`` reads, on the store that it uses.
+        """Makes a keeper of the environment alone, on the store that the command ``xpkce`` uses.
 
-        ``XPKCE_CLIENT_ID`` is needed. ``XPKCE_CLIENT_SECRET``, ``XPKCE_REDIRECT_URI``,
-        ``XPKCE_SCOPE``, ``XPKCE_STORE``, ``XPKCE_KEY``, ``XPKCE_KEY_FILE``, ``XPKCE_HOME``,
-        ``XPKCE_BASE_URL`` and ``XPKCE_AUTHORIZATION_BASE_URL`` are read where they are set.
+        ``XPKCE_CLIENT_ID`` is needed, and for a confidential app ``XPKCE_CLIENT_SECRET``.
+        ``XPKCE_REDIRECT_URI``, ``XPKCE_SCOPE``, ``XPKCE_STORE``, ``XPKCE_KEY``,
+        ``XPKCE_KEY_FILE``, ``XPKCE_HOME``, ``XPKCE_BASE_URL`` and
+        ``XPKCE_AUTHORIZATION_BASE_URL`` are read where they are set, and an empty one counts as not
+        set. The store and the key are by default ``xpkce.db`` and ``key`` in the home of the
+        command.
+
+        Not read: the apps that ``xpkce app add`` stored, and a service's key in
+        ``$CREDENTIALS_DIRECTORY``.
 
         Raises:
             ConfigureError: When ``XPKCE_CLIENT_ID`` is not set, or a value cannot work.
