@@ -101,8 +101,8 @@ class Emulator:
         self.stop()
 
     def control(self, verb: str, **body: object) -> Any:
-        """Does one of the control verbs, such as ``x.control("advance", seconds=7200)``, and
-        returns what it answers. ``GET`` on ``control_url`` lists them all.
+        """Does one of the control verbs, and returns what it answers. ``GET`` on ``control_url``
+        lists them all. ``x.control("advance", seconds=7200)`` moves X's clock, and no keeper's.
 
         Raises:
             ValueError: there is no such verb, or what it is given is wrong.

@@ -22,8 +22,10 @@ __all__ = ["HttpxAuth"]
 class HttpxAuth(httpx.Auth):
     """Authorizes requests to X's API. On 401 the token is renewed and the request sent once more.
 
-    Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper. Never on
-    403: a missing scope is not mended by a rotation.
+    A token under ten seconds old is not renewed but sent once more two seconds later: X is known to
+    refuse those for a moment. Never on 403: a missing scope is not mended by a rotation.
+
+    Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper.
     """
 
     def __init__(self, keeper: Keeper | AsyncKeeper, user: str | None = None) -> None:

@@ -193,7 +193,14 @@ class Keeper(_Face):
         return self._kept.refresh(user or self.user, False)
 
     def rejected(self, access_token: str, user: str | None = None) -> str:
-        """Reports that X answered 401 to a token, and returns the one to try once more with."""
+        """Reports that X answered 401 to a token, and returns the one to try once more with.
+
+        A token under ten seconds old is not renewed: X is known to refuse those for a moment, so
+        the same one is returned, two seconds later.
+
+        Raises:
+            RetryError: A 401 has caused a rotation less than a minute ago, or longer after several.
+        """
         return self._kept.rejected(access_token, user or self.user, False)
 
     def revoke(self, user: str | None = None, *, forget: bool = False) -> None:

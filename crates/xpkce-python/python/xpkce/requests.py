@@ -24,8 +24,9 @@ _NO_POSITION = object()
 class RequestsAuth(AuthBase):
     """Authorizes requests to X's API. On 401 the token is renewed and the request sent once more.
 
-    A body that cannot be sent again, such as a generator, is not. Never on 403: a missing scope is
-    not mended by a rotation.
+    A token under ten seconds old is not renewed but sent once more two seconds later: X is known to
+    refuse those for a moment. A body that cannot be sent again, such as a generator, is not. Never
+    on 403: a missing scope is not mended by a rotation.
     """
 
     def __init__(self, keeper: Keeper, user: str | None = None) -> None:
