@@ -293,6 +293,13 @@ def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
     assert "XPKCE_CLIENT_ID" in raised.value.hint and "xpkce app list" in raised.value.hint
 
 
+def test_wrong_arguments_are_those_of_keeper():
+    with pytest.raises(TypeError, match=r"^Keeper\(\) missing .*'store'"):
+        Keeper(client_id="an-id")
+    with pytest.raises(TypeError, match=r"^Keeper\(\) got an unexpected .*'clientid'"):
+        Keeper("logins.db", clientid="an-id")
+
+
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
     with pytest.raises(xpkce.ConfigureError) as raised:
         Keeper("mysql://user:hunter2@host/db", client_id="id")

@@ -83,6 +83,9 @@ class _Face:
         )
         _open.add(self)
 
+    # What a TypeError about the arguments names: callers know of no `_Face`.
+    __init__.__qualname__ = "Keeper"
+
     @classmethod
     def from_environment(cls, user: str | None = None) -> Any:
         """Makes a keeper of the environment alone, on the store that the command ``xpkce`` uses.
