@@ -32,6 +32,8 @@ mod meta;
 
 mod migrate;
 
+mod opened;
+
 mod reader;
 use reader::{Read, Reader};
 

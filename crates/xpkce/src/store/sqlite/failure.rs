@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::still::is_writable;
 use crate::{Error, Reason};
 
 /// Turns SQLite's error into ours.
@@ -21,9 +21,6 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseCorrupt) => {
             (Reason::StoreDamaged, format!("the store {shown} is damaged; it was left as it is"))
         }
-        Some(ErrorCode::ReadOnly) => {
-            (Reason::Store, format!("the store {shown} cannot be written: it is read-only"))
-        }
         Some(ErrorCode::DiskFull) => {
             (Reason::Store, format!("the store {shown} cannot be written: the disk is full"))
         }
@@ -31,11 +28,16 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_disk_full(path) => {
             (Reason::Store, format!("the store {shown} cannot be used: the disk is full"))
         }
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) if is_closed(path) => {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
+            if is_closed(path) =>
+        {
             let message = format!("the store {shown} cannot be written: its folder is read-only");
             return Error::new(Reason::Store, message)
                 .with_source(why.to_string())
                 .with_hint(WRITABLE);
+        }
+        Some(ErrorCode::ReadOnly) => {
+            (Reason::Store, format!("the store {shown} cannot be written: it is read-only"))
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             (Reason::Store, format!("the store {shown} cannot be opened"))
@@ -61,6 +63,11 @@ fn is_disk_full(path: &Path) -> bool {
 /// Returns whether nothing can be made beside the store.
 fn is_closed(path: &Path) -> bool {
     fs::canonicalize(path).is_ok_and(|file| file.parent().is_some_and(|it| !is_writable(it)))
+}
+
+/// Returns whether this process may make files in a folder.
+fn is_writable(folder: &Path) -> bool {
+    accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// What to do about a read-only folder.

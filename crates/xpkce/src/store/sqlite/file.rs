@@ -8,12 +8,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::failure;
-use super::{backoff::Backoff, schema, still::Still};
-use crate::{Error, Reason, Result, Timestamp};
+use super::{backoff::Backoff, schema};
+use crate::{Error, Reason, Result};
 
 /// The smallest page, and so the smallest database, in bytes.
 const SHORTEST: u64 = 512;
@@ -32,75 +31,7 @@ impl Identity {
     }
 }
 
-/// A store that is open for reading.
-pub(super) struct Opened {
-    db: Connection,
-    still: Option<Still>,
-}
-
-impl Opened {
-    /// Reads; none when it was changed by somebody meanwhile whom no lock keeps out.
-    pub(super) fn read<T>(
-        &self,
-        path: &Path,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>> {
-        let found = read(&self.db);
-        if self.still.as_ref().is_some_and(|still| !still.is_unchanged()) {
-            return Ok(None);
-        }
-        found.map(Some).map_err(|why| failure(path, &why))
-    }
-
-    /// Opens a store as one that lies still, wherever it is.
-    #[cfg(test)]
-    pub(super) fn as_it_lies(path: &Path) -> Self {
-        let still = Still::as_it_lies(path);
-        Self { db: still.connect().expect("it is a store"), still: Some(still) }
-    }
-
-    /// Returns whether it must be opened anew for the next read: nothing says when it is changed.
-    pub(super) fn is_still(&self) -> bool {
-        self.still.is_some()
-    }
-}
-
-/// Opens the store at `path` for reading, after making it where there is none. One that lies still
-/// where nothing can be written is opened as it lies.
-pub(super) fn open(path: &Path) -> Result<Opened> {
-    prepare(path)?;
-    let why = match connect(path).map_err(|why| failure(path, &why)) {
-        Ok(db) => match checked(db, path) {
-            Ok(db) => return Ok(Opened { db, still: None }),
-            Err(why) => why,
-        },
-        Err(why) => why,
-    };
-    let Some(still) = Still::of(path) else { return Err(why) };
-    let db = checked(still.connect().map_err(|why| failure(path, &why))?, path)?;
-    Ok(Opened { db, still: Some(still) })
-}
-
-/// Opens a store that is at rest as it lies, for one look. None leaves it to [`open`], which also
-/// says what is wrong.
-pub(super) fn open_at_rest(path: &Path, now: Timestamp) -> Option<Opened> {
-    let still = Still::at_rest(path, now)?;
-    prepare(path).ok()?;
-    let mut db = still.connect().ok()?;
-    schema::check(&mut db, path).ok()?;
-    Some(Opened { db, still: Some(still) })
-}
-
-fn checked(mut db: Connection, path: &Path) -> Result<Connection> {
-    // A file that is refused is left as it is, also by the log that may lie beside it.
-    keep_log(&db, true).map_err(|why| failure(path, &why))?;
-    schema::check(&mut db, path)?;
-    keep_log(&db, false).map_err(|why| failure(path, &why))?;
-    db.pragma_update(None, "query_only", true).map_err(|why| failure(path, &why))?;
-    Ok(db)
-}
-
-/// Opens the store at `path`, which [`open`] has checked, for writing. Every commit is flushed.
+/// Opens the store at `path`, which has been checked, for writing. Every commit is flushed.
 pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = connect(path)?;
     db.pragma_update(None, "synchronous", "FULL")?;
@@ -114,12 +45,7 @@ pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// Sets whether closing the last connection leaves the write-ahead log where it is.
-fn keep_log(db: &Connection, keep: bool) -> rusqlite::Result<()> {
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     let mut backoff = Backoff::start();
@@ -132,7 +58,13 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-fn prepare(path: &Path) -> Result<()> {
+/// Makes the store where there is none.
+pub(super) fn prepare(path: &Path) -> Result<()> {
+    if is_there(path)? { Ok(()) } else { make(path) }
+}
+
+/// Returns whether there is a file at `path`; refused if it is no store, or none that is safe.
+pub(super) fn is_there(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
         Ok(about) if about.is_dir() => {
             let shown = path.display();
@@ -162,8 +94,8 @@ fn prepare(path: &Path) -> Result<()> {
             Reason::StoreDamaged,
             format!("{} is not a store; it was left as it is", path.display()),
         )),
-        Ok(_) => refuse_network(folder_of(path)),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => make(path),
+        Ok(_) => refuse_network(folder_of(path)).map(|()| true),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(why) => Err(failed("read", path, why)),
     }
 }
@@ -257,22 +189,6 @@ fn failed(what: &str, path: &Path, why: io::Error) -> Error {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_changed_while_it_was_read_as_it_lies_does_not_count() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("xpkce.db");
-        drop(open(&path).unwrap());
-        let opened = Opened::as_it_lies(&path);
-        let count = "SELECT sign_ins FROM store";
-        let read = |db: &Connection| db.query_row(count, (), |row| row.get::<_, i64>(0));
-        assert_eq!(opened.read(&path, read).unwrap(), Some(0));
-        let read_late = |db: &Connection| {
-            open_for_writing(&path)?.execute("UPDATE store SET sign_ins = 1", ())?;
-            read(db)
-        };
-        assert_eq!(opened.read(&path, read_late).unwrap(), None);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn a_network_file_system_is_known_by_the_kernels_word_for_it_of_whatever_width() {
@@ -292,7 +208,7 @@ mod tests {
     fn every_commit_is_flushed_and_what_is_deleted_is_overwritten() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("xpkce.db");
-        drop(open(&path).unwrap());
+        prepare(&path).unwrap();
         let db = open_for_writing(&path).unwrap();
         let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).unwrap();
         const FULL: i32 = 2;

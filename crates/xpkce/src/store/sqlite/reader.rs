@@ -3,10 +3,8 @@
 use rusqlite::Connection;
 
 use super::Place;
-use super::backoff::Backoff;
-use super::failure::changing;
-use super::file::{self, Opened};
 use super::lane::Jobs;
+use super::opened::{self, Opened};
 use crate::Result;
 
 /// One read; it answers its caller itself.
@@ -31,23 +29,7 @@ impl Reader {
         &mut self,
         read: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let mut backoff = Backoff::start();
-        loop {
-            let path = &self.place.path;
-            let opened = match &mut self.opened {
-                Some(opened) => opened,
-                closed => closed.insert(file::open(path)?),
-            };
-            let found = opened.read(path, &read)?;
-            if opened.is_still() {
-                self.opened = None;
-            }
-            match found {
-                Some(found) => return Ok(found),
-                None if backoff.wait() => {}
-                None => return Err(changing(path)),
-            }
-        }
+        opened::read(&mut self.opened, &self.place.path, opened::open, read)
     }
 }
 
@@ -57,14 +39,14 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use super::super::Boot;
+    use super::super::{Boot, file};
     use super::*;
     use crate::SystemClock;
 
     /// A reader of a new store, which it takes for one that lies still.
     fn reader(folder: &Path) -> Reader {
         let path = folder.join("xpkce.db");
-        drop(file::open(&path).unwrap());
+        drop(opened::open(&path).unwrap());
         let boot = Boot { id: "boot".into(), clock: Arc::new(SystemClock) };
         let opened = Some(Opened::as_it_lies(&path));
         Reader { place: Place { path: path.into(), boot }, opened }

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::failure::changing;
-use super::file::Opened;
 use super::live::Live;
+use super::opened::{self, Opened};
 use super::rows::Raw;
-use super::{absolute, file, meta, rows};
+use super::{absolute, meta, rows};
 use crate::grant::{Account, Grant};
 use crate::seal::Sealed;
 use crate::{Clock as _, Result, SystemClock, Timestamp};
@@ -39,9 +38,9 @@ impl SqliteReading {
             return Ok(None);
         }
         let live = Live::enter()?;
-        let opened = match file::open_at_rest(&path, now) {
+        let opened = match opened::open_at_rest(&path, now) {
             Some(opened) => opened,
-            None => file::open(&path)?,
+            None => opened::open_patiently(&path, opened::open_existing)?,
         };
         Ok(Some(Self { opened, path: path.into(), _live: live }))
     }
@@ -74,13 +73,12 @@ impl SqliteReading {
     }
 
     /// Reads; from a file that was read as it lies, and that somebody has changed, once more by the
-    /// way of all who have it open.
+    /// way of all who have it open, if there is one for this process.
     fn read<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         if let Some(found) = self.opened.read(&self.path, &read)? {
             return Ok(found);
         }
-        let opened = file::open(&self.path)?;
-        opened.read(&self.path, read)?.ok_or_else(|| changing(&self.path))
+        opened::read(&mut None, &self.path, opened::open_existing, read)
     }
 }
 
@@ -148,6 +146,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(SqliteReading::open(folder.path().join("xpkce.db")).unwrap().is_none());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn it_makes_nothing_where_the_file_was_put_away_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xpkce.db");
+        drop(SqliteStore::open(&path).await.unwrap());
+        let later = SystemClock.now() + Duration::from_secs(10);
+        let reading = SqliteReading::open_at(&path, later).unwrap().unwrap();
+        fs::rename(&path, folder.path().join("away.db")).unwrap();
+        let why = reading.key_check().unwrap_err();
+        assert!(why.reason() == Reason::Store && why.to_string().ends_with("is gone"), "{why}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! A store that lies still: nobody has it open, and this process cannot write where it is, or wants
-//! one look and nothing else.
+//! A store that lies still: nobody has it open, and this process cannot open it with its log, or
+//! wants one look and nothing else.
 //!
 //! SQLite reads a database with a write-ahead log only together with the log and with the memory
 //! that all share who have it open, and makes both where they are missing. Where they can neither be
@@ -11,7 +11,7 @@
 //! file looks the same afterwards, and has no log. A log that is there is never passed over: what it
 //! holds is newer than the file, and what it replaces may be spent.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::Timestamp;
 
@@ -30,6 +29,12 @@ const NOT_IN_URI: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove
 /// Longer than any tick of a file system's clock: two seconds, on the coarsest.
 const REST: Duration = Duration::from_secs(5);
 
+/// As long as a tick at least where the clock counts whole seconds, or two.
+const COARSE: Duration = Duration::from_secs(3);
+
+/// As long as a tick at least where the clock is the kernel's: ten milliseconds, where it is slowest.
+const FINE: Duration = Duration::from_millis(20);
+
 /// How a file looked before it was opened.
 pub(super) struct Still {
     /// The file itself: SQLite's log lies beside it and not beside a link to it.
@@ -37,7 +42,7 @@ pub(super) struct Still {
     before: Look,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Look {
     device: u64,
     inode: u64,
@@ -46,25 +51,58 @@ struct Look {
     changed: (i64, i64),
 }
 
-impl Still {
-    /// Returns how the store at `path` looks, if it lies still.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let file = fs::canonicalize(path).ok()?;
-        if is_writable(file.parent()?) {
-            return None;
+impl From<&Metadata> for Look {
+    fn from(about: &Metadata) -> Self {
+        Self {
+            device: about.dev(),
+            inode: about.ino(),
+            size: about.size(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
         }
-        let before = look(&file).ok()??;
-        Some(Self { file, before })
+    }
+}
+
+impl Look {
+    /// Returns whether one more change, after a look that was taken between two instants, is sure to
+    /// be seen: two changes in one tick of the file system's clock look like one.
+    fn is_settled(&self, since: Timestamp, until: Timestamp) -> bool {
+        let (secs, nanos) = self.changed;
+        let tick = if nanos == 0 { COARSE } else { FINE };
+        let changed = Timestamp::from_millis(secs.saturating_mul(1000) + nanos / 1_000_000);
+        changed + tick <= since || until + tick <= changed
+    }
+}
+
+/// What lies beside a store and is newer than it, if anything does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Newer(Result<Option<Look>, io::ErrorKind>);
+
+impl Newer {
+    pub(super) fn beside(path: &Path) -> Self {
+        Self(fs::canonicalize(path).and_then(|file| newer(&file)).map_err(|why| why.kind()))
     }
 
-    /// Returns how the store at `path` looks, if it has no log and was changed some time ago: two
-    /// changes in one tick of the file system's clock look like one, so a change is sure to be seen
-    /// only if the one before it is older than a tick.
+    /// Returns whether there is something, or may be, and it is what there was before.
+    pub(super) fn has_stayed(&self, before: &Self) -> bool {
+        self.0 != Ok(None) && self == before
+    }
+}
+
+impl Still {
+    /// Returns how the store at `path` looks, if it has no log and was not changed just now.
+    pub(super) fn of(path: &Path, now: impl Fn() -> Timestamp) -> Option<Self> {
+        let file = fs::canonicalize(path).ok()?;
+        let since = now();
+        let before = look(&file).ok()??;
+        before.is_settled(since, now()).then_some(Self { file, before })
+    }
+
+    /// Returns how the store at `path` looks, if it has no log and was changed some time ago, so
+    /// that a change is sure to be seen. An empty log is none: who has the file open, and writes to
+    /// it, is seen like anybody else.
     pub(super) fn at_rest(path: &Path, now: Timestamp) -> Option<Self> {
         let file = fs::canonicalize(path).ok()?;
-        if log_of(&file).try_exists().unwrap_or(true) {
-            return None;
-        }
         let before = look(&file).ok()??;
         (before.changed.0 < (now - REST).as_secs()).then_some(Self { file, before })
     }
@@ -91,9 +129,9 @@ impl Still {
     }
 }
 
-/// Returns whether this process may make files in a folder.
-pub(super) fn is_writable(folder: &Path) -> bool {
-    accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+/// Returns whether there is memory that those share who have the store at `path` open.
+pub(super) fn is_shared(path: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|file| beside(&file, "-shm").exists())
 }
 
 fn log_of(file: &Path) -> PathBuf {
@@ -106,24 +144,25 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Looks at a file; none while there is something in its log, or in the journal of a program that
-/// writes without one: it may be in the middle of it, or have died there.
+/// Looks at a file; none while something newer lies beside it.
 fn look(file: &Path) -> io::Result<Option<Look>> {
+    match newer(file)? {
+        Some(_) => Ok(None),
+        None => Ok(Some(Look::from(&fs::metadata(file)?))),
+    }
+}
+
+/// Looks for something in a file's log, or in the journal of a program that writes without one: it
+/// may be in the middle of it, or have died there.
+fn newer(file: &Path) -> io::Result<Option<Look>> {
     for beside in [log_of(file), beside(file, "-journal")] {
         match fs::metadata(beside) {
-            Ok(beside) if beside.len() > 0 => return Ok(None),
+            Ok(beside) if beside.len() > 0 => return Ok(Some(Look::from(&beside))),
             Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
             _ => {}
         }
     }
-    let about = fs::metadata(file)?;
-    Ok(Some(Look {
-        device: about.dev(),
-        inode: about.ino(),
-        size: about.size(),
-        modified: (about.mtime(), about.mtime_nsec()),
-        changed: (about.ctime(), about.ctime_nsec()),
-    }))
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -180,9 +219,61 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_that_can_be_written_has_none() {
+    async fn it_lies_still_only_once_a_change_within_the_same_tick_is_out_of_the_question() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Still::of(&closed(folder.path()).await.file).is_none());
+        let Still { file, before } = closed(folder.path()).await;
+        let (secs, nanos) = before.changed;
+        let changed = Timestamp::from_millis(secs * 1000 + nanos / 1_000_000);
+        let tick = if nanos == 0 { COARSE } else { FINE };
+        let just = Duration::from_millis(1);
+        for now in [changed, changed + tick - just, changed - tick + just] {
+            assert!(Still::of(&file, || now).is_none(), "{now:?}, changed at {changed:?}");
+        }
+        for now in [changed + tick, changed - tick] {
+            assert!(Still::of(&file, || now).is_some(), "{now:?}, changed at {changed:?}");
+        }
+        fs::write(log_of(&file), "what is newer").unwrap();
+        assert!(Still::of(&file, || changed + tick).is_none());
+    }
+
+    #[test]
+    fn a_clock_of_whole_seconds_is_waited_for_longer_and_a_long_look_counts_from_where_it_is_short()
+    {
+        let at = Timestamp::from_millis;
+        let look = |nanos| Look {
+            device: 1,
+            inode: 1,
+            size: 512,
+            modified: (0, 0),
+            changed: (100, nanos),
+        };
+        let coarse = look(0);
+        assert!(!coarse.is_settled(at(102_999), at(102_999)));
+        assert!(coarse.is_settled(at(103_000), at(103_000)));
+        let fine = look(1_000_000);
+        assert!(fine.is_settled(at(100_021), at(100_021)));
+        assert!(
+            !fine.is_settled(at(100_000), at(100_900)),
+            "it was changed while it was looked at"
+        );
+        assert!(!fine.is_settled(at(99_000), at(99_999)));
+    }
+
+    #[test]
+    fn what_is_newer_has_stayed_if_it_is_there_and_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.db");
+        fs::write(&file, "").unwrap();
+        let none = Newer::beside(&file);
+        assert!(!Newer::beside(&file).has_stayed(&none));
+        fs::write(log_of(&file), "one").unwrap();
+        let one = Newer::beside(&file);
+        assert!(!one.has_stayed(&none), "it has appeared");
+        assert!(Newer::beside(&file).has_stayed(&one));
+        fs::write(log_of(&file), "another").unwrap();
+        assert!(!Newer::beside(&file).has_stayed(&one), "it has grown");
+        fs::remove_file(log_of(&file)).unwrap();
+        assert!(!Newer::beside(&file).has_stayed(&one), "it has gone");
     }
 
     #[tokio::test]
@@ -201,9 +292,10 @@ mod tests {
         assert!(Still::at_rest(&file, later).is_none());
         drop(open);
         fs::write(log_of(&file), "").unwrap();
-        assert!(Still::at_rest(&file, later).is_none(), "somebody may have opened it");
+        let still = Still::at_rest(&file, later).expect("an empty log holds nothing");
+        fs::write(log_of(&file), "somebody writes").unwrap();
+        assert!(!still.is_unchanged() && Still::at_rest(&file, later).is_none());
         fs::remove_file(log_of(&file)).unwrap();
-        let still = Still::at_rest(&file, later).unwrap();
         fs::write(beside(&file, "-journal"), "what was there before").unwrap();
         assert!(!still.is_unchanged() && Still::at_rest(&file, later).is_none());
     }
