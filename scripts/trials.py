@@ -54,11 +54,17 @@ def start(path, names, env, work, stdout, *options):
 
 
 def stop(run):
+    """Ends it, and what it has started: a server ends by itself once its test is gone, if it is let."""
+    run.kill()
+    run.wait()
+    end = time.monotonic() + 10
     try:
+        while time.monotonic() < end:
+            os.killpg(run.pid, 0)
+            time.sleep(0.05)
         os.killpg(run.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    run.wait()
 
 
 def alone(case, env, patience):

@@ -31,7 +31,7 @@ mod place;
 pub use place::Place;
 
 mod private;
-pub(crate) use private::closing;
+pub(crate) use private::{closing, open as open_file};
 
 mod unlock;
 pub use unlock::{KeySource, open_check, unlock};

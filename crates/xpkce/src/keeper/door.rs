@@ -6,11 +6,13 @@
 //! here for long, and where no door can be made all go in.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::{Desk, presence};
@@ -34,15 +36,24 @@ impl Door {
     fn shut_behind(folder: &Path, account: &Account) -> std::result::Result<Self, WhyNot> {
         presence::make_folder(folder).map_err(|_| WhyNot::NoDoor)?;
         let path = folder.join(name_of(account));
-        let mut options = OpenOptions::new();
-        let made = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = made.map_err(|_| WhyNot::NoDoor)?;
+        let file = open(&path).map_err(|_| WhyNot::NoDoor)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _locked: file, path }),
             Err(TryLockError::WouldBlock) => Err(WhyNot::IsShut),
-            Err(TryLockError::Error(_)) => Err(WhyNot::NoDoor),
+            Err(TryLockError::Error(_)) => {
+                // Nobody can shut it, and nobody else would take it away.
+                let _ = std::fs::remove_file(&path);
+                Err(WhyNot::NoDoor)
+            }
         }
     }
+}
+
+/// Opens a door, or makes it. What stands in its place is not waited for, and not followed.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)
 }
 
 impl Drop for Door {
@@ -177,6 +188,21 @@ mod tests {
         let waits = keeper.desk().go_in(stored.clone(), |_| true);
         let (door, now) = tokio::time::timeout(Desk::PATIENCE, waits).await.unwrap().unwrap();
         assert!(door.is_none() && now.revision == stored.revision);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_door_is_not_waited_for_and_not_followed() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let folder = tempfile::tempdir().unwrap();
+        let [pipe, link] = ["pipe", "link"].map(|user| folder.path().join(name_of(&account(user))));
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        for user in ["pipe", "link"] {
+            let door = Door::shut_behind(folder.path(), &account(user));
+            assert_eq!(door.unwrap_err(), WhyNot::NoDoor, "{user}");
+        }
+        assert!(!elsewhere.exists());
     }
 
     #[tokio::test]

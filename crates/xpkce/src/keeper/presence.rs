@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
 use crate::Timestamp;
 use crate::grant::{Lease, Liveness, PairId};
+use crate::seal::open_file;
 
 const SUFFIX: &str = "holder";
 /// The length of a dead holder's file that has nothing left in it.
@@ -256,7 +257,7 @@ impl Foreign {
             if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_holders_name) {
                 continue;
             }
-            match File::open(&path) {
+            match open_file(&path) {
                 // Its holder ended well meanwhile, with nothing in it.
                 Err(why) if why.kind() == io::ErrorKind::NotFound => {}
                 file => {
@@ -288,7 +289,7 @@ pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     if !is_holders_name(&holder.file) {
         return None;
     }
-    let file = OpenOptions::new().read(true).open(folder.join(&holder.file)).ok()?;
+    let file = open_file(&folder.join(&holder.file)).ok()?;
     let met = file.metadata().ok()?;
     let is_same = met.dev() == holder.device && met.ino() == holder.inode;
     is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
