@@ -31,7 +31,7 @@ def settings() -> dict[str, Any]:
     if not settings["client_id"]:
         error = ConfigureError("XPKCE_CLIENT_ID is not set")
         error.reason = "invalid_setting"
-        error.hint = "Set XPKCE_CLIENT_ID to the app's client id; `xpkce app list` shows it"
+        error.hint = "set XPKCE_CLIENT_ID to the app's client id; `xpkce app list` shows it"
         raise error
     settings["store"] = _variable("XPKCE_STORE") or str(_home() / "xpkce.db")
     if "key" not in settings:
