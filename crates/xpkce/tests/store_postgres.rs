@@ -172,6 +172,22 @@ fn a_store_outlives_the_runtime_that_called_it_first() {
     assert_eq!(number.unwrap(), 3);
 }
 
+#[test]
+fn runtimes_that_take_turns_keep_their_connections() {
+    let runtimes = [(); 2]
+        .map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let subject = runtimes[0].block_on(postgres());
+    let store = runtimes[0].block_on(subject.store());
+    let connections = || {
+        for runtime in &runtimes {
+            runtime.block_on(store.next_sign_in()).unwrap();
+        }
+        let all = format!("SELECT sum(pid) {}", subject.connections("true"));
+        runtimes[0].block_on(subject.read(&all))
+    };
+    assert_eq!(connections(), connections());
+}
+
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
     let subject = postgres().await;

@@ -128,6 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn the_roots_are_those_of_a_file_or_of_the_system() {
+        let roots = |tail| {
+            let dsn = format!("postgres://xp@db.example.com/xp?sslrootcert={tail}");
+            Dsn::parse(&dsn).unwrap().roots
+        };
+        assert_eq!(roots("system"), None);
+        assert_eq!(roots("/root.crt"), Some(PathBuf::from("/root.crt")));
+    }
+
+    #[test]
     fn a_mode_that_may_fall_back_to_plain_text_is_refused() {
         for mode in ["prefer", "allow", "", "VERIFY-FULL"] {
             let dsn = format!("postgres://xp@db.example.com/xp?sslmode={mode}");
