@@ -69,7 +69,8 @@ fn run_whole(cli: Cli, context: &Context) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(io(Kind::Protocol, "cannot start"))?;
+        .map_err(io(Kind::Retry, "cannot start"))
+        .map_err(|failed| failed.hint("see how many files it may open: ulimit -n"))?;
     runtime.block_on(async {
         // Before the command begins: it may change the terminal, and must change it back.
         let mut stop = Stop::catch()?;

@@ -160,6 +160,13 @@ fn a_failure_that_cannot_be_told_as_json_is_told_as_talk() {
 }
 
 #[test]
+fn too_few_files_are_told_as_what_they_are() {
+    let world = World::signed_in();
+    let failed = world.shell("ulimit -n 4; $XPKCE status").exited(5);
+    assert!(failed.stderr.contains("hint: see how many files it may open"), "{}", failed.stderr);
+}
+
+#[test]
 fn closed_standard_streams_do_not_crash_it() {
     let world = World::signed_in();
     world.shell("$XPKCE token <&-").succeeded();
