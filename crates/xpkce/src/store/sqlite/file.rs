@@ -94,7 +94,7 @@ pub(super) fn is_there(path: &Path) -> Result<bool> {
             Reason::StoreDamaged,
             format!("{} is not a store; it was left as it is", path.display()),
         )),
-        Ok(_) => refuse_network(folder_of(path)).map(|()| true),
+        Ok(_) => refuse_network(&folder_of_file(path)?).map(|()| true),
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(why) => Err(failed("read", path, why)),
     }
@@ -159,7 +159,9 @@ fn refuse_network(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a file system of this kind (statfs(2)) is one that machines share.
+/// Returns whether a file system of this kind (statfs(2)) is one that machines share. FUSE and 9p are
+/// not told apart by it: they may be a disk of this machine, or a network behind a program, and are
+/// let pass.
 #[cfg(target_os = "linux")]
 fn is_network(kind: i64) -> bool {
     const NFS: i64 = 0x6969;
@@ -177,6 +179,12 @@ fn refuse_network(_: &Path) -> Result<()> {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Returns the folder of the file itself, where its log lies, and not that of a link to it.
+fn folder_of_file(path: &Path) -> Result<PathBuf> {
+    let file = fs::canonicalize(path).map_err(|why| failed("read", path, why))?;
+    Ok(folder_of(&file).to_owned())
 }
 
 fn failed(what: &str, path: &Path, why: io::Error) -> Error {
@@ -202,6 +210,19 @@ mod tests {
             let signed = i64::from(word.cast_signed());
             assert!(!is_network(word.into()) && !is_network(signed), "{word:x}");
         }
+    }
+
+    #[test]
+    fn the_folder_that_is_judged_is_that_of_the_file_and_not_of_a_link_to_it() {
+        let [folder, other] = [(); 2].map(|()| tempfile::TempDir::new().unwrap());
+        let (file, link) = (folder.path().join("xpkce.db"), other.path().join("xpkce.db"));
+        prepare(&file).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let itself = fs::canonicalize(folder.path()).unwrap();
+        assert_eq!(
+            [&file, &link].map(|path| folder_of_file(path).unwrap()),
+            [itself.clone(), itself]
+        );
     }
 
     #[test]
