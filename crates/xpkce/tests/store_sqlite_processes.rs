@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -262,6 +264,65 @@ async fn finds_it_read_only() {
         assert_eq!(why.reason(), Reason::Store);
         assert!(why.to_string().ends_with("its folder is read-only"), "{why}");
     }
+}
+
+/// Runs a role as a user whom the rights of files bind, as they bind no root.
+fn without_privileges(role: &str, folder: &TempDir) -> Child {
+    Command::new("unshare")
+        .args(["--user", "--map-root-user", "setpriv", "--inh-caps=-all", "--bounding-set=-all"])
+        .arg(std::env::current_exe().unwrap())
+        .args([role, "--exact", "--ignored"])
+        .env(STORE, folder.path().join("xpkce.db"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare and setpriv, of util-linux")
+}
+
+#[tokio::test]
+async fn a_file_that_was_read_only_for_a_while_is_written_again_after_it() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![without_privileges("makes_its_file_read_only", &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn makes_its_file_read_only() {
+    let rights = |mode| std::fs::set_permissions(path(), Permissions::from_mode(mode)).unwrap();
+    make_a_store().await;
+    rights(0o400);
+    let open = std::fs::OpenOptions::new().write(true).open(path());
+    assert!(open.is_err(), "the rights of files do not bind this process");
+    let store = SqliteStore::open(path()).await.unwrap();
+    assert!(store.load(&account(0)).await.unwrap().is_some());
+    let why = store.swap(&grant(account(1)), None, LeaseEnd::Keep).await.unwrap_err();
+    assert!(why.to_string().ends_with("cannot be written: it is read-only"), "{why}");
+    assert_eq!(why.hint().unwrap(), format!("chmod 600 {}", path().display()));
+    drop(store);
+    assert!(SqliteReading::open(path()).unwrap().unwrap().grant(&account(0)).unwrap().is_some());
+    assert_eq!(std::fs::read_dir(path().parent().unwrap()).unwrap().count(), 1);
+    rights(0o600);
+    let store = SqliteStore::open(path()).await.unwrap();
+    assert_eq!(store.next_sign_in().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_lies_beside_a_store_and_cannot_be_written_is_named() {
+    let folder = TempDir::new().unwrap();
+    assert_all_succeed(vec![without_privileges("finds_its_memory_read_only", &folder)]);
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn finds_its_memory_read_only() {
+    make_a_store().await;
+    let memory = path().with_file_name("xpkce.db-shm");
+    std::fs::write(&memory, [0; 32 * 1024]).unwrap();
+    std::fs::set_permissions(&memory, Permissions::from_mode(0o400)).unwrap();
+    let store = SqliteStore::open(path()).await.unwrap();
+    assert!(store.load(&account(0)).await.unwrap().is_some());
+    let why = store.swap(&grant(account(1)), None, LeaseEnd::Keep).await.unwrap_err();
+    assert!(why.to_string().ends_with("xpkce.db-shm is read-only"), "{why:?}");
+    assert_eq!(why.hint().unwrap(), format!("chmod 600 {}", memory.display()));
 }
 
 #[tokio::test]

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
+
+use super::still::beside;
 
 use crate::{Error, Reason};
 
@@ -36,15 +39,30 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
                 .with_source(why.to_string())
                 .with_hint(WRITABLE);
         }
-        Some(ErrorCode::ReadOnly) => {
-            (Reason::Store, format!("the store {shown} cannot be written: it is read-only"))
-        }
+        Some(ErrorCode::ReadOnly) => return read_only(path).with_source(why.to_string()),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             (Reason::Store, format!("the store {shown} cannot be opened"))
         }
         _ => (Reason::Store, format!("the store {shown} failed")),
     };
     Error::new(reason, message).with_source(why.to_string())
+}
+
+/// Names what cannot be written: the store, or what SQLite made beside it with the rights that the
+/// store had then.
+fn read_only(path: &Path) -> Error {
+    let shown = path.display();
+    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let files = ["", "-wal", "-shm"].map(|suffix| beside(&file, suffix));
+    let message = format!("the store {shown} cannot be written: ");
+    match files.iter().find(|file| is_read_only(file)) {
+        Some(closed) => {
+            let what = if *closed == file { "it".into() } else { closed.display().to_string() };
+            Error::new(Reason::Store, format!("{message}{what} is read-only"))
+                .with_hint(crate::seal::closing(closed))
+        }
+        None => Error::new(Reason::Store, format!("{message}it is read-only")),
+    }
 }
 
 /// The error of who cannot take part in a store's locks, and finds it changed all the time.
@@ -68,6 +86,11 @@ fn is_closed(path: &Path) -> bool {
 /// Returns whether this process may make files in a folder.
 fn is_writable(folder: &Path) -> bool {
     accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Returns whether the rights of a file that is there keep this process from writing it.
+fn is_read_only(file: &Path) -> bool {
+    accessat(CWD, file, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ACCESS)
 }
 
 /// What to do about a read-only folder.

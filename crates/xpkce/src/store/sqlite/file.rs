@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::failure::failure;
 use super::{backoff::Backoff, schema};
@@ -34,6 +34,7 @@ impl Identity {
 /// Opens the store at `path`, which has been checked, for writing. Every commit is flushed.
 pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = connect(path)?;
+    refuse_read_only(&db)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "secure_delete", true)?;
     if cfg!(target_os = "macos") {
@@ -43,6 +44,16 @@ pub(super) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     // The writer waits by itself, with more to do meanwhile.
     db.busy_handler(None::<fn(i32) -> bool>)?;
     Ok(db)
+}
+
+/// Refuses a file that could be opened for reading alone, before anything is made beside it. SQLite
+/// gives its log and its memory the rights that the file has: of a file that is read-only for now
+/// they would stay so, and nobody could write the store later.
+pub(super) fn refuse_read_only(db: &Connection) -> rusqlite::Result<()> {
+    if db.is_readonly(c"main")? {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None));
+    }
+    Ok(())
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ffi};
 
 use super::backoff::Backoff;
 use super::failure::{changing, failure};
@@ -128,13 +128,8 @@ fn open_prepared(path: &Path) -> Result<Option<Opened>> {
 fn open_shared(path: &Path) -> Result<Connection> {
     let open = || {
         let db = file::connect(path)?;
-        // SQLite gives the memory beside it the rights that the file has: who made it for a file that
-        // is read-only for now would leave memory that nobody can write later.
-        if db.is_readonly(c"main")? && !is_shared(path) {
-            return Err(rusqlite::Error::SqliteFailure(
-                ffi::Error::new(ffi::SQLITE_READONLY),
-                None,
-            ));
+        if !is_shared(path) {
+            file::refuse_read_only(&db)?;
         }
         Ok(db)
     };

@@ -138,7 +138,8 @@ fn log_of(file: &Path) -> PathBuf {
     beside(file, "-wal")
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+/// Returns the path of what has a file's name and more.
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
     name.into()
