@@ -219,13 +219,23 @@ async fn on_a_full_disk_what_was_spent_is_saved_though_nobody_was_refused_before
 #[tokio::test]
 #[ignore = "run by another test"]
 async fn saves_on_a_full_disk() {
-    let store = SqliteStore::open(path()).await.unwrap();
-    let spend = LeaseEnd::In(Lease::SPAN);
-    let begun = store.swap(&grant(account(0)), None, spend).await.unwrap();
-    let Swapped::Done(revision) = begun else { panic!("{begun:?}") };
-    fill_the_disk(&path().with_extension("ballast"));
-    let saved = store.swap(&big_grant(account(0)), Some(revision), LeaseEnd::Now).await.unwrap();
-    assert!(matches!(saved, Swapped::Done(_)), "{saved:?}");
+    let ballast = path().with_extension("ballast");
+    let mut store = SqliteStore::open(path()).await.unwrap();
+    let mut there = None;
+    for is_opened_anew in [false, true] {
+        let spend = LeaseEnd::In(Lease::SPAN);
+        let begun = store.swap(&grant(account(0)), there, spend).await.unwrap();
+        let Swapped::Done(begun) = begun else { panic!("{begun:?}") };
+        if is_opened_anew {
+            drop(store);
+            fill_the_disk(&ballast);
+            store = SqliteStore::open(path()).await.unwrap();
+        }
+        fill_the_disk(&ballast);
+        let saved = store.swap(&big_grant(account(0)), Some(begun), LeaseEnd::Now).await.unwrap();
+        there = Some(if let Swapped::Done(saved) = saved { saved } else { panic!("{saved:?}") });
+        std::fs::remove_file(&ballast).unwrap();
+    }
 }
 
 fn fill_the_disk(path: &Path) {

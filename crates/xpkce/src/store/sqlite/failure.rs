@@ -28,7 +28,7 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
             (Reason::Store, format!("the store {shown} cannot be written: the disk is full"))
         }
         // The files beside the store are made with another error.
-        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_disk_full(path) => {
+        Some(_) if is_full(path, why) => {
             (Reason::Store, format!("the store {shown} cannot be used: the disk is full"))
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
@@ -102,9 +102,13 @@ pub(super) fn is_busy(why: &rusqlite::Error) -> bool {
     matches!(why.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Returns whether there was no room to write.
-pub(super) fn is_full(why: &rusqlite::Error) -> bool {
-    why.sqlite_error_code() == Some(ErrorCode::DiskFull)
+/// Returns whether there was no room to write, or to make what lies beside the store.
+pub(super) fn is_full(path: &Path, why: &rusqlite::Error) -> bool {
+    match why.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => true,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => is_disk_full(path),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -148,11 +152,12 @@ mod tests {
 
     #[test]
     fn only_a_lock_is_waited_for_and_only_a_full_disk_takes_the_room_that_was_kept() {
-        let is = |of: fn(&rusqlite::Error) -> bool, code| {
+        let is = |of: &dyn Fn(&rusqlite::Error) -> bool, code| {
             of(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
         };
         let codes = [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_FULL, ffi::SQLITE_IOERR];
-        assert_eq!(codes.map(|code| is(is_busy, code)), [true, true, false, false]);
-        assert_eq!(codes.map(|code| is(is_full, code)), [false, false, true, false]);
+        assert_eq!(codes.map(|code| is(&is_busy, code)), [true, true, false, false]);
+        let is_full = |why: &_| is_full(Path::new("xpkce.db"), why);
+        assert_eq!(codes.map(|code| is(&is_full, code)), [false, false, true, false]);
     }
 }

@@ -117,7 +117,7 @@ impl Writer {
             batch.refuse_spends(&why);
         }
         let outcome = match self.commit_once(batch) {
-            Err(Failed::Sqlite(why)) if is_full(&why) => {
+            Err(Failed::Sqlite(why)) if is_full(&self.place.path, &why) => {
                 batch.refuse_spends(&failure(&self.place.path, &why));
                 if !batch.writes.is_empty() {
                     reserve.release();
@@ -147,7 +147,7 @@ impl Writer {
 
     /// Returns the connection, which must still be to the file that has the path's name: what is
     /// written to another one is lost.
-    fn db(&mut self) -> Result<&Connection> {
+    fn db(&mut self) -> Result<&Connection, Failed> {
         let path = &self.place.path;
         let there = Identity::of(path).map_err(|why| {
             Error::new(Reason::Store, format!("the store {} is gone", path.display()))
@@ -158,12 +158,13 @@ impl Writer {
                 Reason::Store,
                 format!("the store {} was replaced while it was open", path.display()),
             )
-            .with_hint("start this program again"));
+            .with_hint("start this program again")
+            .into());
         }
         match &mut self.db {
             Some(db) => Ok(db),
             closed => {
-                let db = file::open_for_writing(path).map_err(|why| failure(path, &why))?;
+                let db = file::open_for_writing(path)?;
                 self.opened = Some(there);
                 Ok(closed.insert(db))
             }
