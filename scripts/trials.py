@@ -63,7 +63,7 @@ def stop(run):
             os.killpg(run.pid, 0)
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         pass
 
 

@@ -157,25 +157,23 @@ impl<'e> Settings<'e> {
 /// Reads a store's address: a path, `sqlite:PATH` or `postgres://…`. What it is is not repeated in
 /// errors, for it may hold a password.
 fn store_at(text: &str) -> Result<StoreAt> {
-    if let Some(path) = text.strip_prefix("sqlite:") {
-        if path.is_empty() {
-            let failure = Failure::new(Kind::Configure, "XPKCE_STORE names no file");
-            return Err(failure.hint("set XPKCE_STORE to sqlite:PATH, or unset it"));
-        }
-        return Ok(StoreAt::File(path.into()));
+    let path = text.strip_prefix("sqlite:").unwrap_or(text);
+    if path.is_empty() {
+        let failure = Failure::new(Kind::Configure, "XPKCE_STORE names no file");
+        return Err(failure.hint("set XPKCE_STORE to sqlite:PATH, or unset it"));
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(StoreAt::Postgres(SecretString::from(text)));
     }
     // SQLite's own words for a store that nobody could come back to, or that has parameters.
-    if text.contains("://") || text.starts_with("file:") || text.starts_with(":memory:") {
+    if path.contains("://") || path.starts_with("file:") || path.starts_with(":memory:") {
         return Err(Failure::new(
             Kind::Configure,
             "XPKCE_STORE names a kind of store that is not known",
         )
         .hint("set XPKCE_STORE to a path, sqlite:PATH or postgres://…, or unset it"));
     }
-    Ok(StoreAt::File(text.into()))
+    Ok(StoreAt::File(path.into()))
 }
 
 fn home(environment: &Environment) -> Result<PathBuf> {
@@ -208,7 +206,7 @@ mod tests {
         let address = store_at("postgres://user:hunter2@host/db").unwrap();
         assert!(matches!(address, StoreAt::Postgres(_)));
         assert!(!format!("{address:?}").contains("hunter2"));
-        for other in [":memory:", "file:x?mode=memory"] {
+        for other in [":memory:", "sqlite::memory:", "file:x?mode=memory"] {
             assert_eq!(store_at(other).unwrap_err().kind, Kind::Configure);
         }
         let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();

@@ -64,10 +64,11 @@ impl Output {
         let (tell, told) = oneshot::channel();
         let watching = move || {
             let stdout = io::stdout();
-            // Nothing is asked for but what is told unasked: that the other end has gone.
-            let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
-            let gone = retry_on_intr(|| poll(&mut ends, None));
-            gone.is_ok_and(|ends| ends > 0).then(|| tell.send(()))
+            let mut ends = [PollFd::new(&stdout, PollFlags::HUP)];
+            let told = retry_on_intr(|| poll(&mut ends, None));
+            // Of a file or a device other things may be told.
+            let has_gone = ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+            (told.is_ok() && has_gone).then(|| tell.send(()))
         };
         let watched = std::thread::Builder::new().name("xpkce-stdout".into()).spawn(watching);
         if watched.is_ok() && told.await.is_ok() {

@@ -71,10 +71,9 @@ impl Vault {
     }
 }
 
-/// The hint of a server that is not reached, or refuses.
+/// The hint of an address that cannot be used, or whose user or database is not there.
 #[cfg(feature = "postgres")]
-const SERVER: &str = "see that the server runs and takes what XPKCE_STORE says: \
-    postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full";
+const ADDRESS: &str = "set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE";
 
 /// The one place that knows which kinds of store this build has.
 async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
@@ -84,7 +83,7 @@ async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
         StoreAt::Postgres(address) => {
             let store = xpkce::store::PostgresStore::open(&address).await;
             Ok(Arc::new(store.map_err(|why| match (why.hint(), why.reason()) {
-                (None, Reason::Store | Reason::InvalidSetting) => Failure::from(why).hint(SERVER),
+                (None, Reason::InvalidSetting) => Failure::from(why).hint(ADDRESS),
                 _ => Failure::from(why),
             })?))
         }

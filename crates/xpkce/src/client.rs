@@ -159,12 +159,13 @@ impl Client {
         let url = self.target(target)?;
         headers.insert(AUTHORIZATION, bearer(token)?);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let failure = if method.is_safe() { harmless } else { changing };
+        let is_safe = method.is_safe();
+        let failure = if is_safe { harmless } else { changing };
         let body = Zeroizing::new(body.unwrap_or_default());
         let response = self.send(HttpRequest { method, url, headers, body }).await;
         match response.map_err(failure)? {
             whole if whole.is_whole => Ok(whole),
-            long if long.body.len() >= MAX_BODY => Err(too_long(long.status)),
+            long if long.body.len() >= MAX_BODY => Err(too_long(long.status, is_safe)),
             _ => Err(failure(cut())),
         }
     }
@@ -252,16 +253,22 @@ fn spending(why: SendError) -> Error {
     failed(why, Reason::OutcomeUnknown, "the request may have reached X, and no answer came")
 }
 
+const PERHAPS_DONE: &str = "it may have been done: look at X before you send it again";
+
 /// A request of the API that changes something.
 fn changing(why: SendError) -> Error {
-    spending(why).with_hint("it may have been done: look at X before you send it again")
+    let failed = spending(why);
+    match failed.reason() {
+        Reason::OutcomeUnknown => failed.with_hint(PERHAPS_DONE),
+        _ => failed,
+    }
 }
 
-fn too_long(status: u16) -> Error {
+fn too_long(status: u16, is_safe: bool) -> Error {
     let message = format!("X's answer is longer than {} MiB, which is not read", MAX_BODY >> 20);
-    Error::new(Reason::TooLong, message)
-        .with_status(status)
-        .with_hint("ask for less at once, by max_results for example")
+    let hint =
+        if is_safe { "ask for less at once, by max_results for example" } else { PERHAPS_DONE };
+    Error::new(Reason::TooLong, message).with_status(status).with_hint(hint)
 }
 
 /// A send that can be repeated without harm.

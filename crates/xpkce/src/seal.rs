@@ -30,7 +30,8 @@ use ring::Ring;
 mod place;
 pub use place::Place;
 
-mod private;
+#[doc(hidden)]
+pub mod private;
 pub(crate) use private::{closing, open as open_file};
 
 mod unlock;

@@ -1,15 +1,14 @@
 //! The apps that are stored: `apps.toml` in the home folder, private, and replaced whole.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use xpkce::Scopes;
-use xpkce::seal::Sealed;
+use xpkce::seal::{Sealed, private};
 
 use crate::failure::{Failure, Kind, Result, io as failed};
 
@@ -61,7 +60,7 @@ impl Apps {
         match read(&path) {
             Ok(text) => parse(&text, &path),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(why) if why.kind() == io::ErrorKind::InvalidData => Err(damaged(&path, &why)),
+            Err(why) if is_no_text(&why) => Err(damaged(&path, &why)),
             Err(why) if why.kind() == io::ErrorKind::NotADirectory => {
                 let message = format!("{} is not a folder", home.display());
                 Err(Failure::new(Kind::Store, message)
@@ -150,50 +149,26 @@ fn file(home: &Path) -> PathBuf {
     home.join("apps.toml")
 }
 
-/// Whoever opens a pipe in the file's place may wait for ever.
 fn read(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.is_file() {
-        fs::read_to_string(path)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a file"))
-    }
+    let mut text = String::new();
+    private::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
-/// Locks out others who change the apps, each for a moment. Who waits here hears no signal, so that
-/// it is about five seconds at most.
+/// Locks out others who change the apps, each for a moment.
 fn lock(path: &Path) -> Result<File> {
-    const LOOKS: u32 = 250;
-    const PAUSE: Duration = Duration::from_millis(20);
     let cannot = || failed(Kind::Store, format!("cannot lock {}", path.display()));
-    let file = own(path).map_err(cannot())?;
-    for _ in 0..LOOKS {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(why)) => return Err(cannot()(why)),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-        }
+    let file = private::open_lock(path).map_err(cannot())?;
+    if private::lock(&file).map_err(cannot())? {
+        return Ok(file);
     }
     Err(Failure::new(Kind::Retry, "another program is changing the apps")
         .why(&format_args!("it has locked {}", path.display()))
         .hint("run it again in a moment"))
 }
 
-/// Opens a file of our own, to be locked; makes it where there is none.
-fn own(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    belongs_like(&file, path.parent().unwrap_or(path))?;
-    Ok(file)
-}
-
-/// Gives a file to the owner of what is there: the system's administrator may work on a service's
-/// files. Nobody else can, and need not.
-fn belongs_like(file: &File, there: &Path) -> io::Result<()> {
-    let owner = fs::metadata(there)?;
-    if rustix::process::geteuid().is_root() && owner.uid() != file.metadata()?.uid() {
-        fchown(file, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(())
+fn is_no_text(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
 }
 
 fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Failure {
@@ -219,7 +194,7 @@ fn parse(text: &str, path: &Path) -> Result<Apps> {
 /// Writes a draft, makes it durable, and gives it the name: readers see the old file or the new.
 fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut draft = tempfile::Builder::new().prefix("apps.toml.").tempfile_in(folder)?;
-    belongs_like(draft.as_file(), if path.exists() { path } else { folder })?;
+    private::belongs_like(draft.as_file(), if path.exists() { path } else { folder });
     draft.write_all(content)?;
     draft.as_file().sync_all()?;
     draft.persist(path).map_err(|why| why.error)?;
@@ -228,6 +203,7 @@ fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

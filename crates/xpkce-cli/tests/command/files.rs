@@ -38,12 +38,25 @@ fn who_changes_the_keys_waits_a_while_and_says_what_for() {
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_holds_up_nobody() {
-    for (name, code) in [("key", 2), ("apps.toml", 6)] {
+    for (name, command, code) in
+        [("key", &["status"][..], 2), ("apps.toml", &["status"], 6), ("apps.lock", &ADD, 6)]
+    {
         let world = World::signed_in();
         fifo(&world.home().join(name));
-        let refused = world.run(&["status"]).exited(code);
-        assert!(refused.stderr.contains("it is not a file"), "{name}: {}", refused.stderr);
+        let refused = world.run(command).exited(code);
+        assert!(!refused.stderr.is_empty(), "{name}");
     }
+}
+
+/// The administrator, who works in a service's home, is not led out of it.
+#[test]
+fn a_link_in_the_place_of_the_lock_is_not_followed() {
+    let world = World::with_app();
+    let [theirs, lock] = ["theirs", "home/apps.lock"].map(|name| world.folder().join(name));
+    fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&theirs, &lock).unwrap();
+    world.run(&ADD).exited(6);
+    assert!(!theirs.exists());
 }
 
 #[test]

@@ -37,9 +37,18 @@ impl Driver {
         self.post(&format!("{}/element/{element}/click", self.session), &json!({}));
     }
 
+    /// Reads what an element says. The page may give way to the next one between the two steps.
     pub(crate) fn text(&self, selector: &str) -> String {
-        let path = format!("{}/element/{}/text", self.session, self.find(selector));
-        self.value("GET", &path, "").as_str().unwrap().to_owned()
+        const TRIES: usize = 50;
+        let mut texts = (0..TRIES).map(|_| {
+            let path = format!("{}/element/{}/text", self.session, self.find(selector));
+            ask(&self.host, "GET", &path, "")
+        });
+        let is_stale = |answer: &Value| answer["value"]["error"] == "stale element reference";
+        let read = texts.find(|(_, answer)| !is_stale(answer));
+        let (status, answer) = read.expect("the page does not come to rest");
+        assert_eq!(status, 200, "WebDriver: {answer}");
+        answer["value"].as_str().unwrap().to_owned()
     }
 
     fn find(&self, selector: &str) -> String {

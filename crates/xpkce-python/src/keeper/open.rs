@@ -133,7 +133,7 @@ fn only(logins: &[LoginStatus]) -> Result<&LoginStatus> {
         (None, _) => Err(Error::new(Reason::NotSignedIn, "nobody is signed in")
             .with_hint("sign in with login()")),
         (Some(_), Some(_)) => {
-            Err(Error::new(Reason::Ambiguous, several(logins)).with_hint("Name one with user="))
+            Err(Error::new(Reason::Ambiguous, several(logins)).with_hint("name one with user="))
         }
     }
 }

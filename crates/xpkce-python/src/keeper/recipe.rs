@@ -95,17 +95,17 @@ impl fmt::Display for Recipe {
 
 impl StoreAt {
     fn parse(text: String) -> Result<Self> {
-        if let Some(path) = text.strip_prefix("sqlite:") {
-            return Ok(Self::File(path.into()));
-        }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.into()));
         }
-        if text.is_empty() || text.contains("://") {
+        let path = text.strip_prefix("sqlite:").unwrap_or(&text);
+        // SQLite's own words for a store that nobody could come back to, or that has parameters.
+        let is_uri = path.contains("://") || path.starts_with("file:");
+        if path.is_empty() || is_uri || path.starts_with(":memory:") {
             return Err(Error::new(Reason::InvalidSetting, "this kind of store is not known")
-                .with_hint("Give a path, sqlite:PATH or postgres://…"));
+                .with_hint("give a path, sqlite:PATH or postgres://…"));
         }
-        Ok(Self::File(text.into()))
+        Ok(Self::File(path.into()))
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>> {

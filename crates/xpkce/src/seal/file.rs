@@ -44,7 +44,8 @@ impl Sealer {
     /// [`Reason::Key`] when it cannot be read, or is malformed.
     pub fn from_credential(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = read_text(open(path)?, path)?;
+        let file = private::open(path).map_err(|why| failed("open", path, why))?;
+        let text = read_text(file, path)?;
         let keys = || text.split_whitespace().map(SealingKey::from_text).collect::<Result<_>>();
         let ring = parse(&text)
             .or_else(|why| keys().and_then(Ring::new).map_err(|_| why))
@@ -161,10 +162,12 @@ fn write_draft(path: &Path, ring: &Ring) -> io::Result<PathBuf> {
     name.push(format!(".{:016x}", u64::from_be_bytes(random)));
     let draft = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    private::belongs_like(&file, path, folder_of(path))?;
-    file.write_all(written(ring).as_bytes())?;
-    file.sync_all()?;
-    Ok(draft)
+    private::belongs_like(&file, if path.exists() { path } else { folder_of(path) });
+    let filled = file.write_all(written(ring).as_bytes()).and_then(|()| file.sync_all());
+    if filled.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    filled.map(|()| draft)
 }
 
 fn written(ring: &Ring) -> Zeroizing<String> {
@@ -244,17 +247,16 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Opens a key file, and says who may where this process may not.
 fn open(path: &Path) -> Result<File> {
     private::open(path).map_err(|why| {
         let is_denied = why.kind() == io::ErrorKind::PermissionDenied;
         let failed = failed("open", path, why);
-        match fs::metadata(path) {
-            Ok(about) if is_denied => {
-                let hint = format!("run it as the file's owner, who is user {}", about.uid());
-                failed.with_hint(hint)
-            }
-            _ => failed,
-        }
+        let Some(about) = fs::metadata(path).ok().filter(|_| is_denied) else { return failed };
+        failed.with_hint(match about.uid() == rustix::process::geteuid().as_raw() {
+            true => private::closing(path),
+            false => format!("run it as the file's owner, who is user {}", about.uid()),
+        })
     })
 }
 
@@ -264,6 +266,14 @@ fn failed(what: &str, path: &Path, why: io::Error) -> Error {
 }
 
 fn unwritten(what: &str, path: &Path, why: io::Error) -> Error {
-    Error::new(Reason::Store, format!("cannot {what} the key file {}", path.display()))
-        .with_source(why)
+    let is_full = why.kind() == io::ErrorKind::StorageFull;
+    let message = format!("cannot {what} the key file {}", path.display());
+    let failed = Error::new(Reason::Store, message).with_source(why);
+    if is_full {
+        return failed;
+    }
+    failed.with_hint(format!(
+        "see who may write to {}, or name another key file",
+        folder_of(path).display()
+    ))
 }

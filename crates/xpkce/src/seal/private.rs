@@ -1,4 +1,4 @@
-//! Files that are for their owner alone.
+//! Files that are for their owner alone. Shared with the command; no part of the interface.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -10,9 +10,12 @@ use rustix::fs::OFlags;
 
 /// Opens a file to be read. A pipe or a device in its place is refused: whoever opens one may wait
 /// for ever.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    regular(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -20,9 +23,27 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Opens a file that is there to be locked, and makes it where there is none. A link in its place is
+/// not followed: who works as the system's administrator in somebody's folder would make, and give
+/// away, what it leads to.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600).custom_flags(flags);
+    match options.clone().create_new(true).open(path) {
+        Ok(made) => {
+            belongs_like(&made, path.parent().unwrap_or(path));
+            Ok(made)
+        }
+        // Whose it is is not changed: it may have another name as well.
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => regular(options.open(path)?),
+        Err(why) => Err(why),
+    }
+}
+
 /// Locks a file or a folder that others lock for a moment. Returns whether it could be had within
 /// about five seconds: who waits here hears no signal.
-pub(crate) fn lock(file: &File) -> io::Result<bool> {
+pub fn lock(file: &File) -> io::Result<bool> {
     const LOOKS: u32 = 250;
     const PAUSE: Duration = Duration::from_millis(20);
     for _ in 0..LOOKS {
@@ -35,18 +56,18 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Gives a new file to whose file it replaces, or whose folder it is in: the system's administrator
-/// may work on a service's files. Nobody else can, and need not.
-pub(crate) fn belongs_like(draft: &File, path: &Path, folder: &Path) -> io::Result<()> {
-    let owner = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
-    if rustix::process::geteuid().is_root() && owner.uid() != draft.metadata()?.uid() {
-        fchown(draft, Some(owner.uid()), Some(owner.gid()))?;
+/// Gives a file that was made just now to the owner of what is at `there`: the file that it replaces,
+/// or its folder. The system's administrator may work on a service's files; nobody else can give
+/// anything away, and need not. Who may not keeps it.
+pub fn belongs_like(made: &File, there: &Path) {
+    let (Ok(owner), Ok(own)) = (fs::metadata(there), made.metadata()) else { return };
+    if rustix::process::geteuid().is_root() && owner.uid() != own.uid() {
+        let _ = fchown(made, Some(owner.uid()), Some(owner.gid()));
     }
-    Ok(())
 }
 
 /// Says how to close a file to others, as it is pasted into a shell.
-pub(crate) fn closing(path: &Path) -> String {
+pub fn closing(path: &Path) -> String {
     let shown = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
     if shown.chars().all(is_plain) {
@@ -56,8 +77,27 @@ pub(crate) fn closing(path: &Path) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_a_file_of_its_own_and_no_link_to_another() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let folder = tempfile::tempdir().unwrap();
+        let there = |name| folder.path().join(name);
+        std::os::unix::fs::symlink(there("elsewhere"), there("link")).unwrap();
+        mkfifoat(CWD, there("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        for name in ["link", "pipe"] {
+            assert!(open_lock(&there(name)).is_err(), "{name}");
+        }
+        assert!(!there("elsewhere").exists());
+        let first = open_lock(&there("lock")).unwrap();
+        assert!(lock(&first).unwrap());
+        assert_eq!(first.metadata().unwrap().mode() & 0o777, 0o600);
+        let second = open_lock(&there("lock")).unwrap();
+        assert!(matches!(second.try_lock(), Err(TryLockError::WouldBlock)));
+    }
 
     #[test]
     fn a_path_that_a_shell_would_split_is_quoted() {

@@ -31,7 +31,8 @@ pub(super) const CHECK: &[u8] = b"xpkce key check";
 /// there is none.
 ///
 /// # Errors
-/// [`Reason::Key`](crate::Reason::Key) when the keys are missing, unreadable or not this store's; and the store's own.
+/// [`Reason::Key`](crate::Reason::Key) when the keys are missing, unreadable or not this store's; [`Reason::Store`](crate::Reason::Store) when no key file can be made;
+/// and the store's own.
 pub async fn unlock(store: &dyn Store, source: &KeySource) -> Result<Sealer> {
     if let Some(check) = store.key_check(None).await? {
         return open_check(source, &check);

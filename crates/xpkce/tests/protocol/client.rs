@@ -154,7 +154,7 @@ async fn what_failed_to_arrive_is_told_by_its_kind() {
 async fn an_answer_that_is_too_long_is_told_apart_from_one_that_broke_off() {
     let long = || Ok(cut(200, &"x".repeat(xpkce::http::MAX_BODY)));
     let broken = || Ok(cut(200, "x"));
-    let http = Script::new([long(), long(), broken(), broken()]);
+    let http = Script::new([long(), long(), broken(), broken(), not_sent()]);
     let client = client(app(), &http);
     let ask = async |method| {
         let token = AccessToken::new("a");
@@ -164,10 +164,14 @@ async fn an_answer_that_is_too_long_is_told_apart_from_one_that_broke_off() {
         let why = ask(method).await;
         assert_eq!((why.reason(), why.status()), (Reason::TooLong, Some(200)));
     }
+    let is_careful = |why: &xpkce::Error| {
+        why.hint().is_some_and(|hint| hint.contains("before you send it again"))
+    };
     assert_eq!(ask(Method::GET).await.reason(), Reason::Outage);
     let why = ask(Method::POST).await;
-    assert_eq!(why.reason(), Reason::OutcomeUnknown);
-    assert!(why.hint().is_some_and(|hint| hint.contains("before you send it again")), "{why:?}");
+    assert!(why.reason() == Reason::OutcomeUnknown && is_careful(&why), "{why:?}");
+    let why = ask(Method::POST).await;
+    assert!(why.reason() == Reason::NotSent && !is_careful(&why), "{why:?}");
 }
 
 #[tokio::test]

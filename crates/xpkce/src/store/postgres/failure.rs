@@ -7,12 +7,12 @@ use crate::{Error, Reason};
 
 /// Turns the driver's error into ours.
 pub(super) fn failure(why: tokio_postgres::Error) -> Error {
-    let (reason, message) = match why.code() {
+    let meaning = match why.code() {
         Some(code) => meaning(code),
-        None if says_read_only(&why) => READ_ONLY,
-        None => (Reason::Store, "the connection to the store failed"),
+        None if says_read_only(&why) => read_only(),
+        None => Error::new(Reason::Store, "the connection to the store failed"),
     };
-    Error::new(reason, message).with_source(why)
+    meaning.with_source(why)
 }
 
 /// Turns the pool's error into ours.
@@ -47,15 +47,21 @@ pub(super) fn is_stopped(why: &tokio_postgres::Error) -> bool {
     why.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
-const READ_ONLY: (Reason, &str) =
-    (Reason::Store, "the store's server takes no writes: it is a standby, or read-only");
+fn read_only() -> Error {
+    let message = "the store's server takes no writes: it is a standby, or read-only";
+    Error::new(Reason::Store, message).with_hint("name the server that takes writes")
+}
 
-fn meaning(code: &SqlState) -> (Reason, &'static str) {
-    match *code {
-        SqlState::READ_ONLY_SQL_TRANSACTION => READ_ONLY,
-        SqlState::DISK_FULL => (Reason::Store, "the store's disk is full"),
+fn meaning(code: &SqlState) -> Error {
+    let (reason, message) = match *code {
+        SqlState::READ_ONLY_SQL_TRANSACTION => return read_only(),
+        SqlState::DISK_FULL => {
+            return Error::new(Reason::Store, "the store's disk is full")
+                .with_hint("make room on the server's disk");
+        }
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            (Reason::Store, "the store's user lacks a privilege on its tables")
+            return Error::new(Reason::Store, "the store's user lacks a privilege on its tables")
+                .with_hint("grant it the tables xpkce_…, or CREATE on their schema to make them");
         }
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             (Reason::InvalidSetting, "the store refused the user or the password")
@@ -73,7 +79,8 @@ fn meaning(code: &SqlState) -> (Reason, &'static str) {
             (Reason::StoreDamaged, "the store is damaged")
         }
         _ => (Reason::Store, "the store refused a statement"),
-    }
+    };
+    Error::new(reason, message)
 }
 
 /// The driver has no code for a server that is not the kind that was asked for.
