@@ -304,3 +304,9 @@ def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
     with pytest.raises(xpkce.ConfigureError) as raised:
         Keeper("mysql://user:hunter2@host/db", client_id="id")
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("store", [":memory:", "sqlite::memory:", "file:x?mode=memory", "sqlite:"])
+def test_sqlites_own_words_for_a_store_are_no_path(store):
+    with pytest.raises(xpkce.ConfigureError, match="this kind of store is not known"):
+        Keeper(store, client_id="id")
