@@ -184,6 +184,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_grows_for_a_slot_past_its_end_and_for_none_before() {
+        let file = room();
+        for (first, slots) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
+            keep(&file, &Slot::at(first, 5)).unwrap();
+            assert_eq!(file.metadata().unwrap().len(), (slots * SLOT) as u64, "{first}");
+        }
+    }
+
+    #[test]
     fn a_long_record_takes_several_slots_and_hides_none_behind_it() {
         let file = room();
         let long = vec![b'a'; 3 * SLOT];
