@@ -134,7 +134,7 @@ async fn keeper() -> Keeper {
     let token = Token::from_json(TOKEN_ANSWER).unwrap();
     let signed_in = maker.import(token).await.expect("a token can be imported");
     let pattern = one.load(&signed_in.account).await.unwrap().expect("it was saved").grant;
-    let store = Arc::new(Everybody { pattern: *pattern, sealer: sealer.clone(), one });
+    let store = Arc::new(Everybody { pattern, sealer: sealer.clone(), one });
     Keeper::new(client, store, sealer, None).unwrap()
 }
 
@@ -149,14 +149,14 @@ fn resident() -> f64 {
 /// for.
 #[derive(Debug)]
 struct Everybody {
-    pattern: Grant,
+    pattern: Arc<Grant>,
     sealer: Arc<Sealer>,
     one: Arc<MemoryStore>,
 }
 
 impl Everybody {
     fn record(&self, account: &Account) -> Result<Stored> {
-        let Grant { grant_id, generation, .. } = &self.pattern;
+        let Grant { grant_id, generation, .. } = &*self.pattern;
         let token = format!("{:>91}", account.user).replace(' ', "A");
         let token =
             self.sealer.seal(Place::Access(account, grant_id, *generation), token.as_bytes())?;
@@ -168,9 +168,8 @@ impl Everybody {
             expires_at: issued_at + Duration::from_secs(7200),
             is_rejected: false,
         };
-        let grant =
-            Grant { account: account.clone(), access: Some(access), ..self.pattern.clone() };
-        let grant = Box::new(grant);
+        let pattern = Grant::clone(&self.pattern);
+        let grant = Arc::new(Grant { account: account.clone(), access: Some(access), ..pattern });
         Ok(Stored { grant, revision: Revision(1), lease_left: Duration::ZERO, now: issued_at })
     }
 }

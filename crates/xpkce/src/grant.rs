@@ -4,11 +4,13 @@
 //! to the next is decided in [`transition`] alone; where it is saved, in [`crate::store`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::digits::Digits;
 use crate::scope::Scopes;
 use crate::seal::Sealed;
 
@@ -74,9 +76,9 @@ impl fmt::Display for Generation {
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Digits<32>);
 
         impl $name {
             /// How many hexadecimal digits it has.
@@ -84,16 +86,12 @@ macro_rules! random_id {
 
             /// Takes 16 random bytes.
             pub fn new(random: [u8; 16]) -> Self {
-                const DIGITS: [char; 16] = [
-                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-                ];
-                let digits = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-                Self(digits.map(|digit| DIGITS[usize::from(digit)]).collect())
+                Self(Digits::of(&random))
             }
 
             /// Returns it as 32 hexadecimal digits.
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
         }
     };
@@ -117,7 +115,7 @@ random_id! {
 impl AttemptId {
     /// Returns a factor from 0.5 to 1, for back-offs that must not fall on one instant.
     pub fn spread(&self) -> f64 {
-        let first = u32::from_str_radix(self.0.get(..8).unwrap_or("0"), 16).unwrap_or(0);
+        let first = u32::from_str_radix(self.as_str().get(..8).unwrap_or("0"), 16).unwrap_or(0);
         0.5 + f64::from(first) / f64::from(u32::MAX) / 2.0
     }
 }
@@ -157,7 +155,7 @@ pub struct Lease {
     /// The attempt that took it. Only that attempt releases it.
     pub attempt: AttemptId,
     /// Who took it.
-    pub holder: Holder,
+    pub holder: Arc<Holder>,
     /// When, by the store's clock.
     pub since: Timestamp,
 }

@@ -231,7 +231,7 @@ impl Desk {
     fn attempt(&self, at: Timestamp) -> Result<Attempt> {
         let liveness = self.presence().map(|presence| presence.liveness().clone());
         let holder = Holder { boot_id: self.boot_id.clone(), pid: std::process::id(), liveness };
-        Ok(Attempt { id: AttemptId::new(random()?), holder, at })
+        Ok(Attempt { id: AttemptId::new(random()?), holder: Arc::new(holder), at })
     }
 
     /// Returns whether the holder of the lease must be waited for.

@@ -38,6 +38,7 @@
 //! measuring of [`metrics`], `testing` the clock that is moved by hand and the contract that a store of your own must pass.
 
 mod clock;
+mod digits;
 #[cfg(feature = "testing")]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};

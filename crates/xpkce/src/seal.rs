@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::{Error, Reason, Result};
@@ -47,8 +47,8 @@ const NONCE: usize = 24;
 const TAG: usize = 16;
 
 /// A secret as a store sees it: serialised as one string, `KEY.TEXT`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Sealed {
     /// Names the key that sealed it.
     pub(crate) key: KeyId,
@@ -60,6 +60,12 @@ impl Sealed {
     /// Returns the name of the key that sealed it.
     pub fn key(&self) -> &KeyId {
         &self.key
+    }
+}
+
+impl Serialize for Sealed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}.{}", self.key, self.text))
     }
 }
 
@@ -105,12 +111,12 @@ impl Sealer {
 
     /// Returns the name of the key that seals.
     pub fn current(&self) -> KeyId {
-        self.ring.load().current().id().clone()
+        *self.ring.load().current().id()
     }
 
     /// Returns the names of the keys, the oldest first.
     pub fn keys(&self) -> Vec<KeyId> {
-        self.ring.load().keys().iter().map(|key| key.id().clone()).collect()
+        self.ring.load().keys().iter().map(|key| *key.id()).collect()
     }
 
     /// Seals `secret` so that it opens in `place` alone.
@@ -131,7 +137,7 @@ impl Sealer {
             .encrypt_inout_detached(&nonce, &place.bound_to(key.id()), (&mut bytes[NONCE..]).into())
             .map_err(|_| Error::new(Reason::Internal, "the secret is too long to be sealed"))?;
         bytes.extend_from_slice(&tag);
-        Ok(Sealed { key: key.id().clone(), text: URL_SAFE_NO_PAD.encode(bytes) })
+        Ok(Sealed { key: *key.id(), text: URL_SAFE_NO_PAD.encode(bytes) })
     }
 
     /// Opens what was sealed in `place`.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,8 @@ impl Revision {
 /// A record as it was read.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The record. Boxed, because it is passed on from future to future.
-    pub grant: Box<Grant>,
+    /// The record. Copies of it are made at every step of a spend, and few of them are changed.
+    pub grant: Arc<Grant>,
     /// Its revision.
     pub revision: Revision,
     /// How much of its lease is left by the store's clock; zero when it ran out, when it was taken

@@ -82,7 +82,7 @@ async fn refresh_after_a_kill(rule: FaultRule) -> (xpkce::Result<u64>, Grant) {
     let outcome = keeper.token_source(&account.user).refresh().await;
     let grant = store.load(&account).await.unwrap().unwrap().grant;
     assert!(grant.history.iter().any(|event| event.what == What::HolderDied));
-    (outcome.map(|token| token.generation().0), *grant)
+    (outcome.map(|token| token.generation().0), Grant::clone(&grant))
 }
 
 #[tokio::test]

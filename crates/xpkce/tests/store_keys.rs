@@ -147,7 +147,7 @@ fn keys_in_use_are_not_dropped() {
     let first = Sealer::generate_key_file(folder.key_file()).unwrap().current();
     let second = Sealer::rotate_key_file(folder.key_file()).unwrap().current();
     let third = Sealer::rotate_key_file(folder.key_file()).unwrap().current();
-    let in_use = BTreeSet::from([first.clone()]);
+    let in_use = BTreeSet::from([first]);
     let dropped = Sealer::prune_key_file(folder.key_file(), &in_use, later()).unwrap();
     assert_eq!(dropped, [second]);
     assert_eq!(Sealer::from_key_file(folder.key_file()).unwrap().keys(), [first, third]);

@@ -120,7 +120,7 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
         }
         // What was in flight may have landed: count on from there.
         for there in store.list(None, 100).await.unwrap() {
-            acknowledged.insert(there.grant.account.user, there.grant.generation.0);
+            acknowledged.insert(there.grant.account.user.clone(), there.grant.generation.0);
         }
     }
 }

@@ -111,7 +111,7 @@ impl Desk<'_> {
         let mut views: BTreeMap<KeyId, KeyView> = BTreeMap::new();
         let known = self.vault.sealer.keys();
         for key in &known {
-            views.entry(key.clone()).or_default();
+            views.entry(*key).or_default();
         }
         for (key, uses) in key_uses(self.vault.store.as_ref()).await? {
             let view = views.entry(key).or_default();
@@ -119,7 +119,7 @@ impl Desk<'_> {
         }
         for (name, app) in self.settings.apps().iter() {
             if let Some(secret) = &app.client_secret {
-                views.entry(secret.key().clone()).or_default().apps.push(name.to_owned());
+                views.entry(*secret.key()).or_default().apps.push(name.to_owned());
             }
         }
         for key in spilled_keys(self.vault.holders())? {
@@ -206,7 +206,7 @@ impl Desk<'_> {
         // Read anew: it may have changed since this program began.
         let apps = Apps::load(self.settings.home())?;
         let secrets = apps.iter().filter_map(|(_, app)| app.client_secret.as_ref());
-        in_use.extend(secrets.map(|secret| secret.key().clone()));
+        in_use.extend(secrets.map(|secret| *secret.key()));
         let current = sealer.current();
         let old: Vec<_> = sealer.keys().into_iter().filter(|key| *key != current).collect();
         let named: Vec<_> =

@@ -50,7 +50,7 @@ impl Request {
         let Some(vault) = Vault::open_existing(&settings).await? else {
             return Err(self.login.nobody(&settings));
         };
-        let account = self.login.choose(&settings, &vault).await?.grant.account;
+        let account = self.login.choose(&settings, &vault).await?.grant.account.clone();
         let chosen = settings.app_of(&account.app)?;
         let keeper = vault.keeper(chosen.app(&vault.sealer)?)?;
         let body = self.body(context, &method).await?;

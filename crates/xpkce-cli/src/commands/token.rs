@@ -2,6 +2,8 @@
 //! the store and printed; no thread, no runtime, no HTTP client and no keeper is started for it.
 //! Once an hour it is noted, after the token is out, that the login is in use.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 use xpkce::grant::Grant;
@@ -109,7 +111,7 @@ async fn refreshed(
         let guard = asking.await.map_err(|why| chosen.failed(why))?;
         (AccessToken::clone(&guard), guard.generation(), guard.expires_at())
     };
-    stored.grant.generation = generation;
+    Arc::make_mut(&mut stored.grant).generation = generation;
     Ok((stored, token, ends))
 }
 

@@ -114,7 +114,7 @@ mod tests {
 
     fn attempt(at: Timestamp) -> Attempt {
         let holder = Holder { boot_id: "boot".to_owned(), pid: 1, liveness: None };
-        Attempt { id: AttemptId::new([7; 16]), holder, at }
+        Attempt { id: AttemptId::new([7; 16]), holder: holder.into(), at }
     }
 
     fn sealed() -> Sealed {

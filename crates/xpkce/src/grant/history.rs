@@ -61,7 +61,7 @@ pub struct Event {
     /// What happened.
     pub what: What,
     /// Who did it.
-    pub holder: String,
+    pub holder: Arc<str>,
 }
 
 /// The kinds of [`Event`].

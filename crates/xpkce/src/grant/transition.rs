@@ -17,6 +17,7 @@
 //! holds the lease: X gives one success per generation, so whoever has it wins. A doubt leaves only
 //! with the generation or with X's word on the token. No pair that X sent is dropped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
@@ -44,7 +45,7 @@ pub struct Attempt {
     /// Its name.
     pub id: AttemptId,
     /// Who tries.
-    pub holder: Holder,
+    pub holder: Arc<Holder>,
     /// When it began, by the store's clock, so that the holders of all machines agree; a sign-in's,
     /// which has no record yet to tell the time by, by its holder's wall clock.
     pub at: Timestamp,
@@ -130,11 +131,7 @@ impl Grant {
 
     /// Names what a send of this grant would spend.
     pub fn spent(&self) -> Spent {
-        Spent {
-            grant_id: self.grant_id.clone(),
-            generation: self.generation,
-            pair: self.pair.clone(),
-        }
+        Spent { grant_id: self.grant_id, generation: self.generation, pair: self.pair }
     }
 
     /// Returns whether `spent` is what this grant holds now.
@@ -257,7 +254,7 @@ impl Grant {
         }
         let candidate = Candidate {
             pair: new.pair,
-            grant_id: spent.grant_id.clone(),
+            grant_id: spent.grant_id,
             generation: spent.generation.next(),
             refresh,
             received_at: new.received_at,
@@ -277,7 +274,7 @@ impl Grant {
     fn move_on(&mut self, generation: Generation, pair: PairId, attempt: &Attempt) {
         self.generation = generation;
         self.pair = pair;
-        self.made_by = Some(attempt.id.clone());
+        self.made_by = Some(attempt.id);
         self.refresh_is_candidate = false;
         self.unresolved_sends = 0;
         self.doubt_since = None;
@@ -293,8 +290,8 @@ impl Grant {
 
     fn take_lease(&mut self, attempt: &Attempt) {
         self.lease = Some(Lease {
-            attempt: attempt.id.clone(),
-            holder: attempt.holder.clone(),
+            attempt: attempt.id,
+            holder: Arc::clone(&attempt.holder),
             since: attempt.at,
         });
     }
@@ -353,7 +350,7 @@ impl Grant {
             at: attempt.at,
             generation: self.generation,
             what,
-            holder: attempt.holder.to_string(),
+            holder: attempt.holder.to_string().into(),
         });
     }
 }

@@ -51,7 +51,7 @@ impl Desk {
             turns::sleep(Self::YOUNG_PAUSE).await;
             return Ok(());
         }
-        let (attempt, refused) = (self.attempt(stored.now)?, stored.grant.pair.clone());
+        let (attempt, refused) = (self.attempt(stored.now)?, stored.grant.pair);
         let (_, stored) = self
             .settle(stored, |grant, _| {
                 let is_news = grant.access.as_ref().is_some_and(|access| !access.is_rejected);

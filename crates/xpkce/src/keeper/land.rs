@@ -139,7 +139,7 @@ impl Desk {
         let Landing { attempt, spent, received_at, .. } = landing;
         let saved = self.settle(stored, |grant, _| {
             let unread = Unread {
-                attempt: attempt.id.clone(),
+                attempt: attempt.id,
                 status: unreadable.status,
                 body: self.sealer.seal(Seat::of(grant).unread(), &unreadable.body)?,
                 received_at: *received_at,

@@ -89,7 +89,7 @@ impl Desk {
         let Some(candidate) = pair::late(&self.sealer, &tomb.grant, landing, rotated)? else {
             return Ok(Late::Done(tomb));
         };
-        let left = tomb.grant.grant_id.clone();
+        let left = tomb.grant.grant_id;
         let (is_open, stored) = self
             .settle(tomb, |grant, there| {
                 let attempt = self.attempt(there.now)?;

@@ -92,7 +92,7 @@ pub(super) fn seal_rotated(
     };
     let access = rotated.access.as_ref().map(|it| seat.seal_access(sealer, it, *received_at));
     Ok(NewPair {
-        pair: pair.clone(),
+        pair: *pair,
         access: access.transpose()?,
         refresh: seat.seal_refresh(sealer, rotated.refresh.as_ref().unwrap_or(old))?,
         candidate: None,
@@ -151,8 +151,8 @@ pub(super) fn demote(
     };
     let place = Place::Candidate(account, &grant.pair);
     Ok(Some(Candidate {
-        pair: grant.pair.clone(),
-        grant_id: grant.grant_id.clone(),
+        pair: grant.pair,
+        grant_id: grant.grant_id,
         generation: grant.generation,
         refresh: sealer.seal(place, token.expose().as_bytes())?,
         received_at: grant.access.as_ref().map_or(now, |access| access.issued_at),
@@ -168,8 +168,8 @@ pub(super) fn late(
 ) -> Result<Option<Candidate>> {
     let refresh = seal_candidate(sealer, tomb, landing, rotated)?;
     Ok(refresh.map(|refresh| Candidate {
-        pair: landing.pair.clone(),
-        grant_id: landing.spent.grant_id.clone(),
+        pair: landing.pair,
+        grant_id: landing.spent.grant_id,
         generation: landing.spent.generation.next(),
         refresh,
         received_at: landing.received_at,

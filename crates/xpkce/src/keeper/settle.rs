@@ -1,6 +1,8 @@
 //! The one loop that changes a record: decide on what is there, swap, and decide again if somebody
 //! else was first.
 
+use std::sync::Arc;
+
 use super::Desk;
 use crate::grant::{Account, Grant};
 use crate::store::{LeaseEnd, Stored, Swapped};
@@ -38,8 +40,8 @@ impl Desk {
         mut decide: impl FnMut(&mut Grant, &Stored) -> Result<Step<T>> + Send,
     ) -> Result<(T, Stored)> {
         for _ in 0..Self::MOST_SWAPS {
-            let mut grant = stored.grant.clone();
-            let (outcome, lease) = match decide(&mut grant, &stored)? {
+            let mut grant = Arc::clone(&stored.grant);
+            let (outcome, lease) = match decide(Arc::make_mut(&mut grant), &stored)? {
                 Step::Save(outcome, lease) => (outcome, lease),
                 Step::Leave(outcome) => return Ok((outcome, stored)),
             };

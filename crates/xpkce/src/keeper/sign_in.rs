@@ -204,14 +204,11 @@ impl Desk {
 
     /// Saves a sign-in's pair, once.
     pub(super) async fn try_insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
-        let grant = self.provisional(account, landing)?;
+        let grant = Arc::new(self.provisional(account, landing)?);
         match self.store.swap(&grant, None, LeaseEnd::Now).await? {
-            Swapped::Done(revision) => Ok(Stored {
-                grant: Box::new(grant),
-                revision,
-                lease_left: Duration::ZERO,
-                now: self.now(),
-            }),
+            Swapped::Done(revision) => {
+                Ok(Stored { grant, revision, lease_left: Duration::ZERO, now: self.now() })
+            }
             // Its own write, whose acknowledgement was lost.
             Swapped::Moved(Some(now)) if now.grant.grant_id == grant.grant_id => Ok(*now),
             Swapped::Moved(_) => Err(Error::new(
@@ -262,9 +259,9 @@ impl Desk {
         let new = NewGrant {
             account: account.clone(),
             username: None,
-            grant_id: spent.grant_id.clone(),
+            grant_id: spent.grant_id,
             sign_in: number.parse().unwrap_or_default(),
-            pair: pair.clone(),
+            pair: *pair,
             access,
             refresh,
             scopes: rotated.scopes.clone(),

@@ -164,7 +164,7 @@ impl Desk {
     async fn bury(&self, stored: Stored, attempt: &Attempt) -> Result<bool> {
         let (marked, name) = (stored.grant.clone(), self.new_pair()?);
         let buried = self.settle(stored, |grant, _| {
-            let is_done = grant.signed_out(&marked, name.clone(), attempt);
+            let is_done = grant.signed_out(&marked, name, attempt);
             // The next round takes the lease anew, and must not find this one's.
             let is_own = is_done || grant.pause_sign_out(attempt);
             Ok(if is_own { Step::Save(is_done, LeaseEnd::Now) } else { Step::Leave(false) })

@@ -237,7 +237,7 @@ impl Slot {
 
     /// Returns the pair that is served.
     pub(super) fn pair(&self) -> Option<PairId> {
-        self.held.load().as_ref().map(|held| held.pair.clone())
+        self.held.load().as_ref().map(|held| held.pair)
     }
 
     /// Returns whether the slot is worth keeping though nobody holds it: it serves a token, or has an
@@ -371,7 +371,7 @@ impl Held {
         let left = expires_at.since(clock.now()).min(life);
         let (early, end) = (uptime + left.saturating_sub(window(life)), uptime + left);
         let issued_at = expires_at - life;
-        Self { token, generation, pair: pair.clone(), issued_at, expires_at, early, end }
+        Self { token, generation, pair: *pair, issued_at, expires_at, early, end }
     }
 }
 

@@ -103,8 +103,8 @@ impl Desk {
                 return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
             }
             let attempt = self.attempt(stored.now)?;
-            let mut grant = stored.grant.clone();
-            match grant.begin(&attempt, self.holder_lives(&stored)) {
+            let mut grant = Arc::clone(&stored.grant);
+            match Arc::make_mut(&mut grant).begin(&attempt, self.holder_lives(&stored)) {
                 Begin::Send => {}
                 Begin::Busy => return Ok(Err(Outcome::Busy(stored))),
                 Begin::Wait(until) => {
@@ -114,8 +114,9 @@ impl Desk {
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
-            grant.count_feedback(stored.now);
-            grant.used_at = slot.last_use(grant.used_at);
+            let begun = Arc::make_mut(&mut grant);
+            begun.count_feedback(stored.now);
+            begun.used_at = slot.last_use(begun.used_at);
             self.sealer.refresh()?;
             let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
                 return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -30,7 +31,7 @@ pub(super) struct Spilled {
     spent_pair: PairId,
     pair: PairId,
     attempt: AttemptId,
-    pub(super) holder: Holder,
+    pub(super) holder: Arc<Holder>,
     pub(super) received_at: Timestamp,
     secrets: Sealed,
 }
@@ -194,12 +195,12 @@ impl Desk {
         })?;
         Ok(Spilled {
             account: before.account.clone(),
-            grant_id: spent.grant_id.clone(),
+            grant_id: spent.grant_id,
             generation: spent.generation,
-            spent_pair: spent.pair.clone(),
-            pair: pair.clone(),
-            attempt: attempt.id.clone(),
-            holder: attempt.holder.clone(),
+            spent_pair: spent.pair,
+            pair: *pair,
+            attempt: attempt.id,
+            holder: Arc::clone(&attempt.holder),
             received_at: *received_at,
             secrets: self.sealer.seal(Seat::of(before).spill(), secrets.as_bytes())?,
         })
@@ -237,7 +238,7 @@ impl Desk {
 pub fn spilled_keys(folder: &Path) -> Result<BTreeSet<KeyId>> {
     let records = Foreign::all_records(folder).map_err(|why| unreadable(folder, why))?;
     let spilled = records.iter().filter_map(|record| Spilled::parse(record));
-    Ok(spilled.map(|spilled| spilled.secrets.key().clone()).collect())
+    Ok(spilled.map(|spilled| *spilled.secrets.key()).collect())
 }
 
 pub(super) fn unreadable(folder: &Path, why: std::io::Error) -> Error {
@@ -252,11 +253,7 @@ impl Spilled {
     }
 
     pub(super) fn spent(&self) -> Spent {
-        Spent {
-            grant_id: self.grant_id.clone(),
-            generation: self.generation,
-            pair: self.spent_pair.clone(),
-        }
+        Spent { grant_id: self.grant_id, generation: self.generation, pair: self.spent_pair }
     }
 
     /// Returns whether a sign-in brought the pair: then it made the first generation.
@@ -268,8 +265,6 @@ impl Spilled {
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use super::super::tests::{keeper_by, keeper_in};
     use super::*;
     use crate::ManualClock;

@@ -154,7 +154,7 @@ mod tests {
             let grant = Grant { not_before: Some(until), ..login(State::InDoubt) };
             let lease_left = Duration::ZERO;
             let stored =
-                Stored { grant: Box::new(grant), revision: Revision(1), lease_left, now: NOW };
+                Stored { grant: Arc::new(grant), revision: Revision(1), lease_left, now: NOW };
             LoginStatus::of(&stored, NOW).not_before
         };
         let soon = NOW + Duration::from_millis(1);

@@ -2,6 +2,7 @@
 //! which pairs wait to be saved.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::presence::{self, Foreign};
@@ -15,7 +16,7 @@ use crate::{Result, Timestamp};
 #[derive(Clone, Debug)]
 pub struct LeaseHolder {
     /// Who.
-    pub holder: Holder,
+    pub holder: Arc<Holder>,
     /// Since when, by the store's clock.
     pub since: Timestamp,
     /// Whether it is dead, or has let its lease run out; none where that cannot be told from here.
@@ -34,7 +35,7 @@ pub struct WaitingPair {
     /// When it was received.
     pub received_at: Timestamp,
     /// Who received it.
-    pub holder: Holder,
+    pub holder: Arc<Holder>,
 }
 
 impl LeaseHolder {
@@ -42,7 +43,7 @@ impl LeaseHolder {
     /// holders' files.
     pub fn of(stored: &Stored, folder: &Path) -> Option<Self> {
         let lease = stored.grant.lease.as_ref()?;
-        let holder = lease.holder.clone();
+        let holder = Arc::clone(&lease.holder);
         let is_here = holder.boot_id == boot_id();
         let seen = holder.liveness.as_ref().filter(|_| is_here);
         let is_gone = match seen.and_then(|liveness| presence::is_alive(folder, liveness)) {

@@ -110,7 +110,7 @@ impl Sealer {
         if !dropped.is_empty() {
             replace(path, &Ring::new(kept)?).map_err(|why| unwritten("replace", path, why))?;
         }
-        Ok(dropped.into_iter().map(|key| key.id().clone()).collect())
+        Ok(dropped.into_iter().map(|key| *key.id()).collect())
     }
 
     /// Reads the key file again, if the keys come from one: a key that another process has added
@@ -123,7 +123,7 @@ impl Sealer {
     pub fn refresh(&self) -> Result<()> {
         if let Some(path) = &self.file {
             let read = read(path)?;
-            let newest = read.current().id().clone();
+            let newest = *read.current().id();
             let ring = self.ring.load();
             if *ring.current().id() != newest || read.keys().len() != ring.keys().len() {
                 self.ring.store(Arc::new(ring.followed_by(read)));

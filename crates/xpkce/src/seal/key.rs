@@ -10,20 +10,17 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::digits::{Digits, NoDigits};
 use crate::{Error, Reason, Result};
 
 /// The name of a sealing key: 16 hexadecimal digits that follow from the key, so that one key has
 /// one name wherever it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
-
-impl KeyId {
-    const DIGITS: usize = 16;
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Digits<16>);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0.as_str())
     }
 }
 
@@ -31,12 +28,10 @@ impl FromStr for KeyId {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let is_name = name.len() == Self::DIGITS
-            && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_name {
-            return Err(Error::new(Reason::Key, "a key's name is not 16 hexadecimal digits"));
-        }
-        Ok(Self(name.to_owned()))
+        let digits = name.parse().map_err(|NoDigits| {
+            Error::new(Reason::Key, "a key's name is not 16 hexadecimal digits")
+        })?;
+        Ok(Self(digits))
     }
 }
 
@@ -74,13 +69,8 @@ impl SealingKey {
     }
 
     fn from_bytes(bytes: Zeroizing<[u8; Self::LENGTH]>) -> Self {
-        use std::fmt::Write as _;
         let digest = Sha256::new().chain_update(b"xpkce key id\0").chain_update(*bytes).finalize();
-        let mut id = String::with_capacity(KeyId::DIGITS);
-        for byte in digest.iter().take(KeyId::DIGITS / 2) {
-            let _ = write!(id, "{byte:02x}");
-        }
-        Self { id: KeyId(id), bytes }
+        Self { id: KeyId(Digits::of(&digest)), bytes }
     }
 
     pub(super) fn id(&self) -> &KeyId {

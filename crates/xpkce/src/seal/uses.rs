@@ -30,7 +30,7 @@ pub struct KeyUses {
 pub async fn key_uses(store: &dyn Store) -> Result<BTreeMap<KeyId, KeyUses>> {
     let mut uses: BTreeMap<KeyId, KeyUses> = BTreeMap::new();
     if let Some(check) = store.key_check(None).await? {
-        uses.entry(check.key().clone()).or_default().is_check = true;
+        uses.entry(*check.key()).or_default().is_check = true;
     }
     for key in store.login_keys().await? {
         uses.entry(key).or_default().logins += 1;
@@ -45,7 +45,7 @@ pub async fn key_uses(store: &dyn Store) -> Result<BTreeMap<KeyId, KeyUses>> {
         for there in &page {
             let named: BTreeSet<_> = sealed_in(&there.grant).map(Sealed::key).collect();
             for key in named {
-                uses.entry(key.clone()).or_default().records += 1;
+                uses.entry(*key).or_default().records += 1;
             }
         }
     }

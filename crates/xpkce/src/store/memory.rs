@@ -33,9 +33,8 @@ struct Kept {
     is_failing: bool,
 }
 
-#[derive(Clone)]
 struct Row {
-    grant: Grant,
+    grant: Arc<Grant>,
     revision: Revision,
     /// By [`Clock::uptime`].
     lease_ends: Option<Duration>,
@@ -69,7 +68,7 @@ impl MemoryStore {
     fn stored(&self, row: &Row) -> Stored {
         let left = row.lease_ends.map(|end| end.saturating_sub(self.clock.uptime()));
         Stored {
-            grant: Box::new(row.grant.clone()),
+            grant: Arc::clone(&row.grant),
             revision: row.revision,
             lease_left: left.unwrap_or_default(),
             now: self.clock.now(),
@@ -97,7 +96,7 @@ impl MemoryStore {
             LeaseEnd::In(span) => Some(self.clock.uptime() + span),
             LeaseEnd::Now => None,
         };
-        kept.put(Row { grant: grant.clone(), revision, lease_ends });
+        kept.put(Row { grant: Arc::new(grant.clone()), revision, lease_ends });
         Ok(Swapped::Done(revision))
     }
 
@@ -114,7 +113,7 @@ impl MemoryStore {
             return Ok(self.moved(there));
         };
         let row = Row {
-            grant: grant.clone(),
+            grant: Arc::new(grant.clone()),
             revision: Revision::after(expected),
             lease_ends: source.lease_ends,
         };
@@ -131,11 +130,20 @@ impl MemoryStore {
 }
 
 impl Kept {
+    /// Puts a record in the place of the one that is there. Most writes leave the queue as it is.
     fn put(&mut self, row: Row) {
-        let account = row.grant.account.clone();
-        self.take(&account);
-        self.queue.extend(place(&row.grant));
-        self.rows.insert(account, row);
+        let Some(there) = self.rows.get_mut(&row.grant.account) else {
+            self.queue.extend(place(&row.grant));
+            self.rows.insert(row.grant.account.clone(), row);
+            return;
+        };
+        if there.grant.due_minute() != row.grant.due_minute() {
+            if let Some(place) = place(&there.grant) {
+                self.queue.remove(&place);
+            }
+            self.queue.extend(place(&row.grant));
+        }
+        *there = row;
     }
 
     fn take(&mut self, account: &Account) {
@@ -167,8 +175,8 @@ impl fmt::Debug for Kept {
 
 impl Store for MemoryStore {
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>> {
-        let row = self.kept().rows.get(account).cloned();
-        Box::pin(ready(Ok(row.map(|row| self.stored(&row)))))
+        let stored = self.kept().rows.get(account).map(|row| self.stored(row));
+        Box::pin(ready(Ok(stored)))
     }
 
     fn swap<'a>(
@@ -277,7 +285,7 @@ impl Store for MemoryStore {
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
         Box::pin(async {
-            Ok(self.kept().logins.values().map(|waiting| waiting.login.key().clone()).collect())
+            Ok(self.kept().logins.values().map(|waiting| *waiting.login.key()).collect())
         })
     }
 }

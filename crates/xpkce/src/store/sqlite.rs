@@ -314,7 +314,7 @@ impl Store for SqliteStore {
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
         Box::pin(async {
             let logins = self.read(meta::logins).await?;
-            logins.into_iter().map(|login| Ok(Sealed::try_from(login)?.key().clone())).collect()
+            logins.into_iter().map(|login| Ok(*Sealed::try_from(login)?.key())).collect()
         })
     }
 

@@ -65,7 +65,7 @@ async fn a_token_is_not_sent_once_more_after_its_login_has_moved_on() {
     let (shared, account) = (world.store.clone(), source.account().clone());
     store.before_load(BETWEEN_SENDS, move || {
         let there = shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
-        let mut grant = there.grant;
+        let mut grant = Grant::clone(&there.grant);
         grant.generation = grant.generation.next();
         (grant.state, grant.lease) = (State::SignedOut, None);
         shared.swap(&grant, Some(there.revision), LeaseEnd::Now).now_or_never().unwrap().unwrap();

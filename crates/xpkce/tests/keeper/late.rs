@@ -219,7 +219,7 @@ async fn a_sign_out_does_not_wait_for_a_newer_sign_in_that_has_nothing_left() {
 /// Puts a newer sign-in of the same user in the place of what is there.
 fn sign_in_again(store: &MemoryStore, source: &TokenSource) {
     let there = store.load(source.account()).now_or_never().unwrap().unwrap().unwrap();
-    let mut grant = there.grant;
+    let mut grant = Grant::clone(&there.grant);
     grant.grant_id = GrantId::new([9; 16]);
     grant.sign_in += 1;
     grant.state = State::Ready;

@@ -1,10 +1,11 @@
 //! What is told by a look past the keeper: at a record, at a lease, at the holders' files.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use xpkce::grant::{Grant, Liveness, State};
+use xpkce::grant::{Grant, Holder, Liveness, State};
 use xpkce::keeper::{LeaseHolder, fresh_token, note_use, spilled_keys, waiting_pairs, wants_note};
 use xpkce::store::{Store as _, Stored};
 
@@ -110,16 +111,21 @@ async fn a_holder_is_called_gone_only_where_that_can_be_told() {
     assert_eq!((seen.holder.pid, seen.is_gone), (std::process::id(), Some(false)));
     let out = Stored { lease_left: Duration::ZERO, ..stored.clone() };
     assert_eq!(look(&out).unwrap().is_gone, Some(true), "its lease has run out");
-    let holder = &mut stored.grant.lease.as_mut().unwrap().holder;
     // Another holder of this machine, whose file nobody has locked.
     let file = format!("{}.holder", "0".repeat(32));
     std::fs::write(world.folder.path().join(&file), "").unwrap();
     let met = std::fs::metadata(world.folder.path().join(&file)).unwrap();
-    holder.liveness = Some(Liveness { file, device: met.dev(), inode: met.ino() });
-    let here = std::mem::replace(&mut holder.boot_id, "another machine".to_owned());
-    assert_eq!(look(&stored).unwrap().is_gone, None, "from here it cannot be told");
-    stored.grant.lease.as_mut().unwrap().holder.boot_id = here;
-    assert_eq!(look(&stored).unwrap().is_gone, Some(true), "it is dead");
+    let holder = Holder::clone(&stored.grant.lease.as_ref().unwrap().holder);
+    let liveness = Some(Liveness { file, device: met.dev(), inode: met.ino() });
+    let boot_id = "another machine".to_owned();
+    let mut is_held_by = |holder| {
+        let lease = Arc::make_mut(&mut stored.grant).lease.as_mut().unwrap();
+        lease.holder = Arc::new(holder);
+        look(&stored).unwrap().is_gone
+    };
+    let elsewhere = Holder { boot_id, liveness: liveness.clone(), ..holder.clone() };
+    assert_eq!(is_held_by(elsewhere), None, "from here it cannot be told");
+    assert_eq!(is_held_by(Holder { liveness, ..holder }), Some(true), "it is dead");
 
     world.release(&keeper).await;
     call.await.unwrap();

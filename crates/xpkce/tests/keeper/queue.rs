@@ -39,7 +39,7 @@ async fn in_use(world: &World, many: usize) {
 
 async fn all(world: &World) -> Vec<Grant> {
     let stored = world.store.list(None, 10_000).await.unwrap();
-    stored.into_iter().map(|stored| *stored.grant).collect()
+    stored.into_iter().map(|stored| Grant::clone(&stored.grant)).collect()
 }
 
 async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {
@@ -293,10 +293,11 @@ async fn what_another_holder_has_rotated_meanwhile_is_not_told_as_rotated_here()
     let keeper = world.start_on(store.clone());
     let (shared, account) = (world.store.clone(), all(&world).await.remove(0).account);
     store.before_load(BETWEEN_SENDS, move || {
-        let mut there = shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
-        there.grant.generation = there.grant.generation.next();
-        (there.grant.state, there.grant.lease) = (State::Ready, None);
-        let swap = shared.swap(&there.grant, Some(there.revision), LeaseEnd::Now);
+        let there = shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
+        let mut grant = Grant::clone(&there.grant);
+        grant.generation = grant.generation.next();
+        (grant.state, grant.lease) = (State::Ready, None);
+        let swap = shared.swap(&grant, Some(there.revision), LeaseEnd::Now);
         swap.now_or_never().unwrap().unwrap();
     });
     world.x.fault(world.on_refresh(Fault::Reset));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use xpkce::grant::{AttemptId, State, Unread};
+use xpkce::grant::{AttemptId, Grant, State, Unread};
 use xpkce::seal::Place;
 use xpkce::store::{LeaseEnd, Store as _};
 use xpkce::token::RefreshAnswer;
@@ -81,9 +81,8 @@ async fn an_unreadable_answer_goes_along_when_its_login_is_labelled() {
 /// An earlier version has spent the token and could not read the answer, which this one can.
 async fn unread_by_an_earlier_version(world: &World, source: &TokenSource) {
     let there = world.store.load(source.account()).await.unwrap().unwrap();
-    let (mut grant, sealer) = (there.grant, world.process().sealer);
-    let (account, grant_id, generation) =
-        (grant.account.clone(), grant.grant_id.clone(), grant.generation);
+    let (mut grant, sealer) = (Grant::clone(&there.grant), world.process().sealer);
+    let (account, grant_id, generation) = (grant.account.clone(), grant.grant_id, grant.generation);
     let place = Place::Refresh(&account, &grant_id, generation);
     let token = sealer.open(place, grant.refresh.as_ref().unwrap()).unwrap();
     let token = RefreshToken::new(String::from_utf8(token.to_vec()).unwrap());

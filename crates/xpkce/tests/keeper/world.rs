@@ -150,7 +150,7 @@ impl World {
     }
 
     pub async fn grant(&self, source: &TokenSource) -> Grant {
-        *self.store.load(source.account()).await.unwrap().unwrap().grant
+        Grant::clone(&self.store.load(source.account()).await.unwrap().unwrap().grant)
     }
 
     pub async fn state(&self, source: &TokenSource) -> State {
@@ -158,7 +158,7 @@ impl World {
     }
 
     pub async fn grant_of(&self, account: &Account) -> Option<Grant> {
-        self.store.load(account).await.unwrap().map(|stored| *stored.grant)
+        self.store.load(account).await.unwrap().map(|stored| Grant::clone(&stored.grant))
     }
 
     pub fn on_refresh(&self, fault: Fault) -> FaultRule {

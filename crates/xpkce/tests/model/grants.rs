@@ -24,7 +24,7 @@ pub fn instant(tick: u8) -> Timestamp {
 
 pub fn attempt(name: u8, tick: u8) -> Attempt {
     let holder = Holder { boot_id: "boot".into(), pid: name.into(), liveness: None };
-    Attempt { id: AttemptId::new([name; 16]), holder, at: instant(tick) }
+    Attempt { id: AttemptId::new([name; 16]), holder: holder.into(), at: instant(tick) }
 }
 
 pub fn pair(token: Token) -> PairId {
@@ -78,14 +78,14 @@ pub fn new_pair(token: Token, tick: u8) -> NewPair {
 }
 
 pub fn unread(attempt: &Attempt) -> Unread {
-    Unread { attempt: attempt.id.clone(), status: 200, body: sealed(), received_at: attempt.at }
+    Unread { attempt: attempt.id, status: 200, body: sealed(), received_at: attempt.at }
 }
 
 /// What a newer sign-in keeps of the record before it.
 pub fn demoted(before: &Grant, tick: u8) -> Candidate {
     Candidate {
-        pair: before.pair.clone(),
-        grant_id: before.grant_id.clone(),
+        pair: before.pair,
+        grant_id: before.grant_id,
         generation: before.generation,
         refresh: sealed(),
         received_at: instant(tick),

@@ -247,7 +247,7 @@ impl Home {
     /// Every login of the store.
     pub async fn accounts(&self) -> Vec<Account> {
         let stored = self.store.list(None, 100).await.unwrap();
-        stored.into_iter().map(|stored| stored.grant.account).collect()
+        stored.into_iter().map(|stored| stored.grant.account.clone()).collect()
     }
 }
 

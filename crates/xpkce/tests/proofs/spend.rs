@@ -66,7 +66,7 @@ impl Spend {
     }
 
     pub async fn record(&self, home: &Home) -> Grant {
-        *home.store.load(self.source.account()).await.unwrap().unwrap().grant
+        Grant::clone(&home.store.load(self.source.account()).await.unwrap().unwrap().grant)
     }
 
     /// Waits until the pair is saved, and goes on with it as another process.

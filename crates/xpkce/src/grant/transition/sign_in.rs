@@ -48,7 +48,7 @@ impl Grant {
             unresolved_sends: 0,
             doubt_since: None,
             rejection: None,
-            made_by: Some(attempt.id.clone()),
+            made_by: Some(attempt.id),
             failures: 0,
             not_before: None,
             feedback: super::super::Feedback::default(),

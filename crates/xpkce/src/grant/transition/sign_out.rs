@@ -73,7 +73,7 @@ impl Grant {
 
     fn has_candidates_of(&self, other: &Self) -> bool {
         let pairs = |grant: &Self| -> Vec<PairId> {
-            grant.candidates.iter().map(|kept| kept.pair.clone()).collect()
+            grant.candidates.iter().map(|kept| kept.pair).collect()
         };
         pairs(self) == pairs(other)
     }

@@ -16,7 +16,7 @@ fn sealed(text: &str) -> Sealed {
 
 fn attempt(name: u8, at: Timestamp) -> Attempt {
     let holder = Holder { boot_id: "boot".into(), pid: name.into(), liveness: None };
-    Attempt { id: AttemptId::new([name; 16]), holder, at }
+    Attempt { id: AttemptId::new([name; 16]), holder: holder.into(), at }
 }
 
 fn grant() -> Grant {
@@ -144,7 +144,7 @@ fn the_oldest_candidate_makes_room() {
     for name in 3..=5 {
         grant.rotated(&spent, &attempt(name, NOW), pair(name));
     }
-    let kept: Vec<_> = grant.candidates.iter().map(|kept| kept.pair.clone()).collect();
+    let kept: Vec<_> = grant.candidates.iter().map(|kept| kept.pair).collect();
     assert_eq!(kept, [PairId::new([4; 16]), PairId::new([5; 16])]);
 }
 
@@ -261,7 +261,7 @@ fn a_sign_out_takes_in_a_late_pair_and_then_revokes_that_one() {
     assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Current);
     assert_eq!(grant.state, State::SigningOut);
     let tomb = PairId::new([9; 16]);
-    assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the newer pair still lives");
+    assert!(!grant.signed_out(&revoked, tomb, &leaving), "the newer pair still lives");
     let revoked = grant.clone();
     assert!(grant.signed_out(&revoked, tomb, &leaving));
     assert_eq!(grant.rotated(&revoked.spent(), &attempt(3, NOW), pair(3)), Landed::SignedOut);
@@ -278,7 +278,7 @@ fn a_sign_out_does_not_bury_a_pair_that_came_while_it_revoked() {
     let revoked = grant.clone();
     assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::Candidate);
     let tomb = PairId::new([9; 16]);
-    assert!(!grant.signed_out(&revoked, tomb.clone(), &leaving), "the candidate still lives");
+    assert!(!grant.signed_out(&revoked, tomb, &leaving), "the candidate still lives");
     let revoked = grant.clone();
     assert!(grant.signed_out(&revoked, tomb, &leaving));
 }
@@ -294,7 +294,7 @@ fn a_late_pair_that_x_did_not_take_back_makes_the_tombstone_a_sign_out_again() {
     assert_eq!(grant.rotated(&spent, &late, pair(2)), Landed::SignedOut);
     let candidate = |name: u8| Candidate {
         pair: PairId::new([name; 16]),
-        grant_id: spent.grant_id.clone(),
+        grant_id: spent.grant_id,
         generation: spent.generation.next(),
         refresh: sealed("candidate"),
         received_at: NOW,
@@ -314,7 +314,7 @@ fn an_unread_answer_is_a_doubt_once_however_often_it_is_saved() {
     let own = attempt(1, NOW);
     let (mut grant, spent) = spending(&own);
     let unread = |attempt: &Attempt| Unread {
-        attempt: attempt.id.clone(),
+        attempt: attempt.id,
         status: 200,
         body: sealed("body"),
         received_at: NOW,

@@ -79,7 +79,7 @@ impl World {
     /// Returns the record as it is now.
     pub(super) fn record(&self) -> Grant {
         let stored = block_on(self.store.kept.load(&Self::account())).unwrap();
-        *stored.expect("the login has a record").grant
+        Grant::clone(&stored.expect("the login has a record").grant)
     }
 
     /// Asks for a token, which must be one that may be had.
@@ -152,10 +152,10 @@ impl World {
             refresh: Some(seat.seal_refresh(&self.sealer, &refresh).unwrap()),
             scopes: None,
             account: account.clone(),
-            grant_id: grant_id.clone(),
+            grant_id,
         };
         let holder = Holder { boot_id: String::new(), pid: 1, liveness: None };
-        let attempt = Attempt { id: AttemptId::new([3; 16]), holder, at: now };
+        let attempt = Attempt { id: AttemptId::new([3; 16]), holder: holder.into(), at: now };
         self.store.put(&Grant::signed_in(new, &attempt));
     }
 }

@@ -93,7 +93,7 @@ fn the_record_of_another_name_is_no_writing_of_this_one() {
     let (slot, clock, grant) = serving();
     let stored = |grant| {
         let lease_left = Duration::ZERO;
-        Stored { grant: Box::new(grant), revision: Revision(3), lease_left, now: clock.now() }
+        Stored { grant: Arc::new(grant), revision: Revision(3), lease_left, now: clock.now() }
     };
     let labelled = Grant { account: Account::new("app", "another"), ..grant.clone() };
     assert_eq!(slot.revision(&stored(grant)), Some(Revision(3)));

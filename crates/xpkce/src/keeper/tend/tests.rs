@@ -41,7 +41,7 @@ fn landing(desk: &Desk, grant: &Grant, pair: PairId) -> Landing {
 
 fn saved(grant: &Grant) -> Stored {
     Stored {
-        grant: Box::new(grant.clone()),
+        grant: Arc::new(grant.clone()),
         revision: Revision(1),
         lease_left: Duration::ZERO,
         now: Timestamp::from_secs(0),
@@ -52,7 +52,7 @@ fn saved(grant: &Grant) -> Stored {
 fn served_of(pair: &PairId, grant: &Grant) -> Option<String> {
     let keeper = keeper();
     let (desk, slot) = (keeper.desk(), Slot::new(grant.account.clone()));
-    desk.serve_landed(&slot, &landing(desk, grant, pair.clone()), &saved(grant));
+    desk.serve_landed(&slot, &landing(desk, grant, *pair), &saved(grant));
     slot.alive(desk.clock.uptime()).map(|token| token.expose().to_owned())
 }
 

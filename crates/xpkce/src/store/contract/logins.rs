@@ -99,7 +99,7 @@ pub async fn the_keys_of_waiting_logins_are_named(subject: &dyn Subject) {
     let waiting = sealed_by("fedcba9876543210", "login");
     put(&*store, &PendingLogin { login: waiting.clone(), ..login("state") }, NOW).await;
     let named = store.login_keys().await.expect("the store reads");
-    assert_eq!(named, [waiting.key().clone()]);
+    assert_eq!(named, [*waiting.key()]);
     assert!(takes(&*store, "state", NOW).await);
     assert!(store.login_keys().await.expect("the store reads").is_empty());
 }

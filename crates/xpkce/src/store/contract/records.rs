@@ -65,7 +65,7 @@ pub async fn records_are_listed_in_the_order_of_their_accounts(subject: &dyn Sub
     }
     accounts.sort();
     let listed = store.list(None, 1000).await.expect("the store reads");
-    let listed: Vec<_> = listed.into_iter().map(|there| there.grant.account).collect();
+    let listed: Vec<_> = listed.into_iter().map(|there| there.grant.account.clone()).collect();
     assert_eq!(listed, accounts);
 }
 
@@ -81,7 +81,7 @@ pub async fn a_list_goes_on_after_the_last_one(subject: &dyn Subject) {
         assert!(page.len() <= 2);
         let Some(last) = page.last() else { break };
         after = Some(last.grant.account.clone());
-        users.extend(page.into_iter().map(|there| there.grant.account.user));
+        users.extend(page.into_iter().map(|there| there.grant.account.user.clone()));
     }
     assert_eq!(users, ["1", "2", "3", "4", "5"]);
     let gone = Account::new("app", "2a");

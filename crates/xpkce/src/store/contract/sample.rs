@@ -2,6 +2,8 @@
 
 use std::iter::repeat_n;
 
+use std::sync::Arc;
+
 use crate::Timestamp;
 use crate::grant::{
     Access, Account, AttemptId, Candidate, Death, Event, Feedback, Generation, Grant, GrantId,
@@ -70,11 +72,11 @@ pub(super) fn sealed_by(key: &str, text: &str) -> Sealed {
 fn lease() -> Lease {
     Lease {
         attempt: AttemptId::new([4; 16]),
-        holder: Holder {
+        holder: Arc::new(Holder {
             boot_id: "b0071d00-0000-4000-8000-000000000000".to_owned(),
             pid: 4711,
             liveness: Some(Liveness { file: "4711".to_owned(), device: 8, inode: u64::MAX }),
-        },
+        }),
         since: Timestamp::from_millis(1_700_000_000_000),
     }
 }
@@ -103,6 +105,6 @@ fn event() -> Event {
         at: Timestamp::from_millis(1_700_000_000_000),
         generation: Generation(40),
         what: What::SendInDoubt,
-        holder: "process 4711 on boot b0071d00".to_owned(),
+        holder: "process 4711 on boot b0071d00".into(),
     }
 }

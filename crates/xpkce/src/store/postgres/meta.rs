@@ -48,7 +48,7 @@ pub(super) async fn take_login(pools: &Pools, key: &str, now: Timestamp) -> Resu
 pub(super) async fn login_keys(pools: &Pools) -> Result<Vec<KeyId>> {
     let statement = Statement { sql: "SELECT login FROM xpkce_logins", values: vec![] };
     let rows = read(pools, &statement).await?;
-    let key = |row| Ok(Sealed::try_from(first::<String>(row)?)?.key().clone());
+    let key = |row| Ok(*Sealed::try_from(first::<String>(row)?)?.key());
     rows.iter().map(key).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The grants' table: one row a grant, the whole of it in one column.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_postgres::Row;
@@ -246,7 +247,7 @@ pub(super) fn stored(row: &Row) -> Result<Stored> {
     let user = text("user_id")?;
     let damaged =
         || Error::new(Reason::StoreDamaged, format!("the record of {user} cannot be read"));
-    let grant: Box<Grant> =
+    let grant: Arc<Grant> =
         serde_json::from_str(&text("record")?).map_err(|why| damaged().with_source(why))?;
     if grant.account != Account::new(text("app")?, user.clone()) {
         return Err(damaged());

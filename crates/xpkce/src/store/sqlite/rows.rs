@@ -1,5 +1,6 @@
 //! The grants' table: one row a grant, the whole of it in one column.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, named_params};
@@ -59,7 +60,7 @@ impl Raw {
             revision: Revision(self.revision),
             lease_left: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
             now: boot.clock.now(),
-            grant: Box::new(self.grant()?),
+            grant: Arc::new(self.grant()?),
         })
     }
 }
