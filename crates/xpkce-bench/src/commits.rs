@@ -1,5 +1,5 @@
-//! What a store commits by itself: one row of a record's size in one transaction, flushed, with no
-//! commit sharing its flush by our doing.
+//! What a store commits by itself: one row with a record in one transaction, flushed, with no commit
+//! sharing its flush by our doing.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -27,14 +27,13 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Makes a database in `folder` with records of that length.
-    pub fn new(folder: &Path, length: usize) -> Self {
+    /// Makes a database in `folder` with such records.
+    pub fn new(folder: &Path, record: String) -> Self {
         let db = Connection::open(folder.join("commits.db")).unwrap();
         db.pragma_update(None, "journal_mode", "WAL").unwrap();
         db.pragma_update(None, "synchronous", "FULL").unwrap();
         db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, revision INTEGER, record TEXT)")
             .unwrap();
-        let record = "r".repeat(length);
         for id in 0..ROWS {
             db.execute("INSERT INTO t VALUES (?1, 0, ?2)", params![id, record]).unwrap();
         }
@@ -71,11 +70,10 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a table with records of that length, and as many connections as our store has.
-    pub fn new(address: &str, length: usize) -> Self {
+    /// Makes a table for such records, and as many connections as our store has.
+    pub fn new(address: &str, record: String) -> Self {
         const CONNECTIONS: usize = 16;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let record = "r".repeat(length);
         let connections = runtime.block_on(async {
             let update = "UPDATE commits SET revision = $2, record = $3 WHERE id = $1";
             let types = [Type::INT8, Type::INT8, Type::TEXT];

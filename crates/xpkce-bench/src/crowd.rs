@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
+use xpkce::grant::Grant;
 use xpkce::seal::Sealer;
 use xpkce::store::Store;
 use xpkce::{Client, Keeper, Token, TokenSource};
@@ -83,10 +84,11 @@ impl Crowd {
         });
     }
 
-    /// Returns the length of a record of the store, in bytes.
-    pub fn record_length(&self, store: &dyn Store) -> usize {
+    /// Returns a record as it is written once its history is full.
+    pub fn record(&self, store: &dyn Store) -> String {
+        self.spend(Grant::MAX_HISTORY);
         let there = self.runtime.block_on(store.load(self.first().account())).unwrap().unwrap();
-        serde_json::to_string(&there.grant).unwrap().len()
+        serde_json::to_string(&there.grant).unwrap()
     }
 }
 

@@ -26,7 +26,7 @@ const NOTES: &str = "\
   token is `is_token_expired()` and `access_token`. 64 in flight are 64 threads.
 - \"Through the keeper\" is a whole refresh of a login: a lease saved before it, the pair sealed and saved after it.
 - Refreshes saved: the keeper on the store, both in this process, against the stand-in. What the store commits by itself is one
-  update of a record's length in a transaction of its own, flushed (`synchronous=FULL`; `fsync=on`): one connection of SQLite, up to as many of
+  update with a record that the keeper has written, its history full, in a transaction of its own, flushed (`synchronous=FULL`; `fsync=on`): one connection of SQLite, up to as many of
   PostgreSQL as our store has. A saved refresh is two commits. The stores and PostgreSQL's server share the processors with the client.
 - 4,096 in flight: the client on one processor, its keeper too; the stand-in, which answers after 200 ms, on the other. X's class has 1,024 threads.
 - A million accounts: the memory of the keeper and of its tokens, the handles included, the store's own not.

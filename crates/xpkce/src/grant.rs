@@ -229,7 +229,7 @@ pub struct Access {
     /// When it ends.
     pub expires_at: Timestamp,
     /// Whether the resource server refused it with 401; then it is not served again.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_rejected: bool,
 }
 
@@ -262,13 +262,18 @@ pub struct Unread {
     pub received_at: Timestamp,
 }
 
+/// What is as it is in most records is not written: every write of a login carries its whole record.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// One grant, as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Whose it is.
     pub account: Account,
     /// The handle, for people; changes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The sign-in it comes from.
     pub grant_id: GrantId,
@@ -281,53 +286,53 @@ pub struct Grant {
     /// Where it stands.
     pub state: State,
     /// Why it is dead, if it is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub death: Option<Death>,
     /// Who is spending it, if anyone is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
     /// The access token, unless X has sent none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
     /// The refresh token, unless `offline.access` was not granted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Sealed>,
     /// Whether the refresh token is a candidate's, sealed under the candidate's own place.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub refresh_is_candidate: bool,
     /// The scopes that were granted, if X named them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Scopes>,
     /// How many sends of this generation have no known outcome. Leaves only when the generation
     /// moves or X gives its word on the token.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unresolved_sends: u32,
     /// Since when.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_since: Option<Timestamp>,
     /// X's first word that the token of this generation is invalid.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
     /// The attempt that made this generation. A holder that finds its own has succeeded.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<AttemptId>,
     /// How many attempts in a row have failed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub failures: u32,
     /// No spend begins before this instant.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// How many rotations in a row a 401 has caused, and when the last one was.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub feedback: Feedback,
     /// Pairs that lost their compare, the newest last; at most [`Grant::MAX_CANDIDATES`].
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
     /// The last success that could not be read.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<Unread>,
     /// When it was last asked for, to the hour.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
     /// What happened lately.
     #[serde(default)]

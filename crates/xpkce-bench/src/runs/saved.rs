@@ -25,7 +25,7 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
     let sqlite = SqliteStore::open(folder.path().join("logins.db"));
     let store: Arc<dyn Store> = Arc::new(block_on(sqlite).expect("a store"));
     let crowd = Crowd::sign_in(&endpoint.kept, store.clone(), None, count);
-    let mut alone = commits::Sqlite::new(folder.path(), crowd.record_length(store.as_ref()));
+    let mut alone = commits::Sqlite::new(folder.path(), crowd.record(store.as_ref()));
     contests(bench, report, "SQLite", &crowd, |_| alone.commit(bench.span(700)));
     drop((crowd, store));
 
@@ -37,8 +37,7 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
     let store = block_on(PostgresStore::open(&address)).expect("a store");
     let store: Arc<dyn Store> = Arc::new(store);
     let crowd = Crowd::sign_in(&endpoint.kept, store.clone(), Some(folder.path()), count);
-    let length = crowd.record_length(store.as_ref());
-    let alone = commits::Postgres::new(&server.address(), length);
+    let alone = commits::Postgres::new(&server.address(), crowd.record(store.as_ref()));
     contests(bench, report, "PostgreSQL", &crowd, |abreast| {
         alone.commit(abreast, bench.span(200), bench.span(700))
     });
