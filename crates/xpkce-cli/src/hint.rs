@@ -110,6 +110,9 @@ fn app_of(typed: &[String]) -> Option<&str> {
     })
 }
 
+/// What was given with these is not repeated: it may be a secret, or long.
+const NOT_REPEATED: [&str; 4] = ["-H", "--header", "-d", "--data"];
+
 /// Repeats a command line with other flags. What follows a lone `--` stays behind it.
 fn again(typed: &[String], flags: &[Flag]) -> String {
     let mut words = vec!["xpkce".to_owned()];
@@ -119,6 +122,13 @@ fn again(typed: &[String], flags: &[Flag]) -> String {
         if word == "--" {
             operands = left.map(|word| quoted(word)).collect();
             break;
+        }
+        if let Some(name) = NOT_REPEATED.iter().find(|name| is_given(word, name)) {
+            words.extend([(*name).to_owned(), "…".to_owned()]);
+            if word == name {
+                left.next();
+            }
+            continue;
         }
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
         match flags.iter().find(|flag| flag.name == name) {
@@ -136,6 +146,12 @@ fn again(typed: &[String], flags: &[Flag]) -> String {
         words.append(&mut operands);
     }
     words.join(" ")
+}
+
+/// Returns whether a word is this flag, with its value or before it.
+fn is_given(word: &str, name: &str) -> bool {
+    let is_short = !name.starts_with("--");
+    word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || is_short || rest.starts_with('='))
 }
 
 /// Quotes a word for a POSIX shell, where it needs it, without what could steer the terminal.
@@ -185,6 +201,17 @@ mod tests {
         let hint = Hint::Again(vec![Flag::without("--no-browser"), Flag::plain("--headless")]);
         assert_eq!(hint.text(&typed("login --no-browser")), "xpkce login --headless");
         assert_eq!(hint.text(&typed("login --headless")), "xpkce login --headless");
+    }
+
+    #[test]
+    fn a_header_and_a_body_are_not_repeated() {
+        let hint = Hint::Again(vec![Flag::with("--app", "a")]);
+        for line in ["-H secret -d body", "-Hsecret -d=body", "--header=secret --data body"] {
+            let told = hint.text(&typed(&format!("request POST /x {line} --json")));
+            assert!(told.starts_with("xpkce request POST /x -"), "{told}");
+            assert!(told.ends_with(" … --json --app a"), "{told}");
+            assert!(!told.contains("secret") && !told.contains("body"), "{told}");
+        }
     }
 
     #[test]
