@@ -131,21 +131,24 @@ impl Refusal {
         (message.to_owned(), hint)
     }
 
-    /// How long to wait: as `Retry-After` says, or until the limit's reset, within bounds. X's own
-    /// `Date` is the clock that the reset goes by.
+    /// How long to wait, within bounds: as `Retry-After` says, or until the limit's reset. X tells
+    /// the reset in every answer, so it is of use only in one that says that the limit is reached.
     fn wait(self, response: &HttpResponse, now: Timestamp) -> Option<Duration> {
         let text = |name| response.headers.get(name)?.to_str().ok().map(str::trim);
+        // X's own `Date` is the clock that both go by.
         let now = text("date").and_then(date::parse).unwrap_or(now);
         let after = text("retry-after").and_then(|after| match after.parse().ok() {
             Some(secs) => Some(Duration::from_secs(secs)),
             None => Some(date::parse(after)?.since(now)),
         });
         let reset = text("x-rate-limit-reset").and_then(|reset| reset.parse().ok());
-        let told = after.or_else(|| Some(Timestamp::from_secs(reset?).since(now)));
-        match (self, told) {
-            (Self::Limit, Some(told)) => Some(told.clamp(Duration::from_secs(1), MAX_WAIT)),
-            (Self::Limit, None) => Some(DEFAULT_WAIT),
-            (Self::Server, Some(told)) => Some(told.min(MAX_WAIT)),
+        match self {
+            Self::Limit => {
+                let until_reset = || Some(Timestamp::from_secs(reset?).since(now));
+                let told = after.or_else(until_reset).unwrap_or(DEFAULT_WAIT);
+                Some(told.clamp(Duration::from_secs(1), MAX_WAIT))
+            }
+            Self::Server => after.map(|after| after.min(MAX_WAIT)),
             _ => None,
         }
     }

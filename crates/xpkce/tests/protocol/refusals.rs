@@ -1,5 +1,7 @@
 //! Answers that refuse, and what they say of the token.
 
+use std::time::Duration;
+
 use xpkce::token::{judge_exchange, judge_refresh, judge_revoke};
 use xpkce::{ErrorKind, Reason, RefreshAnswer};
 
@@ -147,6 +149,21 @@ fn a_limit_says_for_how_long_within_bounds() {
         .with("date", "Sun, 06 Nov 1994 08:49:37 GMT")
         .with("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
     assert_eq!(wait(dated), 60);
+}
+
+#[test]
+fn a_failing_server_says_for_how_long_by_retry_after_alone() {
+    let wait = |response| verdict(judge_refresh(&response, NOW)).1.retry_after();
+    // As X documents them for every answer.
+    let failing = || {
+        answer(503, "")
+            .with("x-rate-limit-limit", "75")
+            .with("x-rate-limit-remaining", "74")
+            .with("x-rate-limit-reset", &(NOW.as_secs() + 840).to_string())
+    };
+    assert_eq!(wait(failing()), None);
+    assert_eq!(wait(failing().with("retry-after", "30")), Some(Duration::from_secs(30)));
+    assert_eq!(wait(failing().with("retry-after", "9999")), Some(Duration::from_secs(900)));
 }
 
 #[test]
