@@ -11,8 +11,9 @@ use super::page::{self, Refused};
 use super::request::{Expected, Verdict};
 use crate::Result;
 
-/// The most bytes of a request's head.
-const MAX_HEAD: usize = 8 * 1024;
+/// The most bytes of a request's head. Browsers send the cookies of every program on this machine,
+/// whatever its port (RFC 6265 section 8.5).
+const MAX_HEAD: usize = 64 * 1024;
 
 /// How long a request may take to arrive.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -85,9 +86,10 @@ async fn head(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
+        let seen = head.len().saturating_sub(3);
         head.extend_from_slice(&chunk[..read]);
-        if let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
-            head.truncate(end);
+        if let Some(end) = head[seen..].windows(4).position(|window| window == b"\r\n\r\n") {
+            head.truncate(seen + end);
             return Ok(Some(String::from_utf8_lossy(&head).into_owned()));
         }
     }

@@ -135,7 +135,7 @@ async fn strangers_are_answered_and_do_not_end_the_sign_in() {
         (format!("GET {good} HTTP/1.1\r\n\r\n"), "421"),
         (format!("GET {good}\r\n\r\n"), "400"),
         ("\r\n\r\n".to_owned(), "400"),
-        (format!("GET {good} HTTP/1.1\r\nHost: {host}\r\nX: {}", "a".repeat(9000)), "431"),
+        (format!("GET {good} HTTP/1.1\r\nHost: {host}\r\nX: {}", "a".repeat(70_000)), "431"),
         (unseen(host, "Sec-Fetch-Mode: no-cors"), "400"),
         (unseen(host, "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe"), "400"),
         (unseen(host, "Sec-Fetch-Mode: navigate\r\nSec-Purpose: prefetch;prerender"), "400"),
@@ -194,6 +194,21 @@ async fn a_request_may_come_in_pieces() {
         stream.write_all(piece).await.unwrap();
         tokio::task::yield_now().await;
     }
+    waiting.visit.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_browser_may_bring_the_cookies_of_every_other_port() {
+    let waiting = waiting().await;
+    let cookies: Vec<_> = (0..15).map(|n| format!("c{n}={}", "v".repeat(4000))).collect();
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n",
+        waiting.good(),
+        waiting.host,
+        cookies.join("; ")
+    );
+    let mut stream = TcpStream::connect(&waiting.host).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
     waiting.visit.await.unwrap().unwrap();
 }
 
