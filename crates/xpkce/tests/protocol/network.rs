@@ -285,6 +285,20 @@ fn a_runtime_that_sleeps_takes_no_request_of_another() {
 }
 
 #[tokio::test]
+async fn an_answer_is_asked_for_as_it_is_unless_the_caller_decodes() {
+    let ok = || Does::Says(says("200 OK", "", ""));
+    let server = Server::start([ok(), ok()]).await;
+    let client = client();
+    post(&client, &server.url).await.unwrap();
+    let mut decoding = request(&server.url);
+    decoding.headers.insert("accept-encoding", "gzip".parse().unwrap());
+    client.send(decoding).await.unwrap();
+    let heard = server.heard.lock().unwrap();
+    assert!(heard[0].contains("accept-encoding: identity\r\n"), "{}", heard[0]);
+    assert!(heard[1].contains("accept-encoding: gzip\r\n"), "{}", heard[1]);
+}
+
+#[tokio::test]
 async fn a_cookie_is_not_kept() {
     let cookie = says("200 OK", "set-cookie: a=b\r\n", "");
     let server = Server::start([Does::Says(cookie.clone()), Does::Says(cookie)]).await;
