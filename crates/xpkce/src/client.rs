@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -12,6 +12,9 @@ use crate::http::{HttpClient, HttpRequest, HttpResponse, MAX_BODY, SendError};
 use crate::token::{self, RefreshAnswer, Revocable, Rotated};
 use crate::user::judge_user;
 use crate::{AccessToken, App, Approval, Clock, Error, Reason, RefreshToken, Result, Token, User};
+
+/// The most bytes of a URL that [`Uri`] takes.
+const MAX_URL: usize = u16::MAX as usize - 1;
 
 /// One app's line to X. Cheap to clone; keeps no token and sends nothing twice.
 #[derive(Clone)]
@@ -143,8 +146,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere or the token no
-    /// header; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
+    /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere, no request can name
+    /// it, as when it is over 64 KiB, or the token is no header; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
     /// request that changes nothing; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came to
     /// any other; [`Protocol`](crate::ErrorKind::Protocol) when the answer is longer than
     /// [`MAX_BODY`].
@@ -220,11 +223,13 @@ impl Client {
             })?
         };
         let base = self.app.endpoint("")?;
-        if url.origin() == base.origin() && url.username().is_empty() && url.password().is_none() {
-            return Ok(url);
+        if url.origin() != base.origin() || !url.username().is_empty() || url.password().is_some() {
+            let message = "the target is not at the app's base URL";
+            return Err(Error::new(Reason::InvalidSetting, message)
+                .with_hint("a token goes to X alone: give a path, such as /2/users/me"));
         }
-        Err(Error::new(Reason::InvalidSetting, "the target is not at the app's base URL")
-            .with_hint("a token goes to X alone: give a path, such as /2/users/me"))
+        check_sendable(&url)?;
+        Ok(url)
     }
 }
 
@@ -232,6 +237,20 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("app", &self.app).finish_non_exhaustive()
     }
+}
+
+/// Refuses what a request cannot name: the network is not to blame for it.
+fn check_sendable(url: &Url) -> Result<()> {
+    let message = if url.as_str().len() > MAX_URL {
+        "the target is longer than the 64 KiB that a request can name"
+    } else {
+        "the target is no address of a request"
+    };
+    Uri::try_from(url.as_str()).map(drop).map_err(|why| {
+        Error::new(Reason::InvalidSetting, message)
+            .with_hint("ask for less at once, and send what is long in the body")
+            .with_source(why)
+    })
 }
 
 /// RFC 6750 section 2.1.

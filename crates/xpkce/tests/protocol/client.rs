@@ -204,6 +204,22 @@ async fn a_token_goes_to_its_own_origin_alone() {
 }
 
 #[tokio::test]
+async fn a_target_that_no_request_can_name_is_not_the_networks_fault() {
+    let http = Script::new([Ok(answer(200, ""))]);
+    let client = client(app(), &http);
+    let get = async |length: usize| {
+        let target = format!("/2/tweets?ids={}", "1".repeat(length));
+        let token = AccessToken::new("a");
+        client.request(&token, Method::GET, &target, HeaderMap::new(), None).await
+    };
+    get(65_000).await.unwrap();
+    let error = get(66_000).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Configure, Reason::InvalidSetting));
+    assert!(error.to_string().contains("64 KiB") && error.hint().is_some(), "{error}");
+    assert_eq!(http.requests(), 1);
+}
+
+#[tokio::test]
 async fn any_status_of_a_request_is_the_callers() {
     let http = Script::new([Ok(answer(403, "no").with("x-transaction-id", "t"))]);
     let mut headers = HeaderMap::new();
