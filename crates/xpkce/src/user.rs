@@ -1,5 +1,6 @@
 //! Who signed in.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
@@ -17,6 +18,25 @@ pub struct User {
     pub username: Option<String>,
 }
 
+/// What is read of an answer; the rest of it is skipped, so that nothing odd there costs the user.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    data: Option<Fields>,
+    reason: Value,
+    title: Value,
+    #[serde(rename = "type")]
+    problem: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    id: Value,
+    name: Value,
+    username: Value,
+}
+
 /// Judges the answer of `GET /2/users/me`, received at `now`.
 ///
 /// # Errors
@@ -25,9 +45,10 @@ pub struct User {
 /// [`Retry`](crate::ErrorKind::Retry) when it asks to wait or fails;
 /// [`Protocol`](crate::ErrorKind::Protocol) when it refuses the request or names nobody.
 pub fn judge_user(response: &HttpResponse, now: Timestamp) -> Result<User> {
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let answer = read(&response.body);
     if (200..300).contains(&response.status) {
-        return user(&body["data"]).ok_or_else(|| refused(response, "X did not say who it is"));
+        let user = answer.data.as_ref().and_then(user);
+        return user.ok_or_else(|| refused(response, "X did not say who it is"));
     }
     let refusal = Refusal::of(response);
     match (response.status, refusal) {
@@ -39,34 +60,73 @@ pub fn judge_user(response: &HttpResponse, now: Timestamp) -> Result<User> {
         (_, Refusal::Limit) => Err(refusal.error(Reason::RateLimited, response, now)),
         (_, Refusal::Server) => Err(refusal.error(Reason::Outage, response, now)),
         (402, _) => Err(refused(response, "X's account of the app is out of credits")),
-        (403, _) => Err(forbidden(response, &body)),
+        (403, _) => Err(forbidden(response, &answer)),
         _ => Err(refused(response, "X refused to say who it is")),
     }
 }
 
-fn user(fields: &Value) -> Option<User> {
-    let id = match &fields["id"] {
-        Value::String(id) => printable(id),
-        Value::Number(id) => Some(id.to_string()),
-        _ => None,
-    };
-    let text = |name: &str| fields[name].as_str().and_then(printable);
-    Some(User { id: id?, name: text("name"), username: text("username") })
+/// Reads an answer, whatever its encoding's faults. What is no answer of X's API says nothing.
+fn read(body: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(body);
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default()
 }
 
-/// Drops control characters, so that a name cannot steer a terminal.
+fn user(fields: &Fields) -> Option<User> {
+    let id = match &fields.id {
+        Value::String(id) => printable(id),
+        // One that is no whole number here was rounded, and would be the id of others too.
+        Value::Number(id) => id.as_u64().map(|id| id.to_string()),
+        _ => None,
+    };
+    let text = |value: &Value| value.as_str().and_then(printable);
+    Some(User { id: id?, name: text(&fields.name), username: text(&fields.username) })
+}
+
+/// Drops what is not to be seen, so that a name cannot steer a terminal, or turn the text around it.
 fn printable(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(256).collect();
+    let is_seen = |c: &char| !c.is_control() && !is_format(*c);
+    let text: String = text.chars().filter(is_seen).take(256).collect();
     (!text.trim().is_empty()).then_some(text)
 }
 
-fn forbidden(response: &HttpResponse, body: &Value) -> Error {
-    if body["reason"] == "client-not-enrolled" {
-        return refused(response, "X has not enrolled the app")
-            .with_hint("move the app to a package and the Production environment in X's console");
+/// Returns whether a character only governs how others are laid out (Unicode's categories Cf, Zl
+/// and Zp). The joiners are left: words and emoji are written with them.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// X gives the same status to an app that it does not serve, to a token of the wrong kind and to
+/// one that lacks a scope, and so does what stands before X.
+fn forbidden(response: &HttpResponse, answer: &Answer) -> Error {
+    const UNKNOWN: &str = "X refused to say who it is";
+    let problem = answer.problem.as_str().unwrap_or("about:blank");
+    // X has written them with one host and documents another.
+    let (_, problem) = problem.rsplit_once('/').unwrap_or(("", problem));
+    match (problem, answer.reason.as_str(), answer.title.as_str()) {
+        (_, Some("client-not-enrolled"), _) | ("client-forbidden", None, _) => {
+            refused(response, "X has not enrolled the app").with_hint(
+                "move the app to a package and the Production environment in X's console",
+            )
+        }
+        ("unsupported-authentication", ..) => {
+            refused(response, "X wants a user's token here, and this is of another kind")
+                .with_hint("sign the user in, and send the access token that comes of it")
+        }
+        ("about:blank", None, Some("Forbidden")) => refused(response, UNKNOWN)
+            .with_hint("sign in with the scopes tweet.read and users.read"),
+        _ => refused(response, UNKNOWN),
     }
-    refused(response, "X refused to say who it is")
-        .with_hint("sign in with the scopes tweet.read and users.read")
 }
 
 fn refused(response: &HttpResponse, message: &'static str) -> Error {
