@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use url::Url;
 
-use crate::http::is_secure;
+use crate::http::{authority, is_secure};
 use crate::{ClientSecret, Error, Reason, Result, Scopes};
 
 /// Where X's token endpoint is.
@@ -80,7 +80,8 @@ impl App {
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure) when it is neither HTTPS nor plain HTTP to this
-    /// machine, has a query, a fragment or a user, or is not of visible ASCII characters.
+    /// machine, is not written as `scheme://host`, has a query, a fragment or a user, or is not of
+    /// visible ASCII characters.
     pub fn with_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
         self.base_url = checked_base(url.as_ref())?;
         self.token_url = token_url(&self.base_url)?;
@@ -175,10 +176,13 @@ fn checked_base(text: &str) -> Result<String> {
             "the base URL is neither https:// nor http:// to this machine",
         ));
     }
-    let is_bare = url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
+    let Some(authority) = authority(text) else {
+        return Err(Error::new(
+            Reason::InvalidSetting,
+            "the base URL is not written as https://host or http://host",
+        ));
+    };
+    let is_bare = url.query().is_none() && url.fragment().is_none() && !authority.contains('@');
     if !is_bare {
         return Err(Error::new(
             Reason::InvalidSetting,
@@ -220,6 +224,11 @@ mod tests {
             "ftp://127.0.0.1",
             "api.x.com",
             "https://user@api.x.com",
+            "https://@api.x.com",
+            "https:api.x.com",
+            "https:/api.x.com",
+            "https:///api.x.com",
+            "https:api.x.com/https://api.x.com",
             "https://api.x.com?q",
             "https://api.x.c\nom",
             "https:\\\\api.x.com",

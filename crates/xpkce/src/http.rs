@@ -41,6 +41,14 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Returns the user, host and port of a URL that is written with them, `scheme://host`. A URL's
+/// reader takes `https:host` and `https:///host` for the same, and those who compare it do not.
+pub(crate) fn authority(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once(':')?;
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;
+    (!authority.is_empty()).then_some(authority)
+}
+
 /// A request, ready to send.
 pub struct HttpRequest {
     /// The method.

@@ -3,7 +3,7 @@
 
 use url::{Host, Url};
 
-use crate::http::is_loopback;
+use crate::http::{authority, is_loopback};
 use crate::{App, Error, Reason, Result, Scopes};
 
 /// How sure it is that X refuses.
@@ -68,8 +68,8 @@ const BLOCKED_SCHEMES: &[&str] = &[
     "sip",
 ];
 
-/// What X or this library puts into a callback.
-const CALLBACK_PARAMETERS: [&str; 4] = ["state", "code", "error", "iss"];
+/// What X puts into a callback, and what tells its consent page's address from one.
+const CALLBACK_PARAMETERS: [&str; 5] = ["state", "code", "error", "iss", "code_challenge"];
 
 /// Looks for everything that X would refuse, and for what is unusual, the errors first: X's
 /// documentation of its authorize URL and callbacks, and RFC 6749 sections 3.1.2 and 3.3.
@@ -161,11 +161,17 @@ fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
     if redirect_uri.contains('#') {
         error(found, "the redirect URI has a fragment", WHERE);
     }
+    if ["http", "https"].contains(&url.scheme()) && authority(redirect_uri).is_none() {
+        error(found, "the redirect URI is not written as http://host or https://host", WHERE);
+    }
+    if url.port() == Some(0) {
+        error(found, "the redirect URI has port 0, which is no port", WHERE);
+    }
     if BLOCKED_SCHEMES.contains(&url.scheme()) {
         error(found, "the redirect URI has a scheme that X refuses", WHERE);
     }
     if url.query_pairs().any(|(name, _)| CALLBACK_PARAMETERS.contains(&name.as_ref())) {
-        error(found, "the redirect URI has a parameter of the callback in its query", WHERE);
+        error(found, "the redirect URI has a parameter of the sign-in in its query", WHERE);
     }
 }
 

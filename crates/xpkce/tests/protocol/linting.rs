@@ -51,6 +51,12 @@ fn a_redirect_uri_that_x_refuses_does_not_begin() {
         "mailto:a@b.example",
         "file:///tmp/x",
         "https://app.example/cb?state=mine",
+        "https://app.example/cb?code_challenge=1",
+        "http://127.0.0.1:0/callback",
+        "http:127.0.0.1:8080/callback",
+        "http:/127.0.0.1:8080/callback",
+        "http:///127.0.0.1:8080/callback",
+        "https:app.example/cb?at=https://app.example",
     ] {
         assert!(is_refused(&app().with_redirect_uri(redirect)), "{redirect}");
     }
