@@ -44,8 +44,8 @@ impl Pkce {
     /// characters (RFC 7636 section 4.1).
     pub fn from_verifier(verifier: impl Into<String>) -> Result<Self> {
         let verifier = verifier.into();
-        if verifier.len() < Self::MIN_VERIFIER {
-            return Err(malformed());
+        if verifier.len() < Self::MIN_VERIFIER || !is_unreserved(&verifier) {
+            return Err(malformed(Self::MIN_VERIFIER));
         }
         Self::from_parts(verifier, None)
     }
@@ -61,7 +61,7 @@ impl Pkce {
         let verifier = verifier.into();
         let challenge = challenge.unwrap_or_else(|| s256(&verifier));
         if !is_unreserved(&verifier) || !is_unreserved(&challenge) {
-            return Err(malformed());
+            return Err(malformed(1));
         }
         Ok(Self { verifier: CodeVerifier::new(verifier), challenge })
     }
@@ -125,10 +125,14 @@ fn is_unreserved(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
 }
 
-fn malformed() -> Error {
+fn malformed(least: usize) -> Error {
+    let most = Pkce::MAX_VERIFIER;
     Error::new(
         Reason::InvalidSetting,
-        "the code verifier or challenge is not 43 to 128 characters of A-Z a-z 0-9 - . _ ~",
+        format!(
+            "the code verifier or challenge is not {least} to {most} characters of \
+             A-Z a-z 0-9 - . _ ~"
+        ),
     )
 }
 
@@ -162,6 +166,19 @@ mod tests {
         assert!(Pkce::from_verifier("~".repeat(128)).is_ok());
         assert!(Pkce::from_verifier("a".repeat(129)).is_err());
         assert!(Pkce::from_verifier("+".repeat(43)).is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_how_long_a_verifier_may_be() {
+        for (refused, said) in [
+            (Pkce::from_verifier("a".repeat(42)), "43 to 128"),
+            (Pkce::from_verifier("a".repeat(129)), "43 to 128"),
+            (Pkce::from_parts("", None), "1 to 128"),
+            (Pkce::from_parts("a", Some("b c".into())), "1 to 128"),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains(&format!("not {said} characters")), "{error}");
+        }
     }
 
     #[test]
