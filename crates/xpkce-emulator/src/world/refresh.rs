@@ -77,6 +77,7 @@ impl World {
         let grant = token.grant;
         if let Standing::Spent { at, bought: Some(pair) } = &token.standing
             && now.since(*at) < self.quirks.reuse_grace()
+            && self.leads_on(pair)
         {
             let pair = pair.clone();
             self.refused(witness, EventKind::GraceUsed, key, "within the grace");
@@ -88,5 +89,13 @@ impl World {
             self.record_grant(witness, grant, Event::new(EventKind::FamilyKilled));
         }
         Err(OAuthError::Token)
+    }
+
+    /// Returns whether a pair is still of use: its refresh token is live or, when it has bought the
+    /// next pair itself, has a grace of its own. A pair without one lives by its access token.
+    fn leads_on(&self, pair: &Pair) -> bool {
+        let token = pair.refresh.as_ref().unwrap_or(&pair.access);
+        let flaw = self.tokens.find(TokenKey::of(token)).map(|token| token.flaw(self.now()));
+        matches!(flaw, Some(None | Some("spent")))
     }
 }

@@ -137,6 +137,28 @@ async fn e3_within_the_grace_a_spent_token_buys_the_same_pair_again() {
 }
 
 #[tokio::test]
+async fn e3_a_pair_that_was_revoked_is_not_bought_again() {
+    let x = with(|quirks| quirks.reuse_grace_ms = 500).await;
+    let app = Client::public(&x);
+    let first = app.sign_in(&x).await;
+    let second = Tokens::of(&app.refresh(&first.refresh).await);
+    assert_eq!(app.revoke(&second.refresh).await.status, 200);
+    assert_eq!(app.refresh(&first.refresh).await.status, 400);
+}
+
+#[tokio::test]
+async fn e3_a_pair_that_was_spent_leads_on_within_its_own_grace() {
+    let x = with(|quirks| quirks.reuse_grace_ms = 500).await;
+    let app = Client::public(&x);
+    let first = app.sign_in(&x).await;
+    let second = Tokens::of(&app.refresh(&first.refresh).await);
+    let third = Tokens::of(&app.refresh(&second.refresh).await);
+    let again = Tokens::of(&app.refresh(&first.refresh).await);
+    assert_eq!(again.refresh, second.refresh);
+    assert_eq!(Tokens::of(&app.refresh(&again.refresh).await).refresh, third.refresh);
+}
+
+#[tokio::test]
 async fn e4_six_months_slide_unless_switched() {
     for slides in [true, false] {
         let x = with(|quirks| quirks.refresh_lifetime_slides = slides).await;
