@@ -19,6 +19,9 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Reply {
         Some(endpoint) => at_endpoint(shared, call, endpoint).await,
         None => endpoint::answer(shared, call),
     };
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
     if let Some(errand) = reply.errand.take() {
         errand.run().await;
     }

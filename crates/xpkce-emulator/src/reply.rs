@@ -14,6 +14,8 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) delivery: Delivery,
+    /// How long the answer waits, by real time.
+    pub(crate) delay: Duration,
     /// What is done before the answer goes out.
     pub(crate) errand: Option<Errand>,
 }
@@ -42,6 +44,7 @@ impl Reply {
             headers: HeaderMap::new(),
             body: Vec::new(),
             delivery: Delivery::Whole,
+            delay: Duration::ZERO,
             errand: None,
         }
     }

@@ -56,7 +56,8 @@ pub(super) fn answered(shared: &Shared, call: &Call) -> Reply {
 }
 
 fn carried(status: u16, verdict: Verdict) -> Reply {
-    Reply { errand: verdict.errand, ..Reply::redirect(status, &verdict.target) }
+    let Verdict { target, delay, errand } = verdict;
+    Reply { delay, errand, ..Reply::redirect(status, &target) }
 }
 
 fn decision(params: &Params) -> Option<Decision> {

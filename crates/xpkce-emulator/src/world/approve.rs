@@ -1,6 +1,8 @@
 //! The consent: pages that wait for an answer, and the redirect that carries it.
 
 use crate::approval::{AuthorizeRequest, Decision};
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::errand::Errand;
 use crate::event::{Event, EventKind};
@@ -28,6 +30,8 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) target: String,
+    /// How long the redirect waits.
+    pub(crate) delay: Duration,
     /// What the app gets to see first.
     pub(crate) errand: Option<Errand>,
 }
@@ -58,20 +62,23 @@ impl World {
         request: &AuthorizeRequest,
         decision: &Decision,
     ) -> Option<Verdict> {
-        let fault = self.strike_callback(witness);
-        match (decision, fault) {
+        let struck = self.strike_callback(witness);
+        let fault = struck.as_ref().and_then(|struck| struck.fault.as_callback());
+        let delay = struck.map(|struck| struck.delay).unwrap_or_default();
+        let (target, errand) = match (decision, fault) {
             (Decision::Cancel, _) | (_, Some(CallbackFault::Denied)) => {
-                Some(Verdict { target: self.deny(witness, request), errand: None })
+                (self.deny(witness, request), None)
             }
-            (Decision::Allow(username), fault) => self.allow(witness, request, username, fault),
-        }
+            (Decision::Allow(username), fault) => self.allow(witness, request, username, fault)?,
+        };
+        Some(Verdict { target, delay, errand })
     }
 
-    fn strike_callback(&mut self, witness: &Witness) -> Option<CallbackFault> {
-        let Struck { fault, .. } = self.faults.strike_callback(self.clock.now())?;
+    fn strike_callback(&mut self, witness: &Witness) -> Option<Struck> {
+        let struck = self.faults.strike_callback(self.clock.now())?;
         self.counters.faults += 1;
-        self.record(witness, Event::new(EventKind::FaultStruck).reason(fault.name()));
-        fault.as_callback()
+        self.record(witness, Event::new(EventKind::FaultStruck).reason(struck.fault.name()));
+        Some(struck)
     }
 
     fn deny(&mut self, witness: &Witness, request: &AuthorizeRequest) -> String {
@@ -91,7 +98,7 @@ impl World {
         request: &AuthorizeRequest,
         username: &str,
         fault: Option<CallbackFault>,
-    ) -> Option<Verdict> {
+    ) -> Option<(String, Option<Errand>)> {
         let chosen = self.user_named(username)?;
         let user = match fault {
             Some(CallbackFault::OtherUser) => {
@@ -112,7 +119,7 @@ impl World {
             Some(CallbackFault::StrayRequest) => Errand::stray(&target),
             _ => None,
         };
-        Some(Verdict { target, errand })
+        Some((target, errand))
     }
 
     fn write_code(&mut self, request: &AuthorizeRequest, user_id: &str) -> String {

@@ -1,9 +1,11 @@
 //! F18, F19: what can be wrong with the answer that the browser carries.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
-use xpkce_emulator::{CallbackFault, Emulator, FaultRule, Lifetimes};
+use xpkce_emulator::{CallbackFault, Emulator, Endpoint, FaultRule, Lifetimes};
 
 use crate::client::{Client, REDIRECT, Tokens, code_of, param};
 
@@ -55,6 +57,24 @@ async fn a_callback_is_late_for_a_code_that_lives_for_ever_too() {
     x.set_lifetimes(Lifetimes { code: u64::MAX, ..Lifetimes::default() });
     x.fault(FaultRule::callback(CallbackFault::Late));
     x.approve(&Client::public(&x).authorize_url(&[])).await;
+}
+
+#[tokio::test]
+async fn a_callback_waits_as_long_as_its_rule_says() {
+    const DELAY: Duration = Duration::from_secs(3600);
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    for rule in [
+        FaultRule::callback(CallbackFault::MissingCode).delayed(DELAY),
+        FaultRule::callback(CallbackFault::Denied).delayed(DELAY),
+        FaultRule::delay(Endpoint::Callback, DELAY),
+    ] {
+        x.fault(rule);
+        let url = app.authorize_url(&[]);
+        let approving = tokio::time::timeout(Duration::from_millis(200), x.approve(&url));
+        assert!(approving.await.is_err());
+    }
+    assert_eq!(x.counters().faults, 3);
 }
 
 #[tokio::test]
