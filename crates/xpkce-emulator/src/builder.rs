@@ -167,9 +167,8 @@ impl EmulatorBuilder {
             AutoApprove::Named(name) => world.set_auto_approve(Some(&name))?,
             AutoApprove::Off => {}
         }
-        let now = world.now();
         for rule in self.faults {
-            world.faults.arm(rule, now);
+            world.arm(rule)?;
         }
         Ok(world)
     }

@@ -178,10 +178,12 @@ impl Emulator {
     }
 
     /// Scripts a fault. Rules are tried in the order they were added.
+    ///
+    /// # Panics
+    ///
+    /// If it strikes nothing at its endpoint: a fault of the callback strikes there alone.
     pub fn fault(&self, rule: FaultRule) {
-        let mut world = self.shared.world();
-        let now = world.now();
-        world.faults.arm(rule, now);
+        self.operate(|world| world.arm(rule));
     }
 
     /// Removes every scripted fault.

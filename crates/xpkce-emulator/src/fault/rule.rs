@@ -25,7 +25,8 @@ pub enum Endpoint {
     Resource,
     /// `GET` and `POST /i/oauth2/authorize`.
     Authorize,
-    /// The answer carried back by the browser: only [`Fault::Callback`] strikes here.
+    /// The answer carried back by the browser: only [`Fault::Callback`] and [`Fault::Slow`] strike
+    /// here.
     Callback,
     /// `POST /oauth2/token` and `/oauth2/invalidate_token`.
     AppOnly,
@@ -74,7 +75,8 @@ pub struct FaultRule {
     /// For how many milliseconds of virtual time it strikes; none: as long as `times` lasts.
     #[serde(default)]
     pub for_ms: Option<u64>,
-    /// How many real milliseconds the request waits, on the side of the commit given by `moment`.
+    /// How many real milliseconds the request waits, on the side of the commit given by `moment`; at
+    /// [`Endpoint::Callback`] it is the redirect that waits, after the commit.
     #[serde(default)]
     pub delay_ms: u64,
 }
@@ -137,6 +139,16 @@ impl FaultRule {
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.for_ms = Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         self.always()
+    }
+
+    /// Returns why it could strike nowhere, if it could not.
+    pub(crate) fn misplaced(&self) -> Option<&'static str> {
+        match (self.endpoint, &self.fault) {
+            (Endpoint::Callback, Fault::Callback { .. } | Fault::Slow) => None,
+            (Endpoint::Callback, _) => Some("at the endpoint callback only callback and slow do"),
+            (_, Fault::Callback { .. }) => Some("callback does at the endpoint callback only"),
+            _ => None,
+        }
     }
 
     /// Also lets the request wait, by real time.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::event::{Event, EventKind};
+use crate::fault::FaultRule;
 use crate::mint::{self, TokenKey, TokenKind};
 use crate::redirect_uri;
 use crate::seed::{AppSeed, UserSeed};
@@ -25,6 +26,8 @@ pub enum OperateError {
     TooManyRedirectUris,
     /// Another app or user is there already under the same id.
     Taken,
+    /// The fault strikes nothing at this endpoint: what does.
+    MisplacedFault(&'static str),
 }
 
 impl fmt::Display for OperateError {
@@ -38,6 +41,7 @@ impl fmt::Display for OperateError {
             Self::RedirectUri(why) => write!(f, "the redirect URI cannot be registered: {why}"),
             Self::TooManyRedirectUris => f.write_str("the app already has ten redirect URIs"),
             Self::Taken => f.write_str("the id is taken"),
+            Self::MisplacedFault(why) => write!(f, "the fault strikes nothing there: {why}"),
         }
     }
 }
@@ -47,6 +51,14 @@ impl std::error::Error for OperateError {}
 type Outcome<T = ()> = Result<T, OperateError>;
 
 impl World {
+    pub(crate) fn arm(&mut self, rule: FaultRule) -> Outcome {
+        if let Some(why) = rule.misplaced() {
+            return Err(OperateError::MisplacedFault(why));
+        }
+        self.faults.arm(rule, self.clock.now());
+        Ok(())
+    }
+
     pub(crate) fn add_app(&mut self, seed: AppSeed) -> Outcome {
         if self.apps.contains_key(&seed.client_id) {
             return Err(OperateError::Taken);

@@ -40,6 +40,25 @@ async fn every_listed_verb_exists_and_its_example_is_json() {
 }
 
 #[tokio::test]
+async fn a_fault_that_strikes_nothing_where_it_is_put_is_refused() {
+    let x = Emulator::start().await;
+    let callback = json!({"kind": "callback", "callback": "denied"});
+    for rule in [
+        json!({"endpoint": "refresh", "fault": callback}),
+        json!({"endpoint": "authorize", "fault": callback}),
+        json!({"endpoint": "callback", "fault": {"kind": "reset"}}),
+    ] {
+        let refused = post(&x, "fault", rule).await;
+        assert_eq!(refused.status, 422);
+        let why = refused.json()["error"].as_str().unwrap().to_owned();
+        assert!(why.contains("strikes nothing there"), "{why}");
+    }
+    assert_eq!(show(&x, "/faults").await, json!([]));
+    done(&x, "fault", json!({"endpoint": "callback", "fault": callback})).await;
+    done(&x, "fault", json!({"endpoint": "callback", "fault": {"kind": "slow"}})).await;
+}
+
+#[tokio::test]
 async fn time_tokens_and_apps_are_governed_over_http() {
     let x = Emulator::start().await;
     let app = Client::public(&x);

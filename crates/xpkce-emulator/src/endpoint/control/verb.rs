@@ -123,8 +123,7 @@ pub(super) fn advance(world: &mut World, body: &Advance) -> Done {
 }
 
 pub(super) fn fault(world: &mut World, rule: FaultRule) -> Done {
-    let now = world.now();
-    world.faults.arm(rule, now);
+    world.arm(rule)?;
     shown(&world.faults.rules())
 }
 
