@@ -54,6 +54,7 @@ section_core() {
 
 section_docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --lib --no-deps --all-features
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked -p xpkce --lib --no-deps --no-default-features
 }
 
 section_deny() {

@@ -36,6 +36,12 @@
 //! `hyper` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
 //! `blocking` are on by default. `postgres` adds the store for many machines, `metrics` the
 //! measuring of [`metrics`], `testing` the clock that is moved by hand and the contract that a store of your own must pass.
+//
+// What is named above and not compiled in is found among the features.
+#![cfg_attr(not(feature = "keeper"), doc = "\n\n[`Keeper`]: #features")]
+#![cfg_attr(not(feature = "hyper"), doc = "\n\n[`OAuth2PkceAuth`]: #features")]
+#![cfg_attr(not(feature = "blocking"), doc = "\n\n[`blocking`]: #features")]
+#![cfg_attr(not(feature = "keeper"), doc = "\n\n[`metrics`]: #features")]
 
 mod clock;
 mod digits;
