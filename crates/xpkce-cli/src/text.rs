@@ -5,14 +5,22 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use xpkce::Timestamp;
 
-/// Drops control characters, so that nothing from a server can steer the terminal.
+/// Drops control characters, so that nothing from a server can steer the terminal or turn the text
+/// around it.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    text.chars().filter(|c| !steers(*c)).collect()
 }
 
-/// Drops control characters but line breaks and tabs.
+/// Does the same, but for line breaks and tabs.
 pub(crate) fn clean_lines(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    text.chars().filter(|c| !steers(*c) || matches!(c, '\n' | '\t')).collect()
+}
+
+/// Returns whether it is a control, or a mark that sets the direction of text (UAX #9).
+fn steers(c: char) -> bool {
+    let is_mark = matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_mark
 }
 
 /// Says how long, in its two largest units.
@@ -55,6 +63,13 @@ pub(crate) fn until(end: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_steers_the_terminal_or_turns_the_text_is_dropped() {
+        assert_eq!(clean("a\u{1b}[2J\u{202e}b\u{2066}c\n"), "a[2Jbc");
+        assert_eq!(clean_lines("a\u{202e}\n\tb\u{7}"), "a\n\tb");
+        assert_eq!(clean("\u{5d0}\u{1f469}\u{200d}\u{1f680}"), "\u{5d0}\u{1f469}\u{200d}\u{1f680}");
+    }
 
     #[test]
     fn a_span_is_told_in_its_two_largest_units() {

@@ -60,7 +60,7 @@ pub enum Reason {
     AuthorizationFailed,
     /// The callback is not a callback: a parameter is missing, duplicated or too long.
     MalformedCallback,
-    /// The callback belongs to another sign-in.
+    /// The callback belongs to another sign-in, or to one whose callback was already taken.
     StateMismatch,
     /// The callback names another issuer (RFC 9207).
     IssuerMismatch,

@@ -1,8 +1,8 @@
 //! The consent: pages that wait for an answer, and the redirect that carries it.
 
-use crate::approval::{AuthorizeRequest, Decision};
 use std::time::Duration;
 
+use crate::approval::{AuthorizeRequest, Decision};
 use crate::clock::Timestamp;
 use crate::errand::Errand;
 use crate::event::{Event, EventKind};
