@@ -107,12 +107,17 @@ impl OAuth2PkceAuth {
     /// Spends the refresh token for the next pair. Callers at the same time share one request for one
     /// token, and the pair lands in this object even if every caller goes away.
     ///
+    /// A token whose answer was lost is sent once more at once. The object remembers the doubt until
+    /// X rotates that token: if X says that it is dead, the error's hint says that the answer was
+    /// lost.
+    ///
     /// # Errors
     ///
     /// [`SignIn`](crate::ErrorKind::SignIn) when there is no refresh token or X says that it is
     /// dead; [`Configure`](crate::ErrorKind::Configure) when X refuses the client;
-    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent or X asks to wait;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the token may be spent and no pair came;
+    /// [`Retry`](crate::ErrorKind::Retry) when this call sent nothing or X asks to wait;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when this call may have spent the token and no pair
+    /// came, whatever X said to sending it once more;
     /// [`Protocol`](crate::ErrorKind::Protocol) when X sends no access token twice in a row, or the
     /// thread that sends cannot be had. RFC 6749 section 6.
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {

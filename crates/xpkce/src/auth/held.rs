@@ -22,6 +22,9 @@ pub(super) struct Held {
     pub(super) logins: VecDeque<Login>,
     /// The refreshes under way. More than one when a token was set while another was refreshed.
     refreshing: Vec<Spending>,
+    /// The refresh token that may be spent, because an answer to it was lost. Known by itself: who
+    /// sets it again makes it no fresher.
+    doubted: Option<RefreshToken>,
 }
 
 /// A refresh under way: the token that it spends just now, and the process that began it.
@@ -61,6 +64,15 @@ impl Held {
 
     pub(super) fn ended(&mut self, spent: &RefreshToken) {
         self.refreshing.retain(|it| !it.spent.matches(spent.expose()));
+    }
+
+    /// What became of `token` is not known until X has rotated it.
+    pub(super) fn doubt(&mut self, token: &RefreshToken) {
+        self.doubted = Some(RefreshToken::new(token.expose()));
+    }
+
+    pub(super) fn is_doubted(&self, token: &RefreshToken) -> bool {
+        self.doubted.as_ref().is_some_and(|doubted| doubted.matches(token.expose()))
     }
 
     pub(super) fn set_pair(&mut self, pair: Pkce) {
@@ -126,6 +138,7 @@ impl Held {
             self.token = None;
             return self.put(rotated, None, now);
         };
+        self.doubted.take_if(|doubted| doubted.matches(spent.expose()));
         if self.spendable().is_some_and(|held| held.matches(spent.expose())) {
             return self.put(rotated, Some(spent), now);
         }

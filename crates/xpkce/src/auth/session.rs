@@ -212,23 +212,47 @@ impl Session {
     }
 
     /// Sends a refresh token, and once more when its answer did not come: if X rotated, the pair
-    /// is lost anyway and it says so; if not, this brings it.
+    /// is lost anyway and it says so; if not, this brings it. A second answer that says nothing of
+    /// the token leaves it in the doubt of the first.
     async fn send(&self, token: &RefreshToken) -> Result<Rotated> {
         let mut answer = self.client.refresh(token).await;
-        let was_lost = matches!(answer, RefreshAnswer::Unknown { resend: true, .. });
-        if was_lost {
+        let mut doubt = None;
+        if let RefreshAnswer::Unknown { error, resend: true } = answer {
+            self.held().doubt(token);
+            doubt = Some(error);
             answer = self.client.refresh(token).await;
         }
         match answer {
             RefreshAnswer::Rotated(rotated) => Ok(rotated),
-            RefreshAnswer::Unreadable(answer) => Err(unread(answer.status)),
-            RefreshAnswer::Rejected(error) if was_lost => Err(error.with_hint(ANSWER_LOST)),
-            RefreshAnswer::Rejected(error)
-            | RefreshAnswer::Misconfigured(error)
+            RefreshAnswer::Rejected(error) => {
+                let was_lost = doubt.is_some() || self.held().is_doubted(token);
+                Err(if was_lost { error.with_hint(ANSWER_LOST) } else { error })
+            }
+            RefreshAnswer::Unreadable(answer) => {
+                self.held().doubt(token);
+                Err(unread(answer.status))
+            }
+            RefreshAnswer::Unknown { error, .. } => {
+                self.held().doubt(token);
+                Err(still_unknown(doubt, error))
+            }
+            RefreshAnswer::Misconfigured(error)
             | RefreshAnswer::Limited(error)
-            | RefreshAnswer::NotSent(error)
-            | RefreshAnswer::Unknown { error, .. } => Err(error),
+            | RefreshAnswer::NotSent(error) => Err(still_unknown(doubt, error)),
         }
+    }
+}
+
+/// The doubt that a first send left, where it left one: it is not for a second to end. What to do
+/// next and how long to wait, the second knows.
+fn still_unknown(doubt: Option<Error>, second: Error) -> Error {
+    let Some(mut doubt) = doubt else { return second };
+    if let Some(wait) = second.retry_after() {
+        doubt = doubt.with_retry_after(wait);
+    }
+    match second.hint() {
+        Some(hint) => doubt.with_hint(hint.to_owned()),
+        None => doubt,
     }
 }
 

@@ -18,6 +18,8 @@ mod auth;
 #[cfg(feature = "tokio")]
 mod client;
 #[cfg(feature = "hyper")]
+mod doubts;
+#[cfg(feature = "hyper")]
 mod faces;
 #[cfg(all(feature = "hyper", feature = "loopback"))]
 mod flows;
