@@ -18,6 +18,7 @@ mod judge;
 mod record;
 mod refusal;
 mod request;
+mod salvage;
 
 pub use judge::{judge_exchange, judge_refresh, judge_revoke, rejudge};
 pub(crate) use refusal::{Refusal, transaction_id};

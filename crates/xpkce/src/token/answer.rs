@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::salvage::salvaged;
 use super::{ACCESS_TOKEN_LIFETIME, Issued, Rotated};
 use crate::{AccessToken, RefreshToken, Scopes, Timestamp};
 
@@ -13,18 +14,31 @@ const MAX_LIFETIME: f64 = 365.0 * 24.0 * 3600.0;
 
 /// Reads a success; none when there is no token in it.
 pub(super) fn rotated(body: &[u8], now: Timestamp) -> Option<Rotated> {
+    let body = without_mark(body);
     // Checking the encoding once is faster than once for each text.
-    let text = std::str::from_utf8(without_mark(body)).ok();
+    let text = std::str::from_utf8(body).ok();
     let mut fields = Fields::default();
-    if text.is_some_and(|text| fields.fill(text).is_ok()) {
-        return rotated_of(fields, now);
+    if text.is_none_or(|text| fields.fill(text).is_err()) {
+        let text = String::from_utf8_lossy(body);
+        match Fields::one_by_one(&text) {
+            Ok(read) => fields = read,
+            Err(_) => return rescued(&text, now),
+        }
     }
-    rotated_of(object(body).or_else(|| salvaged(body))?, now)
+    rotated_of(fields, now)
+}
+
+/// Reads what came of an answer that is no whole object. Without its refresh token it is lost: taken
+/// for one that never had any, it would keep the old token, which X has ended.
+#[cold]
+fn rescued(text: &str, now: Timestamp) -> Option<Rotated> {
+    rotated_of(salvaged(text)?, now).filter(|rotated| rotated.refresh.is_some())
 }
 
 fn rotated_of(mut fields: impl Take, now: Timestamp) -> Option<Rotated> {
     let access = take_text(&mut fields, "access_token").filter(is_sendable);
-    let refresh = take_text(&mut fields, "refresh_token").map(RefreshToken::new);
+    let refresh =
+        take_text(&mut fields, "refresh_token").filter(is_spendable).map(RefreshToken::new);
     if access.is_none() && refresh.is_none() {
         return None;
     }
@@ -74,23 +88,6 @@ pub(super) fn object(body: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Reads the tokens that came whole out of an object that was cut short or garbled on its way. One
-/// that speaks of an error may repeat what was sent, so it is left alone.
-fn salvaged(body: &[u8]) -> Option<Map<String, Value>> {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim_start().strip_prefix('{').filter(|text| !text.contains("\"error\""))?;
-    let whole = |name: &str| {
-        let (_, after) = text.split_once(&format!("\"{name}\""))?;
-        let after = after.trim_start().strip_prefix(':')?;
-        let value = serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()?;
-        Some((name.to_owned(), Value::String(value)))
-    };
-    // Without its refresh token the answer is lost: taken for one that never had any, it would keep
-    // the old token, which X has ended.
-    let refresh = whole("refresh_token")?;
-    Some(whole("access_token").into_iter().chain([refresh]).collect())
-}
-
 /// Takes a text that is not empty.
 pub(super) fn take_text(fields: &mut impl Take, name: &str) -> Option<String> {
     match fields.take(name) {
@@ -129,6 +126,12 @@ pub(super) fn take_token_type(fields: &mut impl Take) -> String {
 pub(super) fn is_sendable(token: &String) -> bool {
     // Without an early end the loop becomes a few wide compares.
     token.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic())
+}
+
+/// Returns whether a text can be a refresh token. What is blank or has control characters would take
+/// the place of one that is good.
+fn is_spendable(token: &String) -> bool {
+    is_sendable(token) || !(token.trim().is_empty() || token.contains(char::is_control))
 }
 
 fn lifetime(secs: Option<f64>) -> Duration {

@@ -92,6 +92,35 @@ fn an_answer_that_was_cut_gives_what_it_has() {
 }
 
 #[test]
+fn a_value_that_cannot_be_read_costs_that_field_and_not_the_pair() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for value in ["1e400", r#""\ud83d""#, &deep] {
+        for name in ["expires_in", "scope", "token_type", "note", "error"] {
+            let odd = rotated(&format!(r#"{{"access_token":"a","{name}":{value}}}"#));
+            assert_eq!(odd.access.unwrap().expires_in, DAY, "{name} {value}");
+            let body = format!(
+                r#"{{"old":{{"refresh_token":"OLD"}},"hint":"refresh_token","refresh_token":"NEW","{name}":{value},"expires_in":60,"error":null}}"#
+            );
+            assert_eq!(rotated(&body).refresh.unwrap().expose(), "NEW", "{name} {value}");
+        }
+    }
+    let odd = rotated(r#"{"access_token":"a","scope":"tweet.read","expires_in":60,"x":1e400}"#);
+    assert_eq!(odd.access.unwrap().expires_in, Duration::from_secs(60));
+    assert_eq!(odd.scopes, Some(Scopes::parse("tweet.read")));
+}
+
+#[test]
+fn a_refresh_token_that_can_be_none_leaves_the_old_one() {
+    for odd in [" ", "\\t\\r\\n", "\\u3000", "a\\u0000b", "a\\nb", "a\\u0085b"] {
+        let pair = rotated(&format!(r#"{{"access_token":"a","refresh_token":"{odd}"}}"#));
+        assert!(pair.refresh.is_none(), "{odd}");
+        let alone = answer(200, &format!(r#"{{"refresh_token":"{odd}"}}"#));
+        assert!(matches!(judge_refresh(&alone, NOW), RefreshAnswer::Unreadable(_)), "{odd}");
+    }
+    assert!(rotated(r#"{"refresh_token":"no ascii: é"}"#).refresh.is_some());
+}
+
+#[test]
 fn a_success_without_a_token_is_kept_as_it_came() {
     for body in [
         "",
@@ -103,6 +132,8 @@ fn a_success_without_a_token_is_kept_as_it_came() {
         r#"{"data":{"access_token":"a"}}"#,
         r#"{"access_token":null,"refresh_token":5}"#,
         r#"{"refresh_token":"cu"#,
+        r#"{"access_token":"whole","refresh_token":" ","cu"#,
+        r#"{"access_token":"whole","old":{"refresh_token":"old","cu"#,
         r#"{"access_token":"whole","refresh_token":"cu"#,
         r#"{"error":"invalid_request","sent":{"refresh_token":"old"}"#,
     ] {
