@@ -98,8 +98,9 @@ impl OAuth2PkceAuth {
     /// # Errors
     ///
     /// As [`Login::approve`](crate::Login::approve) and
-    /// [`Client::redeem`](crate::Client::redeem). The sign-in can still be finished when X has said
-    /// nothing yet: the callback was no whole one, or its code was not sent.
+    /// [`Client::redeem`](crate::Client::redeem). The sign-in can still be finished, with the same
+    /// callback, when X has not taken its code: the callback was no whole one, the code was not sent,
+    /// or X asked to wait or refused the client. At X the code lives for 30 seconds.
     pub async fn fetch_token(&self, callback_url: &str) -> Result<Arc<Token>> {
         self.session.fetch_token(callback_url)?.await
     }
@@ -189,7 +190,7 @@ impl OAuth2PkceAuth {
 
     /// Checks a callback as [`fetch_token`](Self::fetch_token) does, and returns what
     /// [`exchange_code`](Self::exchange_code) takes: its code and the verifier it belongs to. The
-    /// sign-in goes on waiting until its code is sent.
+    /// sign-in goes on waiting until X may have taken its code.
     ///
     /// # Errors
     ///

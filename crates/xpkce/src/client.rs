@@ -76,9 +76,9 @@ impl Client {
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came.
     pub async fn redeem(&self, approval: Approval) -> Result<Rotated> {
         let sent = self.send(token::exchange_request(&self.app, &approval)?).await;
-        let response = sent.map_err(spending)?;
+        let response = sent.map_err(redeeming)?;
         match token::judge_exchange(&response, self.clock.now()) {
-            Err(_) if !response.is_whole => Err(spending(cut())),
+            Err(_) if !response.is_whole => Err(redeeming(cut())),
             judged => judged,
         }
     }
@@ -270,6 +270,15 @@ fn cut() -> SendError {
 /// A send that spends or changes something at X.
 fn spending(why: SendError) -> Error {
     failed(why, Reason::OutcomeUnknown, "the request may have reached X, and no answer came")
+}
+
+/// A send of a code.
+fn redeeming(why: SendError) -> Error {
+    let failed = spending(why);
+    match failed.reason() {
+        Reason::OutcomeUnknown => failed.with_hint(token::CODE_IN_DOUBT),
+        _ => failed,
+    }
 }
 
 const PERHAPS_DONE: &str = "it may have been done: look at X before you send it again";

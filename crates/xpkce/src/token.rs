@@ -20,6 +20,7 @@ mod refusal;
 mod request;
 mod salvage;
 
+pub(crate) use judge::CODE_IN_DOUBT;
 pub use judge::{judge_exchange, judge_refresh, judge_revoke, rejudge};
 pub(crate) use refusal::{Refusal, transaction_id};
 pub use request::{Revocable, exchange_request, refresh_request, revoke_request};

@@ -87,7 +87,7 @@ impl Held {
         self.restore(login);
     }
 
-    /// Puts a sign-in back whose code was not sent.
+    /// Puts a sign-in back whose code X has not taken.
     pub(super) fn restore(&mut self, login: Login) {
         // A state given twice names the newer sign-in.
         self.logins.retain(|kept| !kept.state().matches(login.state().expose()));
@@ -112,7 +112,7 @@ impl Held {
         self.set.as_ref().map(|pair| CodeVerifier::new(pair.verifier().expose()))
     }
 
-    /// Drops the pair whose code was sent, so that the next sign-in gets another.
+    /// Drops the pair whose code X may have taken, so that the next sign-in gets another.
     pub(super) fn forget(&mut self, verifier: &CodeVerifier) {
         self.set.take_if(|pair| pair.verifier().matches(verifier.expose()));
         self.logins.retain(|login| !login.verifier().matches(verifier.expose()));

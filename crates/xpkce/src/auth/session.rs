@@ -150,16 +150,16 @@ impl Session {
         landing
     }
 
-    /// Redeems on the thread. A sign-in whose code was not sent can be finished again.
+    /// Redeems on the thread. A sign-in whose code X did not take can be finished again.
     fn redeem(self: &Arc<Self>, approval: Approval, login: Option<Login>) -> Result<Landing> {
         let session = self.clone();
         let verifier = CodeVerifier::new(approval.verifier.expose());
         let landing = self.worker()?.run(async move {
             let redeemed = session.client.redeem(approval).await;
-            let was_not_sent = redeemed.as_ref().is_err_and(was_not_sent);
+            let was_not_taken = redeemed.as_ref().is_err_and(leaves_code);
             match login {
-                Some(login) if was_not_sent => session.held().restore(login),
-                None if was_not_sent => {}
+                Some(login) if was_not_taken => session.held().restore(login),
+                None if was_not_taken => {}
                 _ => session.held().forget(&verifier),
             }
             session.land_first(redeemed?).await
@@ -264,9 +264,14 @@ enum Landed {
     Nothing,
 }
 
-/// Whether an exchange failed before a byte of it left: X has not answered, and nothing is in doubt.
-fn was_not_sent(why: &Error) -> bool {
-    why.status().is_none() && why.reason() != Reason::OutcomeUnknown
+/// Whether an exchange failed and X did not take the code: no byte of it left, or X asks to wait or
+/// refuses the client, which comes first.
+fn leaves_code(why: &Error) -> bool {
+    match why.reason() {
+        Reason::RateLimited | Reason::WrongClientId | Reason::WrongSecretOrAppType => true,
+        Reason::OutcomeUnknown => false,
+        _ => why.status().is_none(),
+    }
 }
 
 fn shared_worker() -> Result<Arc<Worker>> {

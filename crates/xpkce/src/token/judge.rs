@@ -64,8 +64,23 @@ pub fn judge_exchange(response: &HttpResponse, now: Timestamp) -> Result<Rotated
         Refusal::Server => Reason::OutcomeUnknown,
         _ => refusal.client_reason().unwrap_or(Reason::UnexpectedAnswer),
     };
-    Err(refusal.error(reason, response, now))
+    let error = refusal.error(reason, response, now);
+    Err(match (refusal, error.hint()) {
+        (Refusal::Server, _) => error.with_hint(CODE_IN_DOUBT),
+        // X did not get as far as the code.
+        (Refusal::Limit | Refusal::ClientId | Refusal::Client, Some(hint)) => {
+            let hint = format!("{hint}; {CODE_LIVES}");
+            error.with_hint(hint)
+        }
+        _ => error,
+    })
 }
+
+const CODE_LIVES: &str = "a code lives for 30 seconds: past that, begin the sign-in again";
+
+/// What to do about a code when no definite answer came.
+pub(crate) const CODE_IN_DOUBT: &str =
+    "X may have taken the code, and no pair came: begin the sign-in again";
 
 /// Judges the answer to a revocation. A token that X does not know is revoked already; an empty
 /// success is success (RFC 7009 section 2.2).

@@ -20,6 +20,8 @@ mod client;
 #[cfg(feature = "hyper")]
 mod doubts;
 #[cfg(feature = "hyper")]
+mod exchanges;
+#[cfg(feature = "hyper")]
 mod faces;
 #[cfg(all(feature = "hyper", feature = "loopback"))]
 mod flows;
