@@ -97,8 +97,8 @@ impl Client {
     }
 
     /// Sends a refresh token once (RFC 6749 section 6). What to do about the answer is the caller's
-    /// affair. Who drops the future gives the pair up, which may be on its way:
-    /// `Keeper` and `OAuth2PkceAuth` do not.
+    /// affair, and not to send the same token twice. Who drops the future gives the pair up, which
+    /// may be on its way: `Keeper` and `OAuth2PkceAuth` do neither.
     pub async fn refresh(&self, token: &RefreshToken) -> RefreshAnswer {
         let request = match token::refresh_request(&self.app, token) {
             Ok(request) => request,
