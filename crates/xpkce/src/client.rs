@@ -106,10 +106,12 @@ impl Client {
         };
         match self.send(request).await {
             Ok(response) => match token::judge_refresh(&response, self.clock.now()) {
-                RefreshAnswer::Rotated(rotated) => RefreshAnswer::Rotated(rotated),
-                _ if !response.is_whole => {
+                RefreshAnswer::Unreadable(_) | RefreshAnswer::Unknown { .. }
+                    if !response.is_whole =>
+                {
                     RefreshAnswer::Unknown { error: spending(cut()), resend: true }
                 }
+                // X's word is in its status, or in an object that came whole.
                 judged => judged,
             },
             Err(why @ SendError::NotSent(_)) => RefreshAnswer::NotSent(spending(why)),

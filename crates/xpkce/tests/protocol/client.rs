@@ -137,6 +137,17 @@ async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_came_whole_is_heard_though_the_answer_broke_off_after_it() {
+    let dead = xpkce::http::HttpResponse { is_whole: false, ..dead_token() };
+    let http = Script::new([Ok(cut(429, "")), Ok(cut(401, "{")), Ok(dead), Ok(cut(503, ""))]);
+    let (client, token) = (client(app(), &http), RefreshToken::new("r"));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Limited(_)));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Misconfigured(_)));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Rejected(_)));
+    assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
+}
+
+#[tokio::test]
 async fn what_failed_to_arrive_is_told_by_its_kind() {
     let http = Script::new([not_sent(), maybe_sent(), maybe_sent(), maybe_sent(), maybe_sent()]);
     let client = client(app(), &http);
