@@ -110,11 +110,21 @@ fn app_of(typed: &[String]) -> Option<&str> {
     })
 }
 
-/// What was given with these is not repeated: it may be a secret, or long.
+/// What was given with these is not repeated: it may be a secret.
 const NOT_REPEATED: [&str; 4] = ["-H", "--header", "-d", "--data"];
 
-/// Repeats a command line with other flags. What follows a lone `--` stays behind it.
+/// Repeats a command line with other flags. What follows a lone `--` stays behind it. One that must
+/// not be repeated is spoken of.
 fn again(typed: &[String], flags: &[Flag]) -> String {
+    let mut wanted = Vec::new();
+    for flag in flags.iter().filter(|flag| flag.is_wanted) {
+        wanted.push(flag.name.to_owned());
+        wanted.extend(flag.value.as_deref().map(quoted));
+    }
+    let is_secret = |word: &String| NOT_REPEATED.iter().any(|name| is_given(word, name));
+    if typed.iter().take_while(|word| *word != "--").any(is_secret) {
+        return format!("run it again with {}", wanted.join(" "));
+    }
     let mut words = vec!["xpkce".to_owned()];
     let mut left = typed.iter();
     let mut operands = Vec::new();
@@ -123,13 +133,6 @@ fn again(typed: &[String], flags: &[Flag]) -> String {
             operands = left.map(|word| quoted(word)).collect();
             break;
         }
-        if let Some(name) = NOT_REPEATED.iter().find(|name| is_given(word, name)) {
-            words.extend([(*name).to_owned(), "…".to_owned()]);
-            if word == name {
-                left.next();
-            }
-            continue;
-        }
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
         match flags.iter().find(|flag| flag.name == name) {
             None => words.push(quoted(word)),
@@ -137,10 +140,7 @@ fn again(typed: &[String], flags: &[Flag]) -> String {
             Some(_) => {}
         }
     }
-    for flag in flags.iter().filter(|flag| flag.is_wanted) {
-        words.push(flag.name.to_owned());
-        words.extend(flag.value.as_deref().map(quoted));
-    }
+    words.append(&mut wanted);
     if !operands.is_empty() {
         words.push("--".to_owned());
         words.append(&mut operands);
@@ -207,10 +207,8 @@ mod tests {
     fn a_header_and_a_body_are_not_repeated() {
         let hint = Hint::Again(vec![Flag::with("--app", "a")]);
         for line in ["-H secret -d body", "-Hsecret -d=body", "--header=secret --data body"] {
-            let told = hint.text(&typed(&format!("request POST /x {line} --json")));
-            assert!(told.starts_with("xpkce request POST /x -"), "{told}");
-            assert!(told.ends_with(" … --json --app a"), "{told}");
-            assert!(!told.contains("secret") && !told.contains("body"), "{told}");
+            let line = format!("request POST /x {line} --json");
+            assert_eq!(hint.text(&typed(&line)), "run it again with --app a");
         }
     }
 

@@ -63,7 +63,7 @@ fn with_several_logins_the_hint_is_the_same_command_with_one_of_them() {
         &["token", "--account=ada_example", "--json"],
         &["token", "--app", "lantern"],
         &["refresh"],
-        &["request", "GET", "/2/users/me", "-H", "x-odd: it's $HOME"],
+        &["request", "GET", "/2/users/me?user.fields=name"],
         &["logout", "--yes"],
     ] {
         let refused = world.run(command).exited(2);
@@ -75,6 +75,17 @@ fn with_several_logins_the_hint_is_the_same_command_with_one_of_them() {
         };
         paste(&world, &hint, NO_ANSWERS).succeeded();
     }
+}
+
+#[test]
+fn a_header_is_not_repeated_in_a_hint() {
+    let world = three_logins();
+    let command = ["request", "GET", "/2/users/me", "-H", "x-secret: fake-secret"];
+    let refused = world.run(&command).exited(2);
+    assert!(!refused.stderr.contains("fake-secret"), "{}", refused.stderr);
+    let (_, flags) = refused.stderr.split_once("hint: run it again with ").unwrap();
+    let flags: Vec<_> = flags.split_whitespace().collect();
+    world.run(&[&command[..], &flags].concat()).succeeded();
 }
 
 #[test]
