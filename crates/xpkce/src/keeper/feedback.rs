@@ -8,7 +8,7 @@ use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, TokenSource, pair};
 use crate::grant::Access;
-use crate::store::LeaseEnd;
+use crate::store::{LeaseEnd, Stored};
 use crate::{AccessToken, Error, Reason, Result, turns};
 
 impl TokenSource {
@@ -27,6 +27,29 @@ impl TokenSource {
         let token = token.clone();
         self.keeper().run(async move { desk.rejected_access(&slot, &token).await }).await
     }
+
+    /// As [`rejected`](Self::rejected), for a request that cannot be repeated: it waits for nothing
+    /// and asks X nothing. The next [`access_token`](Self::access_token) rotates the token, no more
+    /// often than there.
+    ///
+    /// # Errors
+    /// [`SignIn`](crate::ErrorKind::SignIn) when there is no login, and the store's.
+    pub async fn note_rejected(&self, token: &AccessToken) -> Result<()> {
+        let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
+        let token = token.clone();
+        let noting = async move { desk.note_rejected_access(&slot, &token).await.map(drop) };
+        self.keeper().run(noting).await
+    }
+}
+
+/// What a token was when it was refused.
+enum Refused {
+    /// Another one has taken its place.
+    Old,
+    /// Issued a moment ago: X may not know it everywhere yet.
+    Young,
+    /// The login's own. That it was refused is saved, and it is served no more.
+    Current(Stored),
 }
 
 impl Desk {
@@ -39,17 +62,40 @@ impl Desk {
         slot: &Arc<Slot>,
         token: &AccessToken,
     ) -> Result<()> {
+        let stored = match self.note_rejected_access(slot, token).await? {
+            Refused::Current(stored) => stored,
+            Refused::Old => return Ok(()),
+            Refused::Young => {
+                turns::sleep(Self::YOUNG_PAUSE).await;
+                return Ok(());
+            }
+        };
+        // Whoever rotates already does it for all who were refused.
+        let is_held_back = stored.grant.lease.is_none();
+        let held_until = stored.grant.feedback_held_until(stored.now);
+        if let Some(from) = held_until.filter(|_| is_held_back) {
+            let message = "the access token is refused again soon after a rotation; it is not \
+                           rotated again yet, because X itself may be failing";
+            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(stored.now)));
+        }
+        self.rotate(slot, stored).await
+    }
+
+    async fn note_rejected_access(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        token: &AccessToken,
+    ) -> Result<Refused> {
         let stored = self.adopt(slot).await?;
         let current = pair::open_access(&self.sealer, &stored.grant)?;
         if !current.is_some_and(|current| current.matches(token.expose())) {
-            return Ok(());
+            return Ok(Refused::Old);
         }
         let Some(access) = &stored.grant.access else {
-            return Ok(());
+            return Ok(Refused::Old);
         };
         if self.is_young(access) {
-            turns::sleep(Self::YOUNG_PAUSE).await;
-            return Ok(());
+            return Ok(Refused::Young);
         }
         let (attempt, refused) = (self.attempt(stored.now)?, stored.grant.pair);
         let (_, stored) = self
@@ -65,18 +111,11 @@ impl Desk {
             .await?;
         if stored.grant.pair != refused {
             // It was rotated meanwhile; what was read first may be served here still.
-            return self.serve(slot, &stored);
+            self.serve(slot, &stored)?;
+            return Ok(Refused::Old);
         }
         slot.serve(None, slot.revision(&stored), self.clock.as_ref());
-        // Whoever rotates already does it for all who were refused.
-        let is_held_back = stored.grant.lease.is_none();
-        let held_until = stored.grant.feedback_held_until(stored.now);
-        if let Some(from) = held_until.filter(|_| is_held_back) {
-            let message = "the access token is refused again soon after a rotation; it is not \
-                           rotated again yet, because X itself may be failing";
-            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(stored.now)));
-        }
-        self.rotate(slot, stored).await
+        Ok(Refused::Current(stored))
     }
 
     /// Returns whether a token was issued a moment ago. One that seems to come from the future was

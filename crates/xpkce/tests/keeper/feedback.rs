@@ -48,6 +48,31 @@ async fn a_token_that_x_refuses_is_rotated_when_it_is_ten_seconds_old_and_not_be
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_only_noted_asks_x_nothing_and_the_next_caller_rotates() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let token = source.access_token().await.unwrap().clone();
+    world.advance(Duration::from_secs(60));
+    source.note_rejected(&token).await.unwrap();
+    assert_eq!(world.x.refreshes(), 0);
+    assert!(!source.access_token().await.unwrap().matches(token.expose()));
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn noted_refusals_too_rotate_at_most_once_a_minute() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    for _ in 0..2 {
+        let token = source.access_token().await.unwrap().clone();
+        world.advance(Duration::from_secs(20));
+        source.note_rejected(&token).await.unwrap();
+    }
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::Busy);
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn a_storm_of_refusals_rotates_once_a_minute_and_then_less_often() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
