@@ -111,6 +111,24 @@ impl Kept {
         })
     }
 
+    /// Reports a 401 to `token` on a request that cannot be sent again: the next call renews it.
+    fn note_rejected<'py>(
+        &self,
+        py: Python<'py>,
+        token: String,
+        user: Option<String>,
+        later: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let token = AccessToken::new(token);
+        self.call(py, later, |open| async move {
+            let note = |it: TokenSource| {
+                let token = token.clone();
+                async move { it.note_rejected(&token).await }
+            };
+            open.with_source(user, note).await.map(|()| Answer::Nothing)
+        })
+    }
+
     fn revoke<'py>(
         &self,
         py: Python<'py>,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -42,6 +43,61 @@ def test_requests_gives_up_after_the_second_401(x, keeper, settings):
     x.fault("whoami", {"kind": "problem", "problem": "unauthorized"}, times=5)
     answer = requests.get(f"{x.base_url}/2/users/me", auth=keeper.requests_auth())
     assert answer.status_code == 401 and len(answer.history) == 1
+
+
+def gone() -> Iterator[bytes]:
+    yield b'{"text":"hello"}'
+
+
+def test_requests_reports_a_401_whose_body_is_gone(x, keeper, settings):
+    keeper.access_token()
+    with xpkce.Keeper(**settings) as other:
+        other.refresh()  # The token that `keeper` holds has ended.
+
+    def post() -> int:
+        json = {"Content-Type": "application/json"}
+        url, auth = f"{x.base_url}/2/tweets", keeper.requests_auth()
+        return requests.post(url, data=gone(), headers=json, auth=auth).status_code
+
+    assert post() == 401 and post() in (201, 403)
+
+
+@pytest.mark.parametrize("body", ["generator", "multipart"])
+def test_httpx_reports_a_401_whose_body_is_gone(x, keeper, settings, body):
+    keeper.access_token()
+    with xpkce.Keeper(**settings) as other:
+        other.refresh()
+
+    def post() -> int:
+        sent = {"content": gone()} if body == "generator" else {"files": {"f": ("a", b"b")}}
+        return httpx.post(f"{x.base_url}/2/tweets", auth=keeper.httpx_auth(), **sent).status_code
+
+    assert post() == 401 and post() != 401
+
+
+def test_async_httpx_reports_a_401_whose_body_is_gone(x, keeper, settings):
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"text":"hello"}'
+
+    async def life() -> list[int]:
+        async with AsyncKeeper(**settings) as mine, AsyncKeeper(**settings) as other:
+            async with httpx.AsyncClient(auth=mine.httpx_auth()) as client:
+                await mine.access_token()
+                await other.refresh()
+                url = f"{x.base_url}/2/tweets"
+                return [(await client.post(url, content=body())).status_code for _ in range(2)]
+
+    first, second = asyncio.run(life())
+    assert first == 401 != second
+
+
+def test_a_401_whose_body_is_gone_is_returned_though_nobody_is_signed_in(x, keeper, settings):
+    keeper.access_token()
+    auth = keeper.requests_auth()
+    with xpkce.Keeper(**settings) as other:
+        other.revoke()
+    answer = requests.post(f"{x.base_url}/2/tweets", data=gone(), auth=auth)
+    assert answer.status_code == 401
 
 
 def test_a_token_goes_to_x_alone(keeper):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from . import _origin
+from .errors import XpkceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -23,7 +24,9 @@ class HttpxAuth(httpx.Auth):
     """Authorizes requests to X's API. On 401 the token is renewed and the request sent once more.
 
     A token under ten seconds old is not renewed but sent once more two seconds later: X is known to
-    refuse those for a moment. Never on 403: a missing scope is not mended by a rotation.
+    refuse those for a moment. A body that cannot be sent again, such as a generator or a multipart
+    one, is not: the 401 is returned, and the next request renews the token. Never on 403: a missing
+    scope is not mended by a rotation.
 
     Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper.
     """
@@ -38,8 +41,15 @@ class HttpxAuth(httpx.Auth):
         self._check(request)
         token = self._kept.fresh_token(self._user) or self._kept.access_token(self._user, False)
         response = yield _bearing(request, token)
-        if response.status_code == 401 and _can_repeat(request):
+        if response.status_code != 401:
+            return
+        if _can_repeat(request):
             yield _bearing(request, self._kept.rejected(token, self._user, False))
+            return
+        try:
+            self._kept.note_rejected(token, self._user, False)
+        except XpkceError:
+            pass  # The caller has X's answer in hand; the next call says what is wrong.
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -49,8 +59,15 @@ class HttpxAuth(httpx.Auth):
         token = self._kept.fresh_token(self._user)
         token = token or await self._kept.access_token(self._user, True)
         response = yield _bearing(request, token)
-        if response.status_code == 401 and _can_repeat(request):
+        if response.status_code != 401:
+            return
+        if _can_repeat(request):
             yield _bearing(request, await self._kept.rejected(token, self._user, True))
+            return
+        try:
+            await self._kept.note_rejected(token, self._user, True)
+        except XpkceError:
+            pass  # As above.
 
     def _check(self, request: httpx.Request) -> None:
         _origin.check(str(request.url), self._kept.base_url())

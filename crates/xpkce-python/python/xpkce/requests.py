@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from requests.auth import AuthBase
 
 from . import _origin
+from .errors import XpkceError
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -25,8 +26,9 @@ class RequestsAuth(AuthBase):
     """Authorizes requests to X's API. On 401 the token is renewed and the request sent once more.
 
     A token under ten seconds old is not renewed but sent once more two seconds later: X is known to
-    refuse those for a moment. A body that cannot be sent again, such as a generator, is not. Never
-    on 403: a missing scope is not mended by a rotation.
+    refuse those for a moment. A body that cannot be sent again, such as a generator, is not: the
+    401 is returned, and the next request renews the token. Never on 403: a missing scope is not
+    mended by a rotation.
     """
 
     def __init__(self, keeper: Keeper, user: str | None = None) -> None:
@@ -40,18 +42,18 @@ class RequestsAuth(AuthBase):
         position = _position(request.body)
 
         def once_more(response: Response, **settings: Any) -> Response:
-            if response.status_code != 401 or response.history or not _rewind(request, position):
+            if response.status_code != 401 or response.history or not _bears(response, token):
                 return response
-            return self._again(response, token, settings)
+            if _rewind(request, position):
+                return self._again(response, token, settings)
+            self._note(token)
+            return response
 
         request.register_hook("response", once_more)  # type: ignore[no-untyped-call]
         return request
 
     def _again(self, response: Response, token: str, settings: dict[str, Any]) -> Response:
         again = response.request.copy()
-        sent = again.headers.get("Authorization")
-        if sent != f"Bearer {token}":  # A redirect to elsewhere took it away.
-            return response
         renewed = self._keeper.rejected(token, self._user)
         response.content  # noqa: B018 - lets go of the connection
         response.close()
@@ -62,8 +64,19 @@ class RequestsAuth(AuthBase):
         answer.request = again
         return answer
 
+    def _note(self, token: str) -> None:
+        try:
+            self._keeper._kept.note_rejected(token, self._user or self._keeper.user, False)
+        except XpkceError:
+            pass  # The caller has X's answer in hand; the next call says what is wrong.
+
     def __repr__(self) -> str:
         return f"<RequestsAuth {self._keeper!r}>"
+
+
+def _bears(response: Response, token: str) -> bool:
+    """Whether the token was sent: a redirect to elsewhere takes it away."""
+    return response.request.headers.get("Authorization") == f"Bearer {token}"
 
 
 def _position(body: Any) -> Any:
@@ -79,5 +92,8 @@ def _rewind(request: PreparedRequest, position: Any) -> bool:
         return True
     if position is _NO_POSITION:
         return False
-    body.seek(position)
+    try:
+        body.seek(position)
+    except OSError:
+        return False
     return True
