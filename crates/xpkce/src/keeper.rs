@@ -55,6 +55,7 @@ mod last_time;
 mod late;
 mod measure;
 mod pair;
+mod parked;
 mod patient;
 #[cfg(all(test, feature = "testing"))]
 mod pauses;
@@ -81,8 +82,9 @@ pub use self::errand::Tended;
 pub use self::fresh::fresh_token;
 pub use self::in_use::{note_use, wants_note};
 pub use self::keep::{Report, Round, Tending};
+pub use self::parked::{park_login, take_login};
 pub use self::reseal::{Resealed, reseal};
-pub use self::sign_in::{SignedIn, park_login, take_login};
+pub use self::sign_in::SignedIn;
 pub use self::sign_out::SignedOut;
 pub use self::source::{TokenGuard, TokenSource};
 pub use self::spill::spilled_keys;

@@ -1,19 +1,15 @@
 //! A sign-in: redeemed, saved under a provisional name, and only then labelled with its user.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-
-use sha2::{Digest, Sha256};
 
 use super::pair::{Answer, Landing, Seat};
 use super::{Desk, Keeper};
 use crate::grant::transition::{Attempt, NewGrant, Spent};
 use crate::grant::{Account, Generation, Grant, PairId};
-use crate::login::{Approval, Login, callback_state};
+use crate::login::{Approval, Login};
 use crate::scope::Scopes;
-use crate::seal::{Place, Sealer};
-use crate::store::{LeaseEnd, PendingLogin, Store, Stored, Swapped};
+use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{Rotated, Token};
 use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
@@ -51,52 +47,6 @@ impl Keeper {
     /// [`Configure`](crate::ErrorKind::Configure) when X would surely refuse it.
     pub fn begin_login(&self) -> Result<Login> {
         Login::begin(self.desk().client.app(), self.desk().now())
-    }
-
-    /// Keeps a sign-in in the store, sealed, so that any process can finish it by its state within
-    /// [`Login::LIFETIME`].
-    ///
-    /// # Errors
-    /// [`Store`](crate::ErrorKind::Store).
-    pub async fn park_login(&self, login: &Login) -> Result<()> {
-        let desk = Arc::clone(self.desk());
-        let parked = parked(&desk.sealer, login)?;
-        self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
-    }
-
-    /// Finishes a parked sign-in with its callback URL, or with the URL's query alone. Works once.
-    ///
-    /// # Errors
-    /// [`Reason::LoginExpired`] when no such sign-in waits, and those of
-    /// [`finish_taken_login`](Self::finish_taken_login).
-    pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
-        let (desk, callback) = (Arc::clone(self.desk()), callback_url.to_owned());
-        let taking = async move {
-            take_login(desk.store.as_ref(), &desk.sealer, &callback, desk.now()).await
-        };
-        let login = self.run(taking).await?;
-        self.finish_taken_login(login, callback_url).await
-    }
-
-    /// Finishes a sign-in that [`take_login`] took out. One that is refused before anything was
-    /// sent waits on, for the whole callback or for the app that it began with; unless X itself
-    /// says that it has ended.
-    ///
-    /// # Errors
-    /// [`Reason::OtherApp`] when it began with another app than this keeper's, and those of
-    /// [`Login::approve`] and [`sign_in`](Self::sign_in).
-    pub async fn finish_taken_login(&self, login: Login, callback_url: &str) -> Result<SignedIn> {
-        let checked = login.check_app(self.desk().client.app());
-        let why = match checked.and_then(|()| login.approve(callback_url)) {
-            Ok(approval) => return self.sign_in(approval).await,
-            Err(why) => why,
-        };
-        if !matches!(why.reason(), Reason::Denied | Reason::AuthorizationFailed)
-            && let Err(lost) = self.park_login(&login).await
-        {
-            tracing::warn!(error = %lost, "a sign-in that was refused no longer waits");
-        }
-        Err(why)
     }
 
     /// Exchanges an approval, saves the pair, and asks X who signed in.
@@ -270,58 +220,6 @@ impl Desk {
     }
 }
 
-/// Keeps a sign-in in a store, as [`Keeper::park_login`] does: for who took one out and has no keeper
-/// to finish it with.
-///
-/// # Errors
-/// [`Store`](crate::ErrorKind::Store).
-pub async fn park_login(
-    store: &dyn Store,
-    sealer: &Sealer,
-    login: &Login,
-    now: Timestamp,
-) -> Result<()> {
-    store.put_login(&parked(sealer, login)?, now).await
-}
-
-/// Seals a sign-in for the store. Its life counts from its beginning, however often it is parked.
-fn parked(sealer: &Sealer, login: &Login) -> Result<PendingLogin> {
-    let key = login_key(login.state().expose());
-    let sealed = sealer.seal(Place::Login(&key), login.to_json().as_bytes())?;
-    Ok(PendingLogin { key, login: sealed, expires_at: login.created_at() + Login::LIFETIME })
-}
-
-/// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once.
-///
-/// # Errors
-/// [`Reason::LoginExpired`] when no such sign-in waits, and the store's own.
-pub async fn take_login(
-    store: &dyn Store,
-    sealer: &Sealer,
-    callback_url: &str,
-    now: Timestamp,
-) -> Result<Login> {
-    let key = login_key(callback_state(callback_url)?.expose());
-    let Some(sealed) = store.take_login(&key, now).await? else {
-        let message = "no sign-in waits for this callback: it was finished already, or it is \
-                       older than ten minutes, or it was begun with another store";
-        return Err(Error::new(Reason::LoginExpired, message));
-    };
-    let opened = sealer.open(Place::Login(&key), &sealed)?;
-    let text = std::str::from_utf8(&opened)
-        .map_err(|_| Error::new(Reason::StoreDamaged, "a parked sign-in is not text"))?;
-    Login::from_json(text)
-}
-
-/// Names a parked sign-in without telling its state.
-fn login_key(state: &str) -> String {
-    let mut key = String::with_capacity(64);
-    for byte in Sha256::digest(state.as_bytes()) {
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
-}
-
 pub(super) fn describe(grant: &Grant) -> SignedIn {
     SignedIn {
         account: grant.account.clone(),
@@ -369,21 +267,5 @@ mod tests {
         assert_eq!(found.revision, saved.revision);
         let why = desk.try_insert(&account, &other).await.unwrap_err();
         assert_eq!(why.reason(), Reason::StoreDamaged);
-    }
-
-    #[tokio::test]
-    async fn each_sign_in_that_is_parked_is_taken_out_by_its_own_state_once() {
-        let keeper = keeper();
-        let (desk, now) = (keeper.desk(), keeper.desk().now());
-        let logins = [keeper.begin_login().unwrap(), keeper.begin_login().unwrap()];
-        for login in &logins {
-            park_login(desk.store.as_ref(), &desk.sealer, login, now).await.unwrap();
-        }
-        for login in &logins {
-            let callback = format!("http://127.0.0.1/?code=c&state={}", login.state().expose());
-            let take = || take_login(desk.store.as_ref(), &desk.sealer, &callback, now);
-            assert_eq!(take().await.unwrap().state().expose(), login.state().expose());
-            assert_eq!(take().await.unwrap_err().reason(), Reason::LoginExpired);
-        }
     }
 }
