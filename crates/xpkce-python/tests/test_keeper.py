@@ -67,6 +67,18 @@ def test_a_fork_opens_its_own(x, keeper):
     assert x.counters()["replays"] == 0
 
 
+def test_a_sign_in_that_x_asked_to_wait_with_is_finished_by_the_same_callback(x, settings):
+    with Keeper(**settings) as keeper:
+        callback = x.approve(keeper.begin_login())
+        x.fault("exchange", {"kind": "rate_limited", "reset_in": 1})
+        with pytest.raises(xpkce.RetryError):
+            keeper.finish_login(callback)
+        assert keeper.finish_login(callback).username == "ada_example"
+        with pytest.raises(xpkce.SignInError) as raised:
+            keeper.finish_login(callback)
+        assert raised.value.reason == "login_expired" and raised.value.hint
+
+
 def test_nobody_signed_in_is_a_sign_in_error(settings):
     with pytest.raises(xpkce.SignInError) as raised:
         Keeper(**settings).access_token()

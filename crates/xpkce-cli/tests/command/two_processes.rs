@@ -1,6 +1,8 @@
 //! One login and several processes: begun here and finished there, asked for at once, and signed
 //! in to at once.
 
+use xpkce_emulator::{Endpoint, Fault, FaultRule};
+
 use crate::world::World;
 
 #[test]
@@ -62,6 +64,31 @@ fn a_callback_that_was_copied_in_part_can_still_come_whole() {
     let part = callback.split("&code=").next().unwrap();
     let refused = world.finish(part).exited(3);
     assert!(refused.stderr.contains("give the whole address"), "{}", refused.stderr);
+    world.finish(&callback).succeeded();
+}
+
+#[test]
+fn a_sign_in_that_x_asks_to_wait_with_is_finished_after_the_wait() {
+    let world = World::with_app();
+    let callback = world.approve(&world.start(&[]));
+    let wait = Fault::RateLimited { reset_in: None, retry_after: Some(5) };
+    world.x.fault(FaultRule::new(Endpoint::Exchange, wait));
+    let refused = world.finish(&callback).exited(5);
+    assert!(refused.stderr.contains("hint: wait 5 s, then run it again"), "{}", refused.stderr);
+    world.finish(&callback).succeeded();
+}
+
+#[test]
+fn a_sign_in_whose_secret_was_wrong_is_finished_with_the_right_one() {
+    let world = World::with_app();
+    let callback = world.approve(&world.start(&[]));
+    let refused = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".to_owned(),
+        description: "Missing valid authorization header".to_owned(),
+    };
+    world.x.fault(FaultRule::new(Endpoint::Exchange, refused));
+    world.finish(&callback).exited(2);
     world.finish(&callback).succeeded();
 }
 

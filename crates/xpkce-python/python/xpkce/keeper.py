@@ -166,6 +166,10 @@ class Keeper(_Face):
     def finish_login(self, callback_url: str) -> Login:
         """Finishes a sign-in with the whole URL that the browser ended at. Works once.
 
+        Where X did not take the code, because it was out of reach, asked to wait or refused the
+        secret, or because the store failed before, the same URL can be given again. X lets a code
+        live for 30 seconds.
+
         Raises:
             SignInError: The user pressed Cancel, or no such sign-in waits.
         """

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Keeper, SignedIn};
+use super::{Desk, Keeper, SignedIn};
 use crate::login::{Login, callback_state};
 use crate::seal::{Place, Sealer};
 use crate::store::{PendingLogin, Store};
@@ -23,7 +23,8 @@ impl Keeper {
         self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
     }
 
-    /// Finishes a parked sign-in with its callback URL, or with the URL's query alone. Works once.
+    /// Finishes a parked sign-in with its callback URL, or with the URL's query alone. Works once: what
+    /// waits on after a failure, [`finish_taken_login`](Self::finish_taken_login) tells.
     ///
     /// # Errors
     /// [`Reason::LoginExpired`] when no such sign-in waits, and those of
@@ -37,26 +38,55 @@ impl Keeper {
         self.finish_taken_login(login, callback_url).await
     }
 
-    /// Finishes a sign-in that [`take_login`] took out. One that is refused before anything was
-    /// sent waits on, for the whole callback or for the app that it began with; unless X itself
-    /// says that it has ended.
+    /// Finishes a sign-in that [`take_login`] took out. One whose code X did not take waits on: for
+    /// the whole callback, for the app that it began with, for the store or X to be within reach
+    /// again, for the wait that X asks for, or for the right secret. The same callback finishes it,
+    /// while X lets the code live. What X or the user has ended does not wait, nor what may have
+    /// reached X without an answer.
     ///
     /// # Errors
     /// [`Reason::OtherApp`] when it began with another app than this keeper's, and those of
     /// [`Login::approve`] and [`sign_in`](Self::sign_in).
     pub async fn finish_taken_login(&self, login: Login, callback_url: &str) -> Result<SignedIn> {
-        let checked = login.check_app(self.desk().client.app());
-        let why = match checked.and_then(|()| login.approve(callback_url)) {
-            Ok(approval) => return self.sign_in(approval).await,
+        let (desk, callback) = (Arc::clone(self.desk()), callback_url.to_owned());
+        self.run(async move { desk.finish(&login, &callback).await }).await
+    }
+}
+
+impl Desk {
+    async fn finish(self: &Arc<Self>, login: &Login, callback_url: &str) -> Result<SignedIn> {
+        let checked = login.check_app(self.client.app());
+        let redeemed = match checked.and_then(|()| login.approve(callback_url)) {
+            Ok(approval) => self.redeem(approval).await,
+            Err(why) => Err(why),
+        };
+        let why = match redeemed {
+            Ok((seat, rotated)) => return self.save_sign_in(seat, rotated).await,
             Err(why) => why,
         };
-        if !matches!(why.reason(), Reason::Denied | Reason::AuthorizationFailed)
-            && let Err(lost) = self.park_login(&login).await
+        if !has_ended(why.reason())
+            && let Err(lost) =
+                park_login(self.store.as_ref(), &self.sealer, login, self.now()).await
         {
-            tracing::warn!(error = %lost, "a sign-in that was refused no longer waits");
+            tracing::warn!(error = %lost, "a sign-in that was not finished no longer waits");
         }
         Err(why)
     }
+}
+
+/// Returns whether a sign-in that has failed so is over: the user or X says so, or X may have taken
+/// the code. A code must not be sent once more then: RFC 6749 section 4.1.2.
+fn has_ended(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Denied
+            | Reason::AuthorizationFailed
+            | Reason::CodeRejected
+            | Reason::VerifierMismatch
+            | Reason::RedirectMismatch
+            | Reason::OutcomeUnknown
+            | Reason::UnexpectedAnswer
+    )
 }
 
 /// Keeps a sign-in in a store, as [`Keeper::park_login`] does: for who took one out and has no keeper
@@ -80,7 +110,8 @@ fn parked(sealer: &Sealer, login: &Login) -> Result<PendingLogin> {
     Ok(PendingLogin { key, login: sealed, expires_at: login.created_at() + Login::LIFETIME })
 }
 
-/// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once.
+/// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once, until it
+/// is parked again.
 ///
 /// # Errors
 /// [`Reason::LoginExpired`] when no such sign-in waits, and the store's own.
@@ -94,7 +125,7 @@ pub async fn take_login(
     let Some(sealed) = store.take_login(&key, now).await? else {
         let message = "no sign-in waits for this callback: it was finished already, or it is \
                        older than ten minutes, or it was begun with another store";
-        return Err(Error::new(Reason::LoginExpired, message));
+        return Err(Error::new(Reason::LoginExpired, message).with_hint("begin the sign-in again"));
     };
     let opened = sealer.open(Place::Login(&key), &sealed)?;
     let text = std::str::from_utf8(&opened)

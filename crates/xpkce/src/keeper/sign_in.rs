@@ -78,6 +78,15 @@ impl Keeper {
 
 impl Desk {
     async fn sign_in(self: &Arc<Self>, approval: Approval) -> Result<SignedIn> {
+        let (seat, rotated) = self.redeem(approval).await?;
+        self.save_sign_in(seat, rotated).await
+    }
+
+    /// Exchanges an approval; the pair that it returns is saved nowhere yet.
+    pub(super) async fn redeem(
+        self: &Arc<Self>,
+        approval: Approval,
+    ) -> Result<(NewSignIn, Rotated)> {
         // Whatever can fail or wait does so before the code is spent.
         let seat = self.new_sign_in().await?;
         self.sealer.refresh()?;
@@ -85,8 +94,7 @@ impl Desk {
         if let Err(why) = self.recover_sign_ins().await {
             tracing::warn!(error = %why, "an earlier sign-in could not be recovered");
         }
-        let rotated = self.client.redeem(approval).await?;
-        self.save_sign_in(seat, rotated).await
+        Ok((seat, self.client.redeem(approval).await?))
     }
 
     /// Chooses the names of a sign-in. Its number is a durable write: a store that takes nothing

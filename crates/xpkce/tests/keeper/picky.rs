@@ -18,6 +18,8 @@ pub struct Picky {
     store: Arc<MemoryStore>,
     /// How many labels it refuses.
     pub refused_labels: AtomicUsize,
+    /// How many sign-ins it gives no number.
+    pub refused_sign_ins: AtomicUsize,
     /// Whether it refuses to save what X answered; leases it grants all the same.
     pub refuses_answers: AtomicBool,
     /// How many answers it has refused.
@@ -35,6 +37,7 @@ impl Picky {
         Arc::new(Self {
             store,
             refused_labels: AtomicUsize::new(0),
+            refused_sign_ins: AtomicUsize::new(0),
             refuses_answers: AtomicBool::new(false),
             refusals: AtomicUsize::new(0),
             refuses_reads: AtomicBool::new(false),
@@ -145,6 +148,9 @@ impl Store for Picky {
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
+        if take(&self.refused_sign_ins) {
+            return refused();
+        }
         self.store.next_sign_in()
     }
 

@@ -1,11 +1,15 @@
 //! Sign-ins, and sign-ins again.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::grant::Account;
-use xpkce::{Reason, Token};
-use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
+use xpkce::http::HyperClient;
+use xpkce::{App, Client, Keeper, Reason, Token};
+use xpkce_emulator::{Cut, Endpoint, Fault, FaultRule, Problem};
 
+use crate::picky::Picky;
 use crate::world::{Process, World};
 
 #[tokio::test]
@@ -52,6 +56,90 @@ async fn a_callback_that_was_copied_in_part_leaves_the_sign_in_for_the_whole_one
     let why = keeper.finish_login(&part).await.unwrap_err();
     assert_eq!(why.reason(), Reason::MalformedCallback);
     keeper.finish_login(&callback).await.unwrap();
+}
+
+/// Begins a sign-in, and finishes it while the exchange meets a fault; then once more without.
+/// Returns what came of both.
+async fn finish_twice(world: &World, fault: Fault) -> (Reason, Result<(), Reason>) {
+    let keeper = world.keeper();
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    world.x.fault(FaultRule::new(Endpoint::Exchange, fault));
+    let why = keeper.finish_login(&callback).await.unwrap_err().reason();
+    let again = keeper.finish_login(&callback).await;
+    (why, again.map(drop).map_err(|why| why.reason()))
+}
+
+#[tokio::test]
+async fn a_sign_in_that_x_asks_to_wait_with_is_finished_by_the_same_callback() {
+    let world = World::start().await;
+    let wait = Fault::RateLimited { reset_in: Some(5), retry_after: None };
+    assert_eq!(finish_twice(&world, wait).await, (Reason::RateLimited, Ok(())));
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_client_x_refuses_is_finished_by_the_same_callback() {
+    let world = World::start().await;
+    let refused = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".to_owned(),
+        description: "Missing valid authorization header".to_owned(),
+    };
+    assert_eq!(finish_twice(&world, refused).await, (Reason::WrongSecretOrAppType, Ok(())));
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_code_was_not_sent_is_finished_by_the_same_callback() {
+    let world = World::start().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let app = App::public("an-id").with_base_url(format!("http://{free}")).unwrap();
+    let Process { store, clock, sealer, .. } = world.process();
+    let client = Client::new(app, Arc::new(HyperClient::new()), clock);
+    let keeper = Keeper::new(client, store, sealer, None).unwrap();
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = format!("?state={}&code=a-code", login.state().expose());
+    for _ in 0..2 {
+        let why = keeper.finish_login(&callback).await.unwrap_err();
+        assert_eq!(why.reason(), Reason::NotSent);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_store_held_up_is_finished_by_the_same_callback() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    store.refused_sign_ins.store(1, SeqCst);
+    assert_eq!(keeper.finish_login(&callback).await.unwrap_err().reason(), Reason::Store);
+    keeper.finish_login(&callback).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_pair_the_store_did_not_take_waits_no_longer() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let login = keeper.begin_login().unwrap();
+    keeper.park_login(&login).await.unwrap();
+    let callback = world.x.approve(login.url()).await;
+    store.refuses_answers.store(true, SeqCst);
+    assert_eq!(keeper.finish_login(&callback).await.unwrap_err().reason(), Reason::Store);
+    let again = keeper.finish_login(&callback).await.unwrap_err();
+    store.refuses_answers.store(false, SeqCst);
+    assert_eq!(again.reason(), Reason::LoginExpired);
+}
+
+#[tokio::test]
+async fn a_code_that_x_may_have_taken_is_not_sent_again() {
+    let world = World::start().await;
+    let (why, again) = finish_twice(&world, Fault::Drop { at: Cut::BeforeHeaders }).await;
+    assert_eq!((why, again), (Reason::OutcomeUnknown, Err(Reason::LoginExpired)));
+    assert_eq!(world.x.double_redeems(), 0);
 }
 
 #[tokio::test]

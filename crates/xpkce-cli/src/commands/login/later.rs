@@ -71,10 +71,11 @@ impl Finish {
     }
 }
 
-/// A slip of the hand ends no sign-in; whatever else went wrong does.
+/// A slip of the hand ends no sign-in, nor does what X did not hear or asked to wait with; whatever
+/// else went wrong does.
 fn failed(why: xpkce::Error) -> Failure {
     match why.reason() {
-        Reason::MalformedCallback => Failure::from(why),
+        Reason::MalformedCallback | Reason::NotSent | Reason::RateLimited => Failure::from(why),
         _ => Failure::from(why).ends_sign_in(),
     }
 }
