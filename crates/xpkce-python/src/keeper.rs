@@ -1,5 +1,7 @@
 //! The keeper: its calls, each to be waited for or, with `later`, as a future of `asyncio`.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -40,9 +42,9 @@ impl Kept {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "called by our own Python alone")]
     fn new(
-        store: String,
+        store: OsString,
         key: Option<String>,
-        key_file: Option<String>,
+        key_file: Option<PathBuf>,
         client_id: &str,
         client_secret: Option<String>,
         redirect_uri: Option<&str>,

@@ -290,35 +290,8 @@ def test_no_secret_is_in_its_texts_or_its_file(keeper, settings):
         assert token.encode() not in file.read_bytes()
 
 
-def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
-    for name in ("client_id", "client_secret", "base_url", "authorization_base_url", "scope"):
-        monkeypatch.setenv(f"XPKCE_{name.upper()}", settings[name])
-    monkeypatch.setenv("XPKCE_HOME", str(tmp_path / "home"))
-    with Keeper.from_environment() as keeper:
-        keeper.finish_login(x.approve(keeper.begin_login()))
-        assert x.whoami(keeper.access_token()) == 200
-    assert (tmp_path / "home/xpkce.db").exists() and (tmp_path / "home/key").exists()
-    monkeypatch.delenv("XPKCE_CLIENT_ID")
-    with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID") as raised:
-        Keeper.from_environment()
-    assert raised.value.reason == "invalid_setting"
-    assert "XPKCE_CLIENT_ID" in raised.value.hint and "xpkce app list" in raised.value.hint
-
-
 def test_wrong_arguments_are_those_of_keeper():
     with pytest.raises(TypeError, match=r"^Keeper\(\) missing .*'store'"):
         Keeper(client_id="an-id")
     with pytest.raises(TypeError, match=r"^Keeper\(\) got an unexpected .*'clientid'"):
         Keeper("logins.db", clientid="an-id")
-
-
-def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
-    with pytest.raises(xpkce.ConfigureError) as raised:
-        Keeper("mysql://user:hunter2@host/db", client_id="id")
-    assert "hunter2" not in str(raised.value)
-
-
-@pytest.mark.parametrize("store", [":memory:", "sqlite::memory:", "file:x?mode=memory", "sqlite:"])
-def test_sqlites_own_words_for_a_store_are_no_path(store):
-    with pytest.raises(xpkce.ConfigureError, match="this kind of store is not known"):
-        Keeper(store, client_id="id")

@@ -52,7 +52,8 @@ class _Face:
         """Describes a keeper. Opens nothing yet.
 
         Args:
-            store: A file, which is made where there is none, or ``postgres://…``.
+            store: A file, which is made where there is none, or ``postgres://…``. A relative path
+                is meant from the folder that the program is in now.
             client_id: The app's OAuth 2.0 client id.
             client_secret: The secret of a confidential app; none for a public one.
             redirect_uri: The callback as it is registered at X; left out,
@@ -61,8 +62,9 @@ class _Face:
             user: Whose tokens to hand out, by X's user id or handle. Not needed while one user is
                 signed in.
             key: The sealing key itself.
-            key_file: The file with the sealing key; left out, the file ``key`` beside the store,
-                which is made for a new store. A store on PostgreSQL needs one of the two.
+            key_file: The file with the sealing key, its path as the store's; left out, the file
+                ``key`` beside the store, which is made for a new store. A store on PostgreSQL needs
+                one of the two.
             base_url: Where X's API is.
             authorization_base_url: Where X's consent page is.
 

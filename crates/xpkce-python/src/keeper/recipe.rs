@@ -1,7 +1,8 @@
 //! How a keeper is opened: its app, its store and its key. A fork opens it anew.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pyo3::PyResult;
@@ -26,16 +27,17 @@ enum StoreAt {
 
 impl Recipe {
     /// Reads a store's address, a path, `sqlite:PATH` or `postgres://…`, and where its key is: by
-    /// default beside a store's file, which has to be readable by its owner alone too.
+    /// default beside a store's file, which has to be readable by its owner alone too. Paths are
+    /// meant from the folder that the program is in now, however often the store is opened.
     pub(super) fn new(
-        store: String,
+        store: OsString,
         key: Option<String>,
-        key_file: Option<String>,
+        key_file: Option<PathBuf>,
     ) -> PyResult<Self> {
         let store = StoreAt::parse(store).map_err(|why| raise(&why))?;
         let key = match (key, key_file, &store) {
             (Some(text), _, _) => KeySource::Text(text.into()),
-            (None, Some(path), _) => KeySource::File(path.into()),
+            (None, Some(path), _) => KeySource::File(absolute(&path).map_err(|why| raise(&why))?),
             (None, None, StoreAt::File(path)) => KeySource::File(path.with_file_name("key")),
             (None, None, StoreAt::Postgres(_)) => return Err(raise(&no_key())),
         };
@@ -94,18 +96,24 @@ impl fmt::Display for Recipe {
 }
 
 impl StoreAt {
-    fn parse(text: String) -> Result<Self> {
+    fn parse(store: OsString) -> Result<Self> {
+        // Whatever is no text is a path.
+        let Some(text) = store.to_str() else { return Self::at(Path::new(&store)) };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.into()));
+            return Ok(Self::Postgres(text.to_owned().into()));
         }
-        let path = text.strip_prefix("sqlite:").unwrap_or(&text);
+        let path = text.strip_prefix("sqlite:").unwrap_or(text);
         // SQLite's own words for a store that nobody could come back to, or that has parameters.
         let is_uri = path.contains("://") || path.starts_with("file:");
         if path.is_empty() || is_uri || path.starts_with(":memory:") {
             return Err(Error::new(Reason::InvalidSetting, "this kind of store is not known")
                 .with_hint("give a path, sqlite:PATH or postgres://…"));
         }
-        Ok(Self::File(path.into()))
+        Self::at(Path::new(path))
+    }
+
+    fn at(path: &Path) -> Result<Self> {
+        absolute(path).map(Self::File)
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>> {
@@ -124,6 +132,14 @@ async fn open_postgres(address: &SecretString) -> Result<Arc<dyn Store>> {
 #[cfg(not(feature = "postgres"))]
 async fn open_postgres(_: &SecretString) -> Result<Arc<dyn Store>> {
     Err(Error::new(Reason::InvalidSetting, "this build of xpkce cannot use PostgreSQL"))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|why| {
+        Error::new(Reason::InvalidSetting, "a path is empty, or the current folder is gone")
+            .with_hint("give the whole path, from / on")
+            .with_source(why)
+    })
 }
 
 fn no_key() -> Error {

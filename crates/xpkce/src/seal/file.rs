@@ -132,8 +132,10 @@ impl Sealer {
         Ok(())
     }
 
+    /// The path as it is now: the program may change its folder before the file is read again.
     fn of_file(path: &Path, ring: Ring) -> Self {
-        Self { ring: ArcSwap::from_pointee(ring), file: Some(path.to_owned()) }
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { ring: ArcSwap::from_pointee(ring), file: Some(file) }
     }
 }
 
@@ -276,4 +278,19 @@ fn unwritten(what: &str, path: &Path, why: io::Error) -> Error {
         "see who may write to {}, or name another key file",
         folder_of(path).display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_read_again_from_where_it_was_though_the_program_changes_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = std::env::current_dir().unwrap();
+        let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        let relative = up.join(folder.path().strip_prefix("/").unwrap()).join("key");
+        let sealer = Sealer::generate_key_file(&relative).unwrap();
+        assert!(relative.is_relative() && sealer.file.unwrap().is_absolute());
+    }
 }

@@ -1,0 +1,85 @@
+"""Where a keeper's store and key are, by its arguments and by the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Callable
+
+import pytest
+from test_process import in_child
+
+import xpkce
+from xpkce import Keeper
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> Callable[[str], None]:
+    """Makes a folder, and goes there until the test ends."""
+
+    def go(name: str) -> None:
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+
+    return go
+
+
+def test_a_relative_store_is_where_it_was_after_the_folder_changed(x, settings, folders):
+    folders("one")
+    with Keeper(**settings | {"store": "logins.db"}) as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        folders("two")
+        keeper.close()
+        assert len(keeper.logins()) == 1 and os.listdir() == []
+
+
+def test_a_relative_key_file_is_where_it_was_after_the_folder_changed(x, settings, folders):
+    folders("one")
+    with Keeper(**settings, key_file="the-key") as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        folders("two")
+        keeper.close()
+        keeper.refresh()
+        assert os.listdir() == []
+
+
+def test_a_fork_after_the_folder_changed_opens_the_same_store(x, settings, folders):
+    folders("one")
+    with Keeper(**settings | {"store": "logins.db"}) as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        folders("two")
+        assert in_child(lambda: len(keeper.logins())) == 1
+
+
+def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
+    for name in ("client_id", "client_secret", "base_url", "authorization_base_url", "scope"):
+        monkeypatch.setenv(f"XPKCE_{name.upper()}", settings[name])
+    monkeypatch.setenv("XPKCE_HOME", str(tmp_path / "home"))
+    with Keeper.from_environment() as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        assert x.whoami(keeper.access_token()) == 200
+    assert (tmp_path / "home/xpkce.db").exists() and (tmp_path / "home/key").exists()
+    monkeypatch.delenv("XPKCE_CLIENT_ID")
+    with pytest.raises(xpkce.ConfigureError, match="XPKCE_CLIENT_ID") as raised:
+        Keeper.from_environment()
+    assert raised.value.reason == "invalid_setting"
+    assert "XPKCE_CLIENT_ID" in raised.value.hint and "xpkce app list" in raised.value.hint
+
+
+def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
+    with pytest.raises(xpkce.ConfigureError) as raised:
+        Keeper("mysql://user:hunter2@host/db", client_id="id")
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("store", [":memory:", "sqlite::memory:", "file:x?mode=memory", "sqlite:"])
+def test_sqlites_own_words_for_a_store_are_no_path(store):
+    with pytest.raises(xpkce.ConfigureError, match="this kind of store is not known"):
+        Keeper(store, client_id="id")
+
+
+def test_a_path_need_not_be_text(x, settings, tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with Keeper(**settings | {"store": folder / "logins.db"}) as keeper:
+        assert keeper.logins() == []
+    assert (folder / "logins.db").exists()
