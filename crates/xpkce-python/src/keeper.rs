@@ -107,9 +107,14 @@ impl Kept {
     ) -> PyResult<Bound<'py, PyAny>> {
         let token = AccessToken::new(token);
         self.call(py, later, |open| async move {
-            let source = open.source(user.as_deref()).await?;
-            source.rejected(&token).await?;
-            token_of(&source).await.map(Answer::Token)
+            let renew = |it: TokenSource| {
+                let token = token.clone();
+                async move {
+                    it.rejected(&token).await?;
+                    token_of(&it).await
+                }
+            };
+            open.with_source(user, renew).await.map(Answer::Token)
         })
     }
 

@@ -41,6 +41,15 @@ def test_a_rotation_is_seen_by_every_keeper_after_its_401(x, keeper, settings):
         assert x.counters()["refreshes"] == 1 and x.whoami(renewed) == 200
 
 
+def test_a_401_looks_for_the_login_again_when_another_has_signed_in(x, keeper, settings):
+    token = keeper.access_token()
+    with Keeper(**settings) as other:
+        other.revoke()
+        x.control("auto-approve", username="bo_sample")
+        other.finish_login(x.approve(other.begin_login()))
+        assert keeper.rejected(token) == other.access_token()
+
+
 def test_threads_that_refresh_at_once_spend_one_token_each_at_a_time(x, keeper):
     threads = [threading.Thread(target=keeper.refresh) for _ in range(8)]
     [thread.start() for thread in threads]
