@@ -172,6 +172,31 @@ def test_ctrl_c_ends_a_login_and_frees_its_port(settings, callback):
                 keeper.login(show=lambda url: threading.Thread(target=interrupt).start())
 
 
+def fails(url: str) -> None:
+    raise OSError("there is no browser")
+
+
+def test_a_login_that_cannot_be_shown_frees_its_port(settings, callback):
+    with Keeper(**settings | {"redirect_uri": callback()}) as keeper:
+        try:
+            keeper.login(show=fails)
+        except OSError:  # Its traceback holds on to what listened.
+            with pytest.raises(xpkce.SignInError):
+                keeper.login(show=lambda url: None, timeout=0)
+
+
+def test_an_async_login_that_cannot_be_shown_frees_its_port(settings, callback):
+    async def life() -> None:
+        async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:
+            try:
+                await keeper.login(show=fails)
+            except OSError:
+                with pytest.raises(xpkce.SignInError):
+                    await keeper.login(show=lambda url: None, timeout=0)
+
+    asyncio.run(life())
+
+
 def test_the_async_face_does_the_same(x, settings, callback):
     async def life() -> None:
         async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:

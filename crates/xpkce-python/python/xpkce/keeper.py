@@ -154,8 +154,11 @@ class Keeper(_Face):
             ConfigureError: Another program has the callback's port.
         """
         listening = self._kept.listen(False)
-        show(listening.url)
-        return Login(**listening.finish(timeout, False))
+        try:
+            show(listening.url)
+            return Login(**listening.finish(timeout, False))
+        finally:
+            listening.cancel()
 
     def begin_login(self) -> str:
         """Begins a sign-in that any process on the store can finish within ten minutes.
@@ -274,8 +277,8 @@ class AsyncKeeper(_Face):
     ) -> Login:
         """As ``Keeper.login``. Cancelled, it listens no more."""
         listening = await self._kept.listen(True)
-        show(listening.url)
         try:
+            show(listening.url)
             return Login(**await listening.finish(timeout, True))
         finally:
             listening.cancel()

@@ -1,6 +1,6 @@
 //! A sign-in in the browser of this machine: the port is bound before the URL is known to anyone.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -61,9 +61,11 @@ impl Listening {
         finished.inspect_err(|_| self.cancel())
     }
 
-    /// Stops listening. A callback that has come is still finished.
+    /// Stops listening, though somebody may hold this still: an exception's traceback does. A
+    /// callback that has come is still finished.
     fn cancel(&self) {
         self.0.cancelled.notify_one();
+        drop(self.0.bound().take());
     }
 }
 
@@ -80,9 +82,13 @@ impl Drop for Listening {
 }
 
 impl Waiting {
+    fn bound(&self) -> MutexGuard<'_, Option<(Listener, Login)>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn finish(&self, timeout: Duration) -> Result<Answer> {
         let mut closing = self.open.upgrade().ok_or_else(ended)?.closing();
-        let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bound = self.bound().take();
         let (listener, login) = bound.ok_or_else(ended)?;
         let visit: Visit = tokio::select! {
             visit = listener.callback(&login, timeout) => visit?,
