@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
 import requests
 import xdk
+from wire import Wire
 
 import xpkce
 from xpkce import AsyncKeeper
@@ -34,6 +37,39 @@ def test_requests_sends_once_more_on_401(x, keeper, settings):
         f"{x.base_url}/2/tweets", data=body, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code in (201, 403)
+
+
+def get_with_requests(url: str, keeper: Any) -> int:
+    return requests.get(url, auth=keeper.requests_auth()).status_code
+
+
+def get_with_httpx(url: str, keeper: Any) -> int:
+    return httpx.get(url, auth=keeper.httpx_auth(), follow_redirects=True).status_code
+
+
+def get_with_async_httpx(url: str, keeper: Any) -> int:
+    async def get() -> int:
+        async with httpx.AsyncClient(auth=keeper.httpx_auth(), follow_redirects=True) as client:
+            return (await client.get(url)).status_code
+
+    return asyncio.run(get())
+
+
+@pytest.mark.parametrize("get", [get_with_requests, get_with_httpx, get_with_async_httpx])
+def test_a_401_of_elsewhere_is_not_held_against_the_token(wire, tmp_path, get):
+    elsewhere = Wire()
+    try:
+        with xpkce.Keeper(tmp_path / "l.db", client_id="an-id", base_url=wire.base_url) as keeper:
+            token = {"access_token": "a", "refresh_token": "r", "expires_at": time.time() + 7200}
+            wire.answer({"data": {"id": "1", "name": "Ada", "username": "ada_example"}})
+            assert keeper.import_token(token).username == "ada_example"
+            wire.requests.clear()
+            wire.answer({}, 302, location=f"{elsewhere.base_url}/media")
+            elsewhere.answer({}, 401)
+            assert get(f"{wire.base_url}/2/media", keeper) == 401
+    finally:
+        elsewhere.stop()
+    assert [request.path for request in wire.requests] == ["/2/media"]
 
 
 def test_requests_gives_up_after_the_second_401(x, keeper, settings):

@@ -41,10 +41,10 @@ class HttpxAuth(httpx.Auth):
         self._check(request)
         token = self._kept.fresh_token(self._user) or self._kept.access_token(self._user, False)
         response = yield _bearing(request, token)
-        if response.status_code != 401:
+        if response.status_code != 401 or not _bears(response, token):
             return
-        if _can_repeat(request):
-            yield _bearing(request, self._kept.rejected(token, self._user, False))
+        if _can_repeat(response.request):
+            yield _bearing(response.request, self._kept.rejected(token, self._user, False))
             return
         try:
             self._kept.note_rejected(token, self._user, False)
@@ -59,10 +59,10 @@ class HttpxAuth(httpx.Auth):
         token = self._kept.fresh_token(self._user)
         token = token or await self._kept.access_token(self._user, True)
         response = yield _bearing(request, token)
-        if response.status_code != 401:
+        if response.status_code != 401 or not _bears(response, token):
             return
-        if _can_repeat(request):
-            yield _bearing(request, await self._kept.rejected(token, self._user, True))
+        if _can_repeat(response.request):
+            yield _bearing(response.request, await self._kept.rejected(token, self._user, True))
             return
         try:
             await self._kept.note_rejected(token, self._user, True)
@@ -76,6 +76,12 @@ class HttpxAuth(httpx.Auth):
 def _bearing(request: httpx.Request, token: str) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
+
+
+def _bears(response: httpx.Response, token: str) -> bool:
+    """Whether the token was sent: a redirect to elsewhere takes it away."""
+    sent: str | None = response.request.headers.get("Authorization")
+    return sent == f"Bearer {token}"
 
 
 def _can_repeat(request: httpx.Request) -> bool:
