@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import requests
+from typing_extensions import assert_type
 
 from xpkce import AsyncKeeper, Keeper, Login, OAuth2PKCEAuth, RetryError, SignInError, XpkceError
 from xpkce.oauth2_auth import OAuth2PKCEAuth as SameClass
@@ -45,6 +46,22 @@ def keeper() -> Login | None:
             wait: float = error.retry_after or 1.0
             raise XpkceError(str(wait)) from error
         return keeper.import_token({"access_token": token})
+
+
+class OwnKeeper(Keeper):
+    pass
+
+
+class OwnAsyncKeeper(AsyncKeeper):
+    pass
+
+
+async def own_keepers() -> None:
+    assert_type(OwnKeeper.from_environment(user="ada"), OwnKeeper)
+    with OwnKeeper("logins.db", client_id="an-id") as own:
+        assert_type(own, OwnKeeper)
+    async with OwnAsyncKeeper.from_environment() as own_async:
+        assert_type(own_async, OwnAsyncKeeper)
 
 
 async def async_keeper() -> list[Login]:

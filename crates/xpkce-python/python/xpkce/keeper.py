@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from .httpx import HttpxAuth
     from .requests import RequestsAuth
 
@@ -89,7 +91,7 @@ class _Face:
     __init__.__qualname__ = "Keeper"
 
     @classmethod
-    def from_environment(cls, user: str | None = None) -> Any:
+    def from_environment(cls, user: str | None = None) -> Self:
         """Makes a keeper of the environment alone, on the store that the command ``xpkce`` uses.
 
         ``XPKCE_CLIENT_ID`` is needed, and for a confidential app ``XPKCE_CLIENT_SECRET``.
@@ -248,7 +250,7 @@ class Keeper(_Face):
         """Waits for what is being spent, and closes the store. The next call opens it again."""
         self._kept.close()
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -326,9 +328,7 @@ class AsyncKeeper(_Face):
         """As ``Keeper.close``."""
         import asyncio
 
-        await asyncio.get_running_loop().run_in_executor(None, self._kept.close)
-
-    async def __aenter__(self) -> AsyncKeeper:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
