@@ -8,6 +8,7 @@ use etcetera::BaseStrategy as _;
 use secrecy::SecretString;
 use xpkce::ClientSecret;
 use xpkce::seal::KeySource;
+use xpkce::store::is_libpq_dsn;
 
 use crate::failure::{Failure, Kind, Result};
 
@@ -165,6 +166,10 @@ fn store_at(text: &str) -> Result<StoreAt> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(StoreAt::Postgres(SecretString::from(text)));
     }
+    if is_libpq_dsn(text) {
+        return Err(Failure::new(Kind::Configure, "XPKCE_STORE names a PostgreSQL, and is no URL")
+            .hint("set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE"));
+    }
     // SQLite's own words for a store that nobody could come back to, or that has parameters.
     if path.contains("://") || path.starts_with("file:") || path.starts_with(":memory:") {
         return Err(Failure::new(
@@ -211,5 +216,12 @@ mod tests {
         }
         let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();
         assert!(!format!("{unknown:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_address_of_words_and_values_is_no_path_and_is_not_repeated() {
+        let refused = store_at("host=h password=hunter2 dbname=d").unwrap_err();
+        assert_eq!(refused.kind, Kind::Configure);
+        assert!(!format!("{refused:?}").contains("hunter2"));
     }
 }

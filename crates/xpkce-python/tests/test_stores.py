@@ -77,6 +77,13 @@ def test_sqlites_own_words_for_a_store_are_no_path(store):
         Keeper(store, client_id="id")
 
 
+def test_libpqs_words_for_a_store_are_no_path_and_are_not_repeated():
+    with pytest.raises(xpkce.ConfigureError) as raised:
+        Keeper("host=h password=hunter2 dbname=d", client_id="id", key_file="key")
+    said = f"{raised.value} {raised.value.hint} {raised.value.cause}"
+    assert "hunter2" not in said and "postgres://" in said
+
+
 def test_a_path_need_not_be_text(x, settings, tmp_path):
     folder = tmp_path / os.fsdecode(b"\xff")
     folder.mkdir()

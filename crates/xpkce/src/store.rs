@@ -22,6 +22,9 @@ mod boot;
 #[cfg(feature = "testing")]
 pub mod contract;
 
+mod libpq;
+pub use libpq::is_libpq_dsn;
+
 mod memory;
 pub use memory::MemoryStore;
 

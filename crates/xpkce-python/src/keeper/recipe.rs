@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pyo3::PyResult;
 use secrecy::SecretString;
 use xpkce::seal::{KeySource, unlock};
-use xpkce::store::{SqliteStore, Store};
+use xpkce::store::{SqliteStore, Store, is_libpq_dsn};
 use xpkce::{App, Client, ClientSecret, Error, Keeper, Reason, Result, Scopes, SystemClock};
 
 use crate::failure::raise;
@@ -101,6 +101,10 @@ impl StoreAt {
         let Some(text) = store.to_str() else { return Self::at(Path::new(&store)) };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned().into()));
+        }
+        if is_libpq_dsn(text) {
+            return Err(Error::new(Reason::InvalidSetting, "a store on PostgreSQL is a URL")
+                .with_hint("give postgres://USER:PASSWORD@HOST/DATABASE"));
         }
         let path = text.strip_prefix("sqlite:").unwrap_or(text);
         // SQLite's own words for a store that nobody could come back to, or that has parameters.
