@@ -7,6 +7,7 @@ use std::thread;
 
 use futures_util::FutureExt as _;
 use pyo3::prelude::*;
+use tokio::sync::oneshot;
 use xpkce::keeper::Action;
 use xpkce::{AccessToken, Error, Result, Token, TokenSource};
 
@@ -209,13 +210,18 @@ impl Kept {
             return Ok(());
         }
         let (promise, landing) = landing();
-        let old = self.take_open();
-        let close = move || {
-            old.close();
-            promise.keep(());
-        };
-        thread::Builder::new().name("xpkce-close".to_owned()).spawn(close)?;
+        self.begin_close(move || promise.keep(()))?;
         landing.wait(py)
+    }
+
+    /// As `close`, as a future of `asyncio`: no thread of Python's waits.
+    fn close_later<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (closed, closing) = oneshot::channel();
+        if self.here().open.is_used() {
+            // Nobody may wait for it any more.
+            self.begin_close(move || closed.send(()).unwrap_or_default())?;
+        }
+        asyncio::future(py, closing, |py, _| Ok(py.None()))
     }
 
     /// Returns where tokens may go: the origin of the API.
@@ -243,6 +249,17 @@ impl Kept {
     fn take_open(&self) -> Arc<Open> {
         let fresh = Arc::new(Open::new(self.recipe.clone()));
         std::mem::replace(&mut self.here().open, fresh)
+    }
+
+    /// Closes what is open in a thread of its own, and then tells.
+    fn begin_close(&self, tell: impl FnOnce() + Send + 'static) -> PyResult<()> {
+        let old = self.take_open();
+        let close = move || {
+            old.close();
+            tell();
+        };
+        thread::Builder::new().name("xpkce-close".to_owned()).spawn(close)?;
+        Ok(())
     }
 
     fn call<'py, F>(

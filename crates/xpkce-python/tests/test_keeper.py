@@ -278,6 +278,32 @@ def test_the_loop_runs_while_the_async_face_closes_and_waits_for_the_pair(x, kee
     assert x.counters()["refreshes"] == 1
 
 
+def test_a_second_ctrl_c_ends_an_async_face_that_waits_for_a_pair(x, keeper, settings):
+    program = f"""
+import asyncio, xpkce
+class Loud(xpkce.AsyncKeeper):
+    async def close(self):
+        asyncio.get_running_loop().call_soon(lambda: print("closing", flush=True))
+        await super().close()
+async def main():
+    async with Loud(**{settings | {"store": str(settings["store"])}!r}) as keeper:
+        await keeper.refresh()
+asyncio.run(main())
+"""
+    x.fault("refresh", "slow", delay_ms=60_000)
+    asked = x.when_asked()
+    command, pipe = [sys.executable, "-c", program], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL) as running:
+        asked.join()
+        running.send_signal(signal.SIGINT)
+        assert running.stdout is not None and running.stdout.readline() == b"closing\n"
+        running.send_signal(signal.SIGINT)
+        try:
+            assert running.wait(20) != 0
+        finally:
+            running.kill()
+
+
 def test_a_cancelled_login_frees_its_port(settings, callback):
     async def life() -> None:
         async with AsyncKeeper(**settings | {"redirect_uri": callback()}) as keeper:

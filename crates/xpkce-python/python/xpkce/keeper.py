@@ -326,7 +326,7 @@ class AsyncKeeper(_Face):
 
     async def close(self) -> None:
         """As ``Keeper.close``."""
-        import asyncio
+        await self._kept.close_later()
 
     async def __aenter__(self) -> Self:
         return self
