@@ -122,6 +122,16 @@ def test_a_token_of_x_class_is_taken_over(x, settings, signed_in, ours):
         assert x.whoami(keeper.refresh()) == 200
 
 
+@pytest.mark.parametrize("end", [float("nan"), float("inf")])
+def test_a_token_whose_end_is_no_number_is_taken_over_and_refreshed(
+    x, settings, signed_in, ours, end
+):
+    auth = signed_in(ours)
+    with Keeper(**settings) as keeper:
+        keeper.import_token(auth.token | {"expires_at": end})
+        assert x.whoami(keeper.access_token()) == 200
+
+
 def test_a_login_in_the_browser(x, settings, callback):
     pages: list[str] = []
 

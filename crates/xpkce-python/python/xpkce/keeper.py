@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import weakref
 from typing import TYPE_CHECKING, Any, Callable
@@ -115,6 +116,16 @@ class _Face:
         return f"<{type(self).__name__} {self._kept!r}>"
 
 
+def _json(token: Mapping[str, Any]) -> str:
+    """JSON has no NaN and no infinity: an end that is one of them is not known."""
+    token = {name: None if _is_odd(value) else value for name, value in token.items()}
+    return json.dumps(token)
+
+
+def _is_odd(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 _open: weakref.WeakSet[_Face] = weakref.WeakSet()
 
 
@@ -184,7 +195,7 @@ class Keeper(_Face):
 
     def import_token(self, token: Mapping[str, Any]) -> Login:
         """Takes over a token of ``OAuth2PKCEAuth``. From now on only this keeper may refresh it."""
-        return Login(**self._kept.import_token(json.dumps(dict(token)), False))
+        return Login(**self._kept.import_token(_json(token), False))
 
     def access_token(self, user: str | None = None) -> str:
         """Returns a valid access token, after refreshing it if it is due.
@@ -295,7 +306,7 @@ class AsyncKeeper(_Face):
 
     async def import_token(self, token: Mapping[str, Any]) -> Login:
         """As ``Keeper.import_token``."""
-        return Login(**await self._kept.import_token(json.dumps(dict(token)), True))
+        return Login(**await self._kept.import_token(_json(token), True))
 
     async def access_token(self, user: str | None = None) -> str:
         """As ``Keeper.access_token``."""
