@@ -137,10 +137,11 @@ def test_a_401_whose_body_is_gone_is_returned_though_nobody_is_signed_in(x, keep
 
 
 def test_a_token_goes_to_x_alone(keeper):
-    with pytest.raises(xpkce.ConfigureError):
+    with pytest.raises(xpkce.ConfigureError) as raised:
         requests.get("http://127.0.0.1:9/2/users/me", auth=keeper.requests_auth())
     with pytest.raises(xpkce.ConfigureError):
         httpx.get("https://x.example/2/users/me", auth=keeper.httpx_auth())
+    assert raised.value.hint
 
 
 def test_httpx_sends_once_more_on_401(x, keeper, settings):

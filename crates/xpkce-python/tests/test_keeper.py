@@ -115,6 +115,24 @@ def test_a_revoked_login_is_gone(x, keeper):
     assert [login.state for login in keeper.logins()] == ["signed_out"]
 
 
+def test_a_login_that_was_signed_out_elsewhere_says_what_to_do(x, keeper, settings):
+    keeper.access_token()
+    with Keeper(**settings) as other:
+        other.revoke()
+    user = keeper.logins()[0].user_id
+    with pytest.raises(xpkce.SignInError) as raised:
+        keeper.refresh(user)
+    assert raised.value.reason == "signed_out" and raised.value.hint == "sign in again"
+
+
+def test_a_login_without_offline_access_says_which_scope_it_lacks(x, settings):
+    with Keeper(**settings | {"scope": "tweet.read users.read"}) as keeper:
+        keeper.finish_login(x.approve(keeper.begin_login()))
+        with pytest.raises(xpkce.SignInError) as raised:
+            keeper.refresh()
+    assert "offline.access" in raised.value.hint
+
+
 def test_a_token_of_x_class_is_taken_over(x, settings, signed_in, ours):
     auth = signed_in(ours)
     with Keeper(**settings) as keeper:

@@ -19,4 +19,5 @@ def check(url: str, base_url: str) -> None:
     if _origin(url) != _origin(base_url):
         error = ConfigureError("the URL is not of X's API: a token goes to X alone")
         error.reason = "invalid_setting"
+        error.hint = "send it without the keeper's auth, or with a keeper of that base_url"
         raise error

@@ -328,7 +328,8 @@ impl Desk {
             None => Error::new(
                 Reason::NoRefreshToken,
                 "this login has no refresh token, because offline.access was not granted",
-            ),
+            )
+            .with_hint(WITH_OFFLINE_ACCESS),
         })
     }
 }
@@ -366,6 +367,9 @@ fn heard_once(error: Error, stored: &Stored) -> Error {
     .with_source(error)
 }
 
+const SIGN_IN: &str = "sign in again";
+const WITH_OFFLINE_ACCESS: &str = "sign in again with the scope offline.access";
+
 /// Says why a grant needs a new sign-in, with the history that explains it.
 pub(super) fn dead(grant: &Grant, death: Death) -> Error {
     let why = match death {
@@ -382,10 +386,12 @@ pub(super) fn dead(grant: &Grant, death: Death) -> Error {
              not granted"
         }
     };
+    let hint = if death == Death::NoRefreshToken { WITH_OFFLINE_ACCESS } else { SIGN_IN };
     let name = grant.username.as_deref().unwrap_or(&grant.account.user);
-    Error::new(Reason::TokenRejected, format!("the login of {name} has ended: {why}"))
+    let message = format!("the login of {name} has ended: {why}");
+    Error::new(Reason::TokenRejected, message).with_hint(hint)
 }
 
 pub(super) fn signed_out() -> Error {
-    Error::new(Reason::SignedOut, "this login is signed out")
+    Error::new(Reason::SignedOut, "this login is signed out").with_hint(SIGN_IN)
 }
