@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Callable
 
 import pytest
@@ -63,6 +64,16 @@ def test_it_is_made_of_the_environment(x, settings, monkeypatch, tmp_path):
         Keeper.from_environment()
     assert raised.value.reason == "invalid_setting"
     assert "XPKCE_CLIENT_ID" in raised.value.hint and "xpkce app list" in raised.value.hint
+
+
+def test_without_a_client_id_no_secret_of_the_environment_is_read(monkeypatch):
+    monkeypatch.delenv("XPKCE_CLIENT_ID", raising=False)
+    monkeypatch.setenv("XPKCE_CLIENT_SECRET", "hunter2")
+    with pytest.raises(xpkce.ConfigureError) as raised:
+        Keeper.from_environment()
+    frames = traceback.walk_tb(raised.value.__traceback__)
+    seen = [repr(frame.f_locals) for frame, _ in frames if "xpkce" in frame.f_code.co_filename]
+    assert seen and "hunter2" not in "".join(seen)
 
 
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it():

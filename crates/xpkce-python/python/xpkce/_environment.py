@@ -25,14 +25,16 @@ _NAMES = {
 
 def settings() -> dict[str, Any]:
     """Returns the keeper's parameters that are set. An empty variable counts as not set."""
-    found = {name: _variable(variable) for name, variable in _NAMES.items()}
-    settings: dict[str, Any] = {name: value for name, value in found.items() if value}
-    settings["client_id"] = _variable("XPKCE_CLIENT_ID")
-    if not settings["client_id"]:
+    client_id = _variable("XPKCE_CLIENT_ID")
+    if client_id is None:
+        # Before a secret is read: some traceback tools show the variables of every frame.
         error = ConfigureError("XPKCE_CLIENT_ID is not set")
         error.reason = "invalid_setting"
         error.hint = "set XPKCE_CLIENT_ID to the app's client id; `xpkce app list` shows it"
         raise error
+    found = {name: _variable(variable) for name, variable in _NAMES.items()}
+    settings: dict[str, Any] = {name: value for name, value in found.items() if value}
+    settings["client_id"] = client_id
     settings["store"] = _variable("XPKCE_STORE") or str(_home() / "xpkce.db")
     if "key" not in settings:
         settings.setdefault("key_file", str(_home() / "key"))
