@@ -28,7 +28,8 @@ class HttpxAuth(httpx.Auth):
     one, is not: the 401 is returned, and the next request renews the token. Never on 403: a missing
     scope is not mended by a rotation.
 
-    Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper.
+    Works in ``httpx.Client`` and in ``httpx.AsyncClient``, with either face of a keeper. The latter
+    has to run on asyncio: under trio it raises ``RuntimeError``.
     """
 
     def __init__(self, keeper: Keeper | AsyncKeeper, user: str | None = None) -> None:

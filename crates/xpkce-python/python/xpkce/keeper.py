@@ -252,7 +252,10 @@ class Keeper(_Face):
         return RequestsAuth(self, user)
 
     def httpx_auth(self, user: str | None = None) -> HttpxAuth:
-        """Returns what ``httpx`` takes as ``auth=``, in its sync and its async client."""
+        """Returns what ``httpx`` takes as ``auth=``, in its sync and its async client.
+
+        The async client has to run on asyncio: under trio it raises ``RuntimeError``.
+        """
         from .httpx import HttpxAuth
 
         return HttpxAuth(self, user)
@@ -330,7 +333,10 @@ class AsyncKeeper(_Face):
         return [Login(**row) for row in await self._kept.logins(True)]
 
     def httpx_auth(self, user: str | None = None) -> HttpxAuth:
-        """Returns what ``httpx`` takes as ``auth=``, in its sync and its async client."""
+        """Returns what ``httpx`` takes as ``auth=``, in its sync and its async client.
+
+        The async client has to run on asyncio: under trio it raises ``RuntimeError``.
+        """
         from .httpx import HttpxAuth
 
         return HttpxAuth(self, user)
