@@ -79,6 +79,19 @@ fn a_sign_in_that_x_asks_to_wait_with_is_finished_after_the_wait() {
 }
 
 #[test]
+fn a_sign_in_whose_code_was_not_sent_is_not_begun_again() {
+    let mut world = World::with_app();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.set("XPKCE_BASE_URL", &format!("http://{free}"));
+    let state = world.run(&["login", "start"]).succeeded().json()["state"].clone();
+    let callback = format!("?code=a-code&state={}", state.as_str().unwrap());
+    for _ in 0..2 {
+        let refused = world.finish(&callback).exited(5);
+        assert!(refused.stderr.contains("hint: check the network"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_sign_in_whose_secret_was_wrong_is_finished_with_the_right_one() {
     let world = World::with_app();
     let callback = world.approve(&world.start(&[]));

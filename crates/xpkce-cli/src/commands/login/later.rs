@@ -71,11 +71,11 @@ impl Finish {
     }
 }
 
-/// A slip of the hand ends no sign-in, nor does what X did not hear or asked to wait with; whatever
-/// else went wrong does.
+/// A slip of the hand ends no sign-in, nor does what X did not hear; whatever else went wrong does,
+/// but for what `ends_sign_in` keeps the advice of.
 fn failed(why: xpkce::Error) -> Failure {
     match why.reason() {
-        Reason::MalformedCallback | Reason::NotSent | Reason::RateLimited => Failure::from(why),
+        Reason::MalformedCallback | Reason::NotSent => Failure::from(why),
         _ => Failure::from(why).ends_sign_in(),
     }
 }
