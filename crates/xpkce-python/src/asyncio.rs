@@ -30,6 +30,14 @@ where
     Ok(future)
 }
 
+/// Returns an `asyncio.Future` that has its result.
+pub(crate) fn settled<'py>(py: Python<'py>, value: Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let running = py.import("asyncio")?.call_method0("get_running_loop")?;
+    let future = running.call_method0("create_future")?;
+    future.call_method1("set_result", (value,))?;
+    Ok(future)
+}
+
 struct Waiting {
     running: Py<PyAny>,
     future: Py<PyAny>,

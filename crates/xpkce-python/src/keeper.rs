@@ -23,7 +23,7 @@ use recipe::Recipe;
 
 use crate::failure::raise;
 use crate::landing::landing;
-use crate::{asyncio, runtime};
+use crate::{asyncio, forking, runtime};
 
 /// A keeper of one app's logins on one store. `xpkce.Keeper` and `xpkce.AsyncKeeper` are its faces.
 #[pyclass(frozen, module = "xpkce._native", name = "Kept")]
@@ -286,22 +286,22 @@ impl Drop for Kept {
     }
 }
 
-/// Waits for the work, or returns a future of it.
+/// Waits for the work, or returns a future of it. Around a fork it waits even so: nobody else would
+/// let the work go on, nor come to a rest before the fork.
 fn answer_to<'py>(
     py: Python<'py>,
     later: bool,
     work: impl Future<Output = Result<Answer>> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if later {
+    if later && !forking::is_near() {
         return asyncio::future(py, work, |py, answer| match answer {
             Ok(answer) => answer.convert(py),
             Err(why) => Err(raise(&why)),
         });
     }
-    match runtime::spawn(work)?.wait(py)? {
-        Ok(answer) => Ok(answer.convert(py)?.into_bound(py)),
-        Err(why) => Err(raise(&why)),
-    }
+    let answer = runtime::spawn(work)?.wait(py)?;
+    let answer = answer.map_err(|why| raise(&why))?.convert(py)?;
+    if later { asyncio::settled(py, answer) } else { Ok(answer.into_bound(py)) }
 }
 
 async fn token_of(source: &TokenSource) -> Result<AccessToken, Error> {

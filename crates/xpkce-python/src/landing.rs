@@ -12,8 +12,12 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use xpkce::{Clock as _, SystemClock, fork};
 
+use crate::forking;
+
 /// How often a waiting thread looks for signals: how late Ctrl-C may be.
 const TICK: Duration = Duration::from_millis(50);
+/// How often it looks whether a fork of another thread is over.
+const PAUSE: Duration = Duration::from_millis(1);
 
 enum State<T> {
     Coming,
@@ -79,6 +83,10 @@ impl<T: Clone + Send + 'static> Landing<T> {
     }
 
     fn wait_until(&self, py: Python<'_>, end: Option<Duration>) -> PyResult<T> {
+        forking::not_near(py, || self.wait_here(py, end))
+    }
+
+    fn wait_here(&self, py: Python<'_>, end: Option<Duration>) -> PyResult<T> {
         let process = std::process::id();
         loop {
             py.detach(|| self.0.advance());
@@ -165,7 +173,7 @@ fn poll_a_tick<T>(task: &mut BoxFuture<'static, T>) -> Poll<T> {
     let bell = Arc::new(Bell { thread: thread::current(), rang: AtomicBool::new(true) });
     let waker = Waker::from(bell.clone());
     while bell.rang.swap(false, Ordering::AcqRel) {
-        let working = fork::work();
+        let Some(working) = work_within_a_tick() else { return Poll::Pending };
         if let ended @ Poll::Ready(_) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
             return ended;
         }
@@ -173,6 +181,17 @@ fn poll_a_tick<T>(task: &mut BoxFuture<'static, T>) -> Poll<T> {
         thread::park_timeout(TICK);
     }
     Poll::Pending
+}
+
+/// Not for as long as a fork takes: signals are to be answered.
+fn work_within_a_tick() -> Option<fork::Working> {
+    let pauses = TICK.as_millis() / PAUSE.as_millis();
+    (0..pauses).find_map(|_| {
+        fork::try_work().or_else(|| {
+            thread::sleep(PAUSE);
+            None
+        })
+    })
 }
 
 /// Wakes the thread that polls.

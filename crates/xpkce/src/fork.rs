@@ -6,6 +6,9 @@
 //! worked have come to a rest and no store is open. A request that is on its way goes on meanwhile
 //! in the kernel, and nothing waits for its answer.
 //!
+//! Nobody waits for a fork for longer than [`LONGEST`]: who forks may itself wait for what it lets
+//! nobody do, such as by what another library does around a fork.
+//!
 //! ```no_run
 //! xpkce::fork::begin();
 //! for _ in 0..2000 {
@@ -28,10 +31,17 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
+use crate::{Clock as _, SystemClock};
+
+/// How long a fork may be near before everyone works again: more than the two seconds that whoever
+/// forks waits for them, and than a fork takes.
+pub const LONGEST: Duration = Duration::from_secs(5);
 /// How often a thread that waits for a fork to be over looks.
 const PAUSE: Duration = Duration::from_millis(1);
 
 static HERE: AtomicU64 = AtomicU64::new(0);
+/// Since when a fork is near, in milliseconds of the clock that never goes back.
+static SINCE: AtomicU64 = AtomicU64::new(0);
 
 /// Who works in which process; in one word, because a fork may come between any two, and without a
 /// lock, because that is what a fork must not meet.
@@ -62,8 +72,9 @@ impl Word {
         process << 32 | is_clean << 24 | u64::from(forks) << 16 | u64::from(threads)
     }
 
-    fn with_one_more(self) -> Option<Self> {
-        let threads = self.threads.checked_add(1).filter(|_| self.forks == 0)?;
+    fn with_one_more(self, is_overdue: impl Fn() -> bool) -> Option<Self> {
+        let may_work = self.forks == 0 || is_overdue();
+        let threads = self.threads.checked_add(1).filter(|_| may_work)?;
         Some(Self { threads, ..self })
     }
 }
@@ -74,8 +85,20 @@ fn change(word: impl Fn(Word) -> Option<Word>) -> bool {
     HERE.fetch_update(SeqCst, SeqCst, changed).is_ok()
 }
 
-/// Lets nobody begin to work until the fork is over. Every call is followed by [`end_in_parent`].
+fn uptime() -> u64 {
+    u64::try_from(SystemClock.uptime().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_overdue() -> bool {
+    u128::from(uptime().saturating_sub(SINCE.load(SeqCst))) > LONGEST.as_millis()
+}
+
+/// Lets nobody begin to work until the fork is over, or [`LONGEST`] has passed. Every call is
+/// followed by [`end_in_parent`].
 pub fn begin() {
+    if Word::of(HERE.load(SeqCst), process::id()).forks == 0 {
+        SINCE.store(uptime(), SeqCst);
+    }
     change(|word| Some(Word { forks: word.forks.saturating_add(1), ..word }));
 }
 
@@ -133,9 +156,8 @@ pub fn work() -> Working {
 }
 
 /// As [`work`], if no fork is near.
-#[cfg(feature = "sqlite")]
-pub(crate) fn try_work() -> Option<Working> {
-    change(Word::with_one_more).then_some(Working(()))
+pub fn try_work() -> Option<Working> {
+    change(|word| word.with_one_more(is_overdue)).then_some(Working(()))
 }
 
 impl Drop for Working {
@@ -146,7 +168,7 @@ impl Drop for Working {
 
 /// Begins to work, in a thread that [`rest`]s by itself.
 pub(crate) fn come_in() {
-    while !change(Word::with_one_more) {
+    while !change(|word| word.with_one_more(is_overdue)) {
         thread::sleep(PAUSE);
     }
 }
@@ -211,7 +233,13 @@ mod tests {
     #[test]
     fn nobody_begins_to_work_while_a_fork_is_near() {
         let word = Word { forks: 1, ..Word::default() };
-        assert_eq!(word.with_one_more(), None);
-        assert_eq!(Word::default().with_one_more().unwrap().threads, 1);
+        assert_eq!(word.with_one_more(|| false), None);
+        assert_eq!(Word::default().with_one_more(|| false).unwrap().threads, 1);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_fork_that_does_not_come() {
+        let word = Word { forks: 1, ..Word::default() };
+        assert_eq!(word.with_one_more(|| true).unwrap().threads, 1);
     }
 }
