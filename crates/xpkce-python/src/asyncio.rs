@@ -18,7 +18,6 @@ where
     F: Future<Output = T> + Send + 'static,
     C: FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 {
-    ending::is_not_yet();
     let running = py.import("asyncio")?.call_method0("get_running_loop")?;
     let future = running.call_method0("create_future")?;
     let waiting = Waiting { running: running.unbind(), future: future.clone().unbind() };

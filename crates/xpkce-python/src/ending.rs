@@ -43,11 +43,10 @@ pub(crate) fn try_attach<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     done
 }
 
-/// Python code waits for a thread of ours again: `atexit` has more to do.
-pub(crate) fn is_not_yet() {
-    if state(HERE.load(SeqCst)) & HAS_ENDED != 0 {
-        change(|state| Some(state & !HAS_ENDED));
-    }
+/// Returns whether no thread of ours comes to the interpreter any more. `atexit` may have more to do:
+/// what was registered before us is done after us.
+pub(crate) fn has_ended() -> bool {
+    state(HERE.load(SeqCst)) & HAS_ENDED != 0
 }
 
 /// Lets no thread of ours come to the interpreter any more.

@@ -23,7 +23,7 @@ use recipe::Recipe;
 
 use crate::failure::raise;
 use crate::landing::landing;
-use crate::{asyncio, forking, runtime};
+use crate::{asyncio, ending, forking, runtime};
 
 /// A keeper of one app's logins on one store. `xpkce.Keeper` and `xpkce.AsyncKeeper` are its faces.
 #[pyclass(frozen, module = "xpkce._native", name = "Kept")]
@@ -287,13 +287,14 @@ impl Drop for Kept {
 }
 
 /// Waits for the work, or returns a future of it. Around a fork it waits even so: nobody else would
-/// let the work go on, nor come to a rest before the fork.
+/// let the work go on, nor come to a rest before the fork. So it does when the interpreter ends: no
+/// other thread could tell the future.
 fn answer_to<'py>(
     py: Python<'py>,
     later: bool,
     work: impl Future<Output = Result<Answer>> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if later && !forking::is_near() {
+    if later && !forking::is_near() && !ending::has_ended() {
         return asyncio::future(py, work, |py, answer| match answer {
             Ok(answer) => answer.convert(py),
             Err(why) => Err(raise(&why)),

@@ -270,3 +270,25 @@ asyncio.run(life())
     # One in five crashed when the end did not wait for them.
     running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(16)]
     assert [process.wait(60) for process in running] == [0] * 16
+
+
+@pytest.mark.parametrize("waits", ["asyncio.gather(keeper.logins(), keeper.logins())", "many()"])
+def test_an_async_keeper_is_used_after_the_package_has_ended(tmp_path, waits):
+    """What was registered with `atexit` before the import runs after the package's own."""
+    program = f"""
+import asyncio, atexit
+
+async def many():
+    for _ in range(20):
+        assert await keeper.logins() == []
+
+async def last():
+    await {waits}
+
+atexit.register(lambda: asyncio.run(last()))
+import xpkce
+keeper = xpkce.AsyncKeeper({str(tmp_path / "logins.db")!r}, client_id="an-id")
+"""
+    command = [sys.executable, "-c", program]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(12)]
+    assert [(process.wait(60), process.stderr.read()) for process in running] == [(0, b"")] * 12
