@@ -8,9 +8,11 @@ mod calls;
 mod desk;
 mod exchange;
 mod expiry;
+mod landed;
 mod oauth2_session;
 mod own;
 mod pair;
+mod refresh;
 mod set_up;
 mod settings;
 mod words;
@@ -185,7 +187,7 @@ impl Auth {
     ///
     /// RFC 6749 section 6.
     fn refresh_token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        exchange::refresh(slf)
+        refresh::refresh(slf)
     }
 
     /// Returns whether there is no token, or its end is not known or at most ten seconds away.
@@ -194,7 +196,7 @@ impl Auth {
     /// >>> OAuth2PKCEAuth().is_token_expired()
     /// True
     fn is_token_expired(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        expiry::is_expired(&exchange::token(slf)?)
+        expiry::is_expired(&landed::token(slf)?)
     }
 
     /// Returns the current PKCE verifier, or None.
@@ -228,25 +230,25 @@ impl Auth {
     /// str | None: The current access token, expired or not.
     #[getter]
     fn access_token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        crate::token::access_token(&exchange::token(slf)?)
+        crate::token::access_token(&landed::token(slf)?)
     }
 
     /// dict | None: The current token.
     #[getter]
     fn token<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        exchange::settle(slf)?;
+        landed::settle(slf)?;
         Ok(slf.get().desk.token(slf.py()))
     }
 
     #[setter]
-    fn set_token(&self, token: Py<PyAny>) {
-        self.desk.set_token(token);
+    fn set_token(&self, py: Python<'_>, token: Py<PyAny>) {
+        self.desk.set_token(py, token);
     }
 
     /// Forgets the token.
     #[deleter]
     fn delete_token(&self, py: Python<'_>) {
-        self.desk.set_token(py.None());
+        self.desk.set_token(py, py.None());
     }
 
     /// str: Where the token endpoint is.
@@ -370,7 +372,7 @@ impl Auth {
         let name = slf.get_type().qualname()?;
         let id = slf.getattr("client_id")?.repr()?;
         let redirect = slf.getattr("redirect_uri")?.repr()?;
-        let has_token = if exchange::token(slf)?.is_truthy()? { "True" } else { "False" };
+        let has_token = if landed::token(slf)?.is_truthy()? { "True" } else { "False" };
         Ok(format!("<{name} client_id={id} redirect_uri={redirect} has_token={has_token}>"))
     }
 

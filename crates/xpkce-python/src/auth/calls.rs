@@ -1,6 +1,8 @@
 //! Answers on their way. One that lands is put into the object by whoever looks at it next, so that
 //! it is there although its caller was interrupted.
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
@@ -19,6 +21,28 @@ pub(super) struct Call {
     pub(super) spent: Option<Spent>,
     /// The dict that this call made, once somebody has looked at it.
     pub(super) made: OnceLock<Py<PyDict>>,
+    /// Whether somebody puts that dict into the object just now. Read and written with the GIL only,
+    /// as what follows.
+    pub(super) is_being_put: AtomicBool,
+    /// Whether a subclass could not take it.
+    was_given_back: AtomicBool,
+    /// How many callers wait.
+    waiting: AtomicUsize,
+}
+
+/// What a refresh brought for the token that it spent.
+pub(super) struct Brought {
+    pub(super) spent: String,
+    pub(super) made: Py<PyDict>,
+}
+
+/// A caller that waits, until it is dropped.
+pub(super) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// What a refresh spends; an exchange spends none.
@@ -30,7 +54,14 @@ pub(super) struct Spent {
 
 impl Call {
     pub(super) fn new(landing: Landing<Landed>, spent: Option<Spent>) -> Self {
-        Self { landing, spent, made: OnceLock::new() }
+        Self {
+            landing,
+            spent,
+            made: OnceLock::new(),
+            is_being_put: AtomicBool::new(false),
+            was_given_back: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn is_refresh(&self) -> bool {
@@ -39,6 +70,50 @@ impl Call {
 
     pub(super) fn has_landed(&self) -> bool {
         self.landing.peek().is_some()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.landing.peek().is_some_and(|landed| landed.map_or(true, |landed| landed.0.is_err()))
+    }
+
+    pub(super) fn is_waited_for(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(&self.waiting)
+    }
+
+    /// Returns whether it has landed, and nobody is there who will look: its caller was interrupted,
+    /// or could not save it. A failure is the answer to nobody who comes later.
+    pub(super) fn is_unseen(&self) -> bool {
+        let has_caller = self.waiting.load(Relaxed) > 0 && !self.has_failed();
+        self.has_landed() && !self.is_being_put.load(Relaxed) && !has_caller
+    }
+
+    pub(super) fn give_back(&self) {
+        self.was_given_back.store(true, Relaxed);
+        self.is_being_put.store(false, Relaxed);
+    }
+
+    pub(super) fn was_given_back(&self) -> bool {
+        self.was_given_back.load(Relaxed)
+    }
+
+    /// Returns whether it refreshes a token, which is spent, or is being put by it.
+    pub(super) fn refreshes(&self, py: Python<'_>, refresh_token: &str) -> PyResult<bool> {
+        let Some(spent) = &self.spent else { return Ok(false) };
+        if spent.refresh_token == refresh_token {
+            return Ok(true);
+        }
+        let brought = match self.made.get() {
+            Some(made) if self.is_being_put.load(Relaxed) => token::refresh_token(made.bind(py))?,
+            _ => None,
+        };
+        Ok(brought.as_deref() == Some(refresh_token))
+    }
+
+    /// Returns what a refresh brought, if anything.
+    pub(super) fn brought(&self, py: Python<'_>) -> Option<Brought> {
+        let (spent, made) = (self.spent.as_ref()?, self.made.get()?);
+        Some(Brought { spent: spent.refresh_token.clone(), made: made.clone_ref(py) })
     }
 
     /// Returns the dict of what has landed; none when nothing came of it.

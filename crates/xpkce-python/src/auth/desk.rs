@@ -6,16 +6,18 @@
 //! The lock is taken with the GIL only, and no Python code runs while it is held: another thread
 //! would get in and wait for the lock with the GIL. So no fork meets it held either.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use xpkce::{OAuth2PkceAuth, fork};
+use xpkce::{OAuth2PkceAuth, Token, fork};
 
-use super::calls::Call;
+use super::calls::{Brought, Call};
 use super::settings::Settings;
 use super::{Auth, own};
 use crate::failure::raise;
+use crate::token;
 
 pub(super) struct Desk(Mutex<State>);
 
@@ -34,6 +36,8 @@ struct State {
     lone_challenge: Option<String>,
     /// What was begun and is not in `token` yet, the oldest first.
     calls: Vec<Arc<Call>>,
+    /// What the last refresh brought.
+    brought: Option<Brought>,
     /// Whether the object is of the class itself, and its token is the one here.
     is_plain: bool,
     process: u32,
@@ -51,6 +55,7 @@ impl Desk {
             has_set_pair: false,
             lone_challenge: None,
             calls: Vec::new(),
+            brought: None,
             is_plain: false,
             process: std::process::id(),
         }))
@@ -175,12 +180,13 @@ impl Desk {
         self.state().token.bind(py).clone()
     }
 
-    pub(super) fn set_token(&self, token: Py<PyAny>) {
+    pub(super) fn set_token(&self, py: Python<'_>, token: Py<PyAny>) {
         let mut state = self.state();
+        let forgotten = token.is_none(py).then(|| state.brought.take());
         let old = std::mem::replace(&mut state.token, token);
         let session = state.session.take();
         drop(state);
-        drop((old, session));
+        drop((old, session, forgotten));
     }
 
     /// Puts a new token into the object, and returns the session that should have it too.
@@ -208,45 +214,82 @@ impl Desk {
         session
     }
 
-    /// Keeps a call until what it brings is in the object. A refresh joins one that is under way.
+    /// Keeps a call until what it brings is in the object.
     pub(super) fn begin(&self, call: Call) -> Arc<Call> {
-        let mut state = self.state_here();
-        let under_way = state.calls.iter().find(|it| it.is_refresh() && call.is_refresh());
-        if let Some(under_way) = under_way {
-            return under_way.clone();
-        }
         let call = Arc::new(call);
-        state.calls.push(call.clone());
+        self.state_here().calls.push(call.clone());
         call
     }
 
-    pub(super) fn refreshing(&self) -> Option<Arc<Call>> {
-        self.state_here().calls.iter().find(|call| call.is_refresh()).cloned()
+    /// Returns the refresh of this very token that is under way: that of another would bring another
+    /// user's.
+    pub(super) fn refreshing(
+        &self,
+        py: Python<'_>,
+        refresh_token: &str,
+    ) -> PyResult<Option<Arc<Call>>> {
+        let calls = self.state_here().calls.clone();
+        for call in calls {
+            if !call.is_unseen() && call.refreshes(py, refresh_token)? {
+                return Ok(Some(call));
+            }
+        }
+        Ok(None)
     }
 
-    /// Returns a call that has landed and that nobody has put into the object yet.
+    /// Returns a call that has landed and that nobody has put into the object yet, or does.
     pub(super) fn landed(&self) -> Option<Arc<Call>> {
+        self.find(|call| call.has_landed() && !call.is_being_put.load(Relaxed))
+    }
+
+    /// As [`landed`](Self::landed), where no caller of it is left.
+    pub(super) fn unseen(&self) -> Option<Arc<Call>> {
+        self.find(Call::is_unseen)
+    }
+
+    fn find(&self, is_meant: impl Fn(&Call) -> bool) -> Option<Arc<Call>> {
         if self.state().calls.is_empty() {
             return None;
         }
-        self.state_here().calls.iter().find(|call| call.has_landed()).cloned()
+        self.state_here().calls.iter().find(|call| is_meant(call)).cloned()
     }
 
-    /// Leaves it to the caller to put a landed call into the object; false when another has it.
+    /// Leaves it to the caller to put a landed call into the object; false when another has or does.
     pub(super) fn claim(&self, call: &Arc<Call>, made: Option<&Bound<'_, PyDict>>) -> bool {
-        let mut state = self.state_here();
-        let at = state.calls.iter().position(|waiting| Arc::ptr_eq(waiting, call));
-        let Some(at) = at else { return false };
-        state.calls.remove(at);
+        let state = self.state_here();
+        let is_here = state.calls.iter().any(|waiting| Arc::ptr_eq(waiting, call));
+        if !is_here || call.is_being_put.swap(true, Relaxed) {
+            return false;
+        }
         if let Some(made) = made {
             let _ = call.made.set(made.clone().unbind());
         }
         true
     }
 
-    /// A claim came to nothing: whoever looks next tries again.
-    pub(super) fn give_back(&self, call: Arc<Call>) {
-        self.state_here().calls.insert(0, call);
+    /// What a call brought is where it belongs.
+    pub(super) fn done(&self, py: Python<'_>, call: &Arc<Call>) {
+        let mut state = self.state_here();
+        state.calls.retain(|waiting| !Arc::ptr_eq(waiting, call));
+        let old = call.brought(py).and_then(|brought| state.brought.replace(brought));
+        drop(state);
+        drop(old);
+    }
+
+    /// Returns what came for a token that was spent; the token itself may have come again.
+    pub(super) fn brought_for<'py>(
+        &self,
+        py: Python<'py>,
+        spent: &Token,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(spent) = &spent.refresh_token else { return Ok(None) };
+        let made = match &self.state().brought {
+            Some(brought) if spent.matches(&brought.spent) => brought.made.bind(py).clone(),
+            _ => return Ok(None),
+        };
+        // Whoever has the dict may have changed it.
+        let next = token::refresh_token(&made)?;
+        Ok(next.is_some_and(|next| !spent.matches(&next)).then_some(made))
     }
 
     pub(super) fn has_session(&self) -> bool {
@@ -286,9 +329,11 @@ impl Desk {
         for value in state.settings.each() {
             visit.call(value)?;
         }
-        for spent in state.calls.iter().filter_map(|call| call.spent.as_ref()) {
-            visit.call(&spent.of)?;
+        for call in &state.calls {
+            call.spent.as_ref().map_or(Ok(()), |spent| visit.call(&spent.of))?;
+            call.made.get().map_or(Ok(()), |made| visit.call(made))?;
         }
+        state.brought.as_ref().map_or(Ok(()), |brought| visit.call(&brought.made))?;
         visit.call(&state.token)?;
         state.session.as_ref().map_or(Ok(()), |session| visit.call(session))
     }
@@ -300,6 +345,7 @@ impl Desk {
             state.session.take(),
             std::mem::replace(&mut state.settings, Settings::unset(py)),
             std::mem::take(&mut state.calls),
+            state.brought.take(),
         );
         drop(state);
         drop(old);

@@ -1,22 +1,18 @@
-//! From the URL to the token: what is sent, and what becomes of the answer.
+//! From the URL to the code, and from the code to the token.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyString};
 use xpkce::{AuthorizationCode, CodeVerifier};
 
-use super::calls::{Call, Spent};
-use super::{Auth, oauth2_session, own, pair, settings, words};
+use super::calls::Call;
+use super::landed::land;
+use super::{Auth, own, pair, settings, words};
 use crate::failure::raise;
 use crate::landing::Landing;
 use crate::names::name;
-use crate::token;
-
-/// Longer than every deadline of a call together: two tokens sent twice, forty seconds each.
-const LONGEST: Duration = Duration::from_secs(180);
 
 pub(super) fn authorization_url(
     auth: &Bound<'_, Auth>,
@@ -117,117 +113,4 @@ fn exchange<'py>(
         auth.call_method0(set_up)?;
     }
     Ok(token)
-}
-
-pub(super) fn refresh<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
-    let call = match auth.get().desk.refreshing() {
-        Some(call) => call,
-        None => begin_refresh(auth)?,
-    };
-    land(auth, &call)
-}
-
-/// Begins one, or joins one that another thread has begun meanwhile.
-fn begin_refresh(auth: &Bound<'_, Auth>) -> PyResult<Arc<Call>> {
-    let desk = &auth.get().desk;
-    let held = token(auth)?;
-    let core = desk.core(auth)?;
-    if !held.is_truthy()? {
-        return Err(words::no_token());
-    }
-    let Some(spent) = token::read(&held)? else { return Err(words::no_refresh_token()) };
-    let Some(refresh_token) = &spent.refresh_token else { return Err(words::no_refresh_token()) };
-    let spends = Spent { refresh_token: refresh_token.expose().to_owned(), of: held.unbind() };
-    let work = async move {
-        core.set_token(Some(spent));
-        let token = core.refresh_token().await;
-        let held = core.token();
-        Arc::new((token, held))
-    };
-    Ok(desk.begin(Call::new(Landing::of(work.boxed()), Some(spends))))
-}
-
-/// Waits for a call, puts what it brought into the object, and returns the dict it made.
-fn land<'py>(auth: &Bound<'py, Auth>, call: &Arc<Call>) -> PyResult<Bound<'py, PyAny>> {
-    let py = auth.py();
-    let landed = call.landing.wait_at_most(py, LONGEST)?;
-    adopt(auth, call)?;
-    match (&landed.0, call.dict(py)?) {
-        (Ok(_), Some(made)) => Ok(made.into_any()),
-        (Ok(_), None) => token(auth),
-        (Err(why), _) if call.is_refresh() => Err(raise(why)),
-        (Err(why), _) => Err(words::exchange(why)),
-    }
-}
-
-/// Puts what a landed call brought into the object, unless somebody has, or its owner has set
-/// another token meanwhile. If a subclass cannot take it, the next look tries again: the pair is
-/// not lost.
-fn adopt(auth: &Bound<'_, Auth>, call: &Arc<Call>) -> PyResult<()> {
-    let desk = &auth.get().desk;
-    if !call.has_landed() {
-        return Ok(());
-    }
-    let made = call.dict(auth.py())?;
-    if !desk.claim(call, made.as_ref()) {
-        return Ok(());
-    }
-    let Some(made) = made else { return Ok(()) };
-    let put = match is_for_us(auth, call) {
-        Ok(true) => put(auth, &made),
-        Ok(false) => Ok(()),
-        Err(why) => Err(why),
-    };
-    if put.is_err() {
-        desk.give_back(call.clone());
-    }
-    put
-}
-
-/// The answer to a refresh belongs into the object while it holds the token that was spent.
-fn is_for_us(auth: &Bound<'_, Auth>, call: &Call) -> PyResult<bool> {
-    let Some(spent) = &call.spent else { return Ok(true) };
-    let now = current(auth)?;
-    if !now.is_truthy()? {
-        return Ok(false);
-    }
-    Ok(token::refresh_token(&now)?.as_deref() == Some(&spent.refresh_token))
-}
-
-fn put(auth: &Bound<'_, Auth>, made: &Bound<'_, PyDict>) -> PyResult<()> {
-    let (py, desk) = (auth.py(), &auth.get().desk);
-    let session = match own::is_plain(auth) {
-        true => desk.renew(made),
-        false => {
-            // Setting the attribute lets the session go: it has the token that its owner had.
-            let session = desk.session(py);
-            auth.setattr(name!(py, token), made)?;
-            desk.note_session(session)
-        }
-    };
-    session.map_or(Ok(()), |session| oauth2_session::hand_over(&session, made))
-}
-
-/// Returns the token, after what has landed meanwhile was put into the object.
-pub(super) fn token<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(token) = auth.get().desk.plain_token(auth.py()) {
-        return Ok(token);
-    }
-    settle(auth)?;
-    current(auth)
-}
-
-pub(super) fn settle(auth: &Bound<'_, Auth>) -> PyResult<()> {
-    match auth.get().desk.landed() {
-        Some(call) => adopt(auth, &call),
-        None => Ok(()),
-    }
-}
-
-fn current<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
-    let py = auth.py();
-    if own::is_plain(auth) {
-        return Ok(auth.get().desk.token(py));
-    }
-    auth.getattr(name!(py, token))
 }

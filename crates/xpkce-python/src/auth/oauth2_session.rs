@@ -3,12 +3,12 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{Auth, exchange};
+use super::{Auth, landed};
 use crate::names::name;
 
 pub(super) fn get<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
     let (py, desk) = (auth.py(), &auth.get().desk);
-    let token = exchange::token(auth)?;
+    let token = landed::token(auth)?;
     if let Some(session) = desk.session(py) {
         return Ok(session);
     }

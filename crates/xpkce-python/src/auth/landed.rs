@@ -1,0 +1,127 @@
+//! What has landed, and how it comes into the object.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::calls::Call;
+use super::{Auth, expiry, oauth2_session, own, words};
+use crate::failure::raise;
+use crate::names::name;
+use crate::token;
+
+/// Longer than every deadline of a call together: two tokens sent twice, forty seconds each.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// Waits for a call, puts what it brought into the object, and returns the dict it made.
+pub(super) fn land<'py>(auth: &Bound<'py, Auth>, call: &Arc<Call>) -> PyResult<Bound<'py, PyAny>> {
+    let py = auth.py();
+    let _waiting = call.is_waited_for();
+    let landed = call.landing.wait_at_most(py, LONGEST)?;
+    adopt(auth, call)?;
+    match (&landed.0, call.dict(py)?) {
+        (Ok(_), Some(made)) => Ok(made.into_any()),
+        (Ok(_), None) => token(auth),
+        (Err(why), _) if call.is_refresh() => Err(raise(why)),
+        (Err(why), _) => Err(words::exchange(why)),
+    }
+}
+
+/// Puts what a landed call brought into the object, unless somebody has or does, or its owner has
+/// set another token meanwhile. If a subclass cannot take it, the next look tries again: the pair is
+/// not lost.
+///
+/// Nobody waits for somebody else who does: that one may wait for a lock that we hold.
+fn adopt(auth: &Bound<'_, Auth>, call: &Arc<Call>) -> PyResult<()> {
+    let desk = &auth.get().desk;
+    if !call.has_landed() {
+        return Ok(());
+    }
+    let made = call.dict(auth.py())?;
+    if !desk.claim(call, made.as_ref()) {
+        return Ok(());
+    }
+    let Some(made) = made else {
+        desk.done(auth.py(), call);
+        return Ok(());
+    };
+    let put = match is_for_us(auth, call, &made) {
+        Ok(true) => put(auth, &made),
+        Ok(false) => Ok(()),
+        Err(why) => Err(why),
+    };
+    match put {
+        Ok(()) => desk.done(auth.py(), call),
+        Err(_) => call.give_back(),
+    }
+    put
+}
+
+/// The answer to a refresh belongs into the object while it holds the token that was spent. It may
+/// hold what came for it already, if a subclass took that and failed to save it.
+fn is_for_us(auth: &Bound<'_, Auth>, call: &Call, made: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let Some(spent) = &call.spent else { return Ok(true) };
+    let now = current(auth)?;
+    if !now.is_truthy()? {
+        return Ok(false);
+    }
+    let Some(now) = token::refresh_token(&now)? else { return Ok(false) };
+    Ok(now == spent.refresh_token || Some(now) == token::refresh_token(made)?)
+}
+
+pub(super) fn put(auth: &Bound<'_, Auth>, made: &Bound<'_, PyDict>) -> PyResult<()> {
+    let (py, desk) = (auth.py(), &auth.get().desk);
+    let session = match own::is_plain(auth) {
+        true => desk.renew(made),
+        false => {
+            // Setting the attribute lets the session go: it has the token that its owner had.
+            let session = desk.session(py);
+            auth.setattr(name!(py, token), made)?;
+            desk.note_session(session)
+        }
+    };
+    session.map_or(Ok(()), |session| oauth2_session::hand_over(&session, made))
+}
+
+/// Returns the token, after what has landed meanwhile was put into the object.
+pub(super) fn token<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(token) = auth.get().desk.plain_token(auth.py()) {
+        return Ok(token);
+    }
+    settle(auth)?;
+    current(auth)
+}
+
+pub(super) fn settle(auth: &Bound<'_, Auth>) -> PyResult<()> {
+    match auth.get().desk.landed() {
+        Some(call) => adopt(auth, &call),
+        None => Ok(()),
+    }
+}
+
+/// Puts what has landed unseen into the object. Returns the pair of a refresh that a subclass could
+/// not save before, while it serves.
+pub(super) fn settle_unseen<'py>(auth: &Bound<'py, Auth>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let mut saved = None;
+    while let Some(call) = auth.get().desk.unseen() {
+        adopt(auth, &call)?;
+        let is_pair = call.is_refresh() && !call.has_failed();
+        if is_pair && call.was_given_back() {
+            saved = call.dict(auth.py())?;
+        }
+    }
+    match saved {
+        Some(saved) if !expiry::is_expired(&saved)? => Ok(Some(saved)),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn current<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
+    let py = auth.py();
+    if own::is_plain(auth) {
+        return Ok(auth.get().desk.token(py));
+    }
+    auth.getattr(name!(py, token))
+}

@@ -1,0 +1,193 @@
+"""A refresh token is spent once, and its answer goes to who asked with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+from wire import TOKEN, Wire
+
+R = {"refresh_token": "r"}
+
+
+class Held(list):
+    """Answers that wait until they are let go; the request that waits is told of."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(answers)
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def pop(self, at: int = -1) -> Any:
+        self.asked.set()
+        assert self.let_go.wait(20)
+        return super().pop(at)
+
+
+def interrupted(wire: Wire, call: Any, *answer: Any) -> Held:
+    """Interrupts a call that waits for an answer, which still comes once it is let go."""
+    wire.answers = held = Held((answer[0], {}, answer[1]))
+
+    def interrupt() -> None:
+        held.asked.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    return held
+
+
+def lands_unseen(wire: Wire, held: Held, ours: Any) -> None:
+    """Lets the answer go; what others are answered takes the same way, after it."""
+    held.let_go.set()
+    other = ours(wire.base_url, client_id="other")
+    for _ in range(40):
+        other.exchange_code("c", "v" * 43)
+
+
+def spent(wire: Wire) -> list[str]:
+    forms = [request.form for request in wire.requests]
+    return [form["refresh_token"] for form in forms if form["client_id"] == "id"]
+
+
+@pytest.fixture
+def auth(wire, ours) -> Any:
+    return ours(wire.base_url, client_id="id", token=dict(R))
+
+
+def test_a_refresh_does_not_answer_for_another_users_token(x, ours, signed_in):
+    auth = signed_in(ours)
+    x.control("auto-approve", username="bo_sample")
+    bo = signed_in(ours).token
+    x.fault("refresh", {"kind": "slow"}, delay_ms=500)
+    asked = x.when_asked()
+    refreshing = threading.Thread(target=auth.refresh_token)
+    refreshing.start()
+    asked.join()
+    auth.token = bo
+    answer = auth.refresh_token()
+    assert refreshing.is_alive(), "it was to be under way"
+    refreshing.join()
+    assert answer is auth.token and answer["refresh_token"] != bo["refresh_token"]
+    assert x.counters()["refreshes"] == 2 and x.whoami(auth.access_token) == 200
+
+
+def test_a_pair_that_a_subclass_is_saving_answers_for_its_token(wire, ours):
+    saving, go_on = threading.Event(), threading.Event()
+
+    class Slow(ours):
+        @property
+        def token(self) -> Any:
+            return self._token
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            if token and token != R:
+                saving.set()
+                assert go_on.wait(20)
+            self._token = token
+
+    auth, answers = Slow(wire.base_url, client_id="id", token=dict(R)), []
+    refreshing = threading.Thread(target=lambda: answers.append(auth.refresh_token()))
+    refreshing.start()
+    assert saving.wait(20)
+    answers.append(auth.refresh_token())
+    go_on.set()
+    refreshing.join()
+    assert answers[0] is answers[1] is auth.token
+    assert spent(wire) == ["r"]
+
+
+def test_the_token_is_read_after_properties_that_take_their_time(wire, ours):
+    asking, go_on = threading.Event(), threading.Event()
+
+    class Vault(ours):
+        @property
+        def scope(self) -> Any:
+            if threading.current_thread() is slow:
+                asking.set()
+                assert go_on.wait(20)
+            return None
+
+        @scope.setter
+        def scope(self, value: Any) -> None:
+            pass
+
+    slow = threading.Thread(target=lambda: auth.refresh_token())
+    auth = Vault(wire.base_url, client_id="id", token=dict(R))
+    slow.start()
+    assert asking.wait(20)
+    auth.refresh_token()
+    go_on.set()
+    slow.join()
+    assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_token_that_was_spent_is_not_sent_again(wire, auth):
+    pair = auth.refresh_token()
+    auth.token = dict(R)
+    assert auth.refresh_token() is pair is auth.token
+    assert spent(wire) == ["r"]
+
+
+def test_what_came_for_a_spent_token_is_spent_when_it_has_ended(wire, auth):
+    wire.answer(TOKEN | {"expires_in": 5})
+    auth.refresh_token()
+    auth.token = dict(R)
+    auth.refresh_token()
+    assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_token_that_the_server_leaves_as_it_is_is_sent_again(wire, auth):
+    for _ in range(3):
+        auth.refresh_token()
+    assert spent(wire) == ["r", TOKEN["refresh_token"], TOKEN["refresh_token"]]
+
+
+def test_a_token_that_was_forgotten_and_is_given_again_is_sent(wire, auth):
+    auth.refresh_token()
+    del auth.token
+    auth.token = dict(R)
+    auth.refresh_token()
+    assert spent(wire) == ["r", "r"]
+
+
+def test_a_failure_that_lands_after_ctrl_c_is_not_the_answer_to_the_next(wire, ours, auth):
+    held = interrupted(wire, auth.refresh_token, 429, {})
+    lands_unseen(wire, held, ours)
+    assert auth.refresh_token()["access_token"] == TOKEN["access_token"]
+    assert spent(wire) == ["r", "r"]
+
+
+def test_a_pair_that_lands_after_ctrl_c_is_not_the_answer_to_the_next(wire, ours, auth):
+    held = interrupted(wire, auth.refresh_token, 200, TOKEN | {"access_token": "early"})
+    lands_unseen(wire, held, ours)
+    assert auth.refresh_token()["access_token"] == TOKEN["access_token"]
+    assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_pair_that_could_not_be_saved_is_spent_when_it_has_ended(wire, ours):
+    class Failing(ours):
+        is_down = False
+
+        @property
+        def token(self) -> Any:
+            return self._token
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            if self.is_down:
+                raise ConnectionError("the database is down")
+            self._token = token
+
+    auth = Failing(wire.base_url, client_id="id", token=dict(R))
+    wire.answer(TOKEN | {"expires_in": 5})
+    auth.is_down = True
+    with pytest.raises(ConnectionError):
+        auth.refresh_token()
+    auth.is_down = False
+    auth.refresh_token()
+    assert spent(wire) == ["r", TOKEN["refresh_token"]]
