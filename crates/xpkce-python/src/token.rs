@@ -3,9 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::{Map, Value};
-use xpkce::Token;
+use xpkce::{Clock as _, SystemClock, Timestamp, Token};
 
-use crate::names::name;
+use crate::names::{name, now};
 
 /// The keys that an answer brings, in the reference's order.
 const KEYS: [&str; 6] =
@@ -68,13 +68,14 @@ pub(crate) fn write<'py>(
             dict.set_item(key, value)?;
         }
     }
-    dict.set_item(name!(py, access_token), token.access_token.expose())?;
+    let access = Some(token.access_token.expose()).filter(|access| *access != NO_ACCESS_TOKEN);
+    dict.set_item(name!(py, access_token), access)?;
     dict.set_item(name!(py, token_type), &token.token_type)?;
     dict.set_item(name!(py, expires_in), token.expires_in)?;
     let refresh = token.refresh_token.as_ref().map(|refresh| refresh.expose());
     dict.set_item(name!(py, refresh_token), refresh)?;
     dict.set_item(name!(py, scope), token.scopes.as_ref().map(|scopes| scopes.as_str()))?;
-    let seconds = token.expires_at.map(|end| end.as_millis() as f64 / 1000.0);
+    let seconds = token.expires_at.map(|end| by_pythons_clock(py, end));
     let key = name!(py, expires_at);
     match end {
         End::Exact => dict.set_item(key, seconds)?,
@@ -84,6 +85,14 @@ pub(crate) fn write<'py>(
         dict.set_item(key, object(py, value)?)?;
     }
     Ok(dict)
+}
+
+/// As the reference, which asks `time.time()` when an answer comes. One that fails is no reason to lose
+/// what came.
+fn by_pythons_clock(py: Python<'_>, end: Timestamp) -> f64 {
+    let seconds = |time: Timestamp| time.as_millis() as f64 / 1000.0;
+    let ours = seconds(SystemClock.now());
+    seconds(end) + now(py).unwrap_or(ours) - ours
 }
 
 fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {

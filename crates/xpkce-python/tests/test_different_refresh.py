@@ -92,6 +92,18 @@ def test_a_new_refresh_token_is_kept_when_no_access_token_follows(x, ours, signe
     assert x.whoami(auth.refresh_token()["access_token"]) == 200
 
 
+def test_an_access_token_that_never_came_is_none(x, ours, signed_in):
+    refresh_token = signed_in(ours).token["refresh_token"]
+    auth = ours(**x.settings(token={"refresh_token": refresh_token}))
+    x.odd("refresh", "no_access_token")
+    x.fault("refresh", {"kind": "status", "status": 503, "body": "empty"}, nth=2, times=2)
+    with pytest.raises(xpkce.XpkceError):
+        auth.refresh_token()
+    assert auth.token["refresh_token"] != refresh_token
+    assert auth.access_token is None and auth.token["access_token"] is None
+    assert x.whoami(auth.refresh_token()["access_token"]) == 200
+
+
 def test_concurrent_refreshes_spend_one_token(x, both, signed_in):
     def steps(make):
         auth = signed_in(make)

@@ -53,6 +53,15 @@ def test_it_asks_the_clock_that_tests_move(make, monkeypatch):
     assert auth.is_token_expired()
 
 
+def test_a_new_token_ends_by_the_clock_that_tests_move(wire, make, monkeypatch):
+    auth = make(wire.base_url, client_id="id", client_secret="s")
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    auth.exchange_code("c", "v" * 43)
+    assert not auth.is_token_expired() and abs(auth.token["expires_at"] - 2e9 - 7200) < 5
+    auth.refresh_token()
+    assert not auth.is_token_expired() and abs(auth.token["expires_at"] - 2e9 - 7200) < 5
+
+
 def test_it_refreshes(x, make, signed_in):
     auth = signed_in(make)
     first = dict(auth.token)
