@@ -133,7 +133,8 @@ impl Auth {
     ///
     /// Returns:
     ///     dict: `access_token`, `token_type`, `expires_in` (seconds), `refresh_token`, `scope`
-    ///     (one text), `expires_at` (seconds since 1970). It is kept as `token`.
+    ///     (one text), `expires_at` (seconds since 1970). It is kept as `token`, also when the caller
+    ///     is interrupted, unless another was set since.
     ///
     /// Raises:
     ///     SignInError: X refused the code or the verifier.

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from typing import Any
 
 import pytest
+from interrupted import interrupted, lands_unseen
 from wire import TOKEN, Wire
 
 R = {"refresh_token": "r"}
-
-
-class Held(list):
-    """Answers that wait until they are let go; the request that waits is told of."""
-
-    def __init__(self, *answers: Any) -> None:
-        super().__init__(answers)
-        self.asked, self.let_go = threading.Event(), threading.Event()
-
-    def pop(self, at: int = -1) -> Any:
-        self.asked.set()
-        assert self.let_go.wait(20)
-        return super().pop(at)
-
-
-def interrupted(wire: Wire, call: Any, *answer: Any) -> Held:
-    """Interrupts a call that waits for an answer, which still comes once it is let go."""
-    wire.answers = held = Held((answer[0], {}, answer[1]))
-
-    def interrupt() -> None:
-        held.asked.wait()
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        call()
-    return held
-
-
-def lands_unseen(wire: Wire, held: Held, ours: Any) -> None:
-    """Lets the answer go; what others are answered takes the same way, after it."""
-    held.let_go.set()
-    other = ours(wire.base_url, client_id="other")
-    for _ in range(40):
-        other.exchange_code("c", "v" * 43)
 
 
 def spent(wire: Wire) -> list[str]:

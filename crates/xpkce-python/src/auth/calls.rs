@@ -19,6 +19,8 @@ pub(super) type Landed = Arc<(Result<Arc<Token>, Error>, Option<Arc<Token>>)>;
 pub(super) struct Call {
     pub(super) landing: Landing<Landed>,
     pub(super) spent: Option<Spent>,
+    /// What the object held when a sign-in began to end; none for a refresh.
+    pub(super) before: Option<Before>,
     /// The dict that this call made, once somebody has looked at it.
     pub(super) made: OnceLock<Py<PyDict>>,
     /// Whether somebody puts that dict into the object just now. Read and written with the GIL only,
@@ -52,11 +54,31 @@ pub(super) struct Spent {
     pub(super) of: Py<PyAny>,
 }
 
+/// By what one sees whether an owner has set another token since.
+#[derive(Default)]
+pub(super) struct Before {
+    /// How many sign-ins were about to end then.
+    pub(super) sign_ins: u64,
+    /// How often a token was set where we see it.
+    pub(super) sets: u64,
+    /// What a subclass held that keeps it elsewhere.
+    pub(super) access_token: Option<String>,
+}
+
 impl Call {
-    pub(super) fn new(landing: Landing<Landed>, spent: Option<Spent>) -> Self {
+    pub(super) fn refresh(landing: Landing<Landed>, spent: Spent) -> Self {
+        Self::new(landing, Some(spent), None)
+    }
+
+    pub(super) fn exchange(landing: Landing<Landed>, before: Before) -> Self {
+        Self::new(landing, None, Some(before))
+    }
+
+    fn new(landing: Landing<Landed>, spent: Option<Spent>, before: Option<Before>) -> Self {
         Self {
             landing,
             spent,
+            before,
             made: OnceLock::new(),
             is_being_put: AtomicBool::new(false),
             was_given_back: AtomicBool::new(false),
@@ -76,15 +98,19 @@ impl Call {
         self.landing.peek().is_some_and(|landed| landed.map_or(true, |landed| landed.0.is_err()))
     }
 
-    pub(super) fn is_waited_for(&self) -> Waiting<'_> {
+    pub(super) fn wait_for(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Relaxed);
         Waiting(&self.waiting)
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Relaxed) > 0
     }
 
     /// Returns whether it has landed, and nobody is there who will look: its caller was interrupted,
     /// or could not save it. A failure is the answer to nobody who comes later.
     pub(super) fn is_unseen(&self) -> bool {
-        let has_caller = self.waiting.load(Relaxed) > 0 && !self.has_failed();
+        let has_caller = self.is_waited_for() && !self.has_failed();
         self.has_landed() && !self.is_being_put.load(Relaxed) && !has_caller
     }
 

@@ -6,18 +6,18 @@
 //! The lock is taken with the GIL only, and no Python code runs while it is held: another thread
 //! would get in and wait for the lock with the GIL. So no fork meets it held either.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use xpkce::{OAuth2PkceAuth, Token, fork};
+use xpkce::{OAuth2PkceAuth, fork};
 
 use super::calls::{Brought, Call};
 use super::settings::Settings;
 use super::{Auth, own};
 use crate::failure::raise;
-use crate::token;
+
+mod under_way;
 
 pub(super) struct Desk(Mutex<State>);
 
@@ -38,6 +38,11 @@ struct State {
     calls: Vec<Arc<Call>>,
     /// What the last refresh brought.
     brought: Option<Brought>,
+    /// How often the owner has set the token.
+    sets: u64,
+    /// How many sign-ins were about to end, and the last of them whose token came into the object.
+    sign_ins: u64,
+    signed_in: u64,
     /// Whether the object is of the class itself, and its token is the one here.
     is_plain: bool,
     process: u32,
@@ -56,6 +61,9 @@ impl Desk {
             lone_challenge: None,
             calls: Vec::new(),
             brought: None,
+            sets: 0,
+            sign_ins: 0,
+            signed_in: 0,
             is_plain: false,
             process: std::process::id(),
         }))
@@ -83,6 +91,7 @@ impl Desk {
             std::mem::replace(&mut state.token, token),
         );
         (state.is_current, state.is_plain) = (false, true);
+        state.sets += 1;
         drop(state);
         drop(old);
     }
@@ -182,6 +191,10 @@ impl Desk {
 
     pub(super) fn set_token(&self, py: Python<'_>, token: Py<PyAny>) {
         let mut state = self.state();
+        let is_made = |call: &Arc<Call>| call.made.get().is_some_and(|made| made.is(&token));
+        if !state.calls.iter().any(is_made) {
+            state.sets += 1;
+        }
         let forgotten = token.is_none(py).then(|| state.brought.take());
         let old = std::mem::replace(&mut state.token, token);
         let session = state.session.take();
@@ -212,84 +225,6 @@ impl Desk {
         drop(state);
         drop(old);
         session
-    }
-
-    /// Keeps a call until what it brings is in the object.
-    pub(super) fn begin(&self, call: Call) -> Arc<Call> {
-        let call = Arc::new(call);
-        self.state_here().calls.push(call.clone());
-        call
-    }
-
-    /// Returns the refresh of this very token that is under way: that of another would bring another
-    /// user's.
-    pub(super) fn refreshing(
-        &self,
-        py: Python<'_>,
-        refresh_token: &str,
-    ) -> PyResult<Option<Arc<Call>>> {
-        let calls = self.state_here().calls.clone();
-        for call in calls {
-            if !call.is_unseen() && call.refreshes(py, refresh_token)? {
-                return Ok(Some(call));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns a call that has landed and that nobody has put into the object yet, or does.
-    pub(super) fn landed(&self) -> Option<Arc<Call>> {
-        self.find(|call| call.has_landed() && !call.is_being_put.load(Relaxed))
-    }
-
-    /// As [`landed`](Self::landed), where no caller of it is left.
-    pub(super) fn unseen(&self) -> Option<Arc<Call>> {
-        self.find(Call::is_unseen)
-    }
-
-    fn find(&self, is_meant: impl Fn(&Call) -> bool) -> Option<Arc<Call>> {
-        if self.state().calls.is_empty() {
-            return None;
-        }
-        self.state_here().calls.iter().find(|call| is_meant(call)).cloned()
-    }
-
-    /// Leaves it to the caller to put a landed call into the object; false when another has or does.
-    pub(super) fn claim(&self, call: &Arc<Call>, made: Option<&Bound<'_, PyDict>>) -> bool {
-        let state = self.state_here();
-        let is_here = state.calls.iter().any(|waiting| Arc::ptr_eq(waiting, call));
-        if !is_here || call.is_being_put.swap(true, Relaxed) {
-            return false;
-        }
-        if let Some(made) = made {
-            let _ = call.made.set(made.clone().unbind());
-        }
-        true
-    }
-
-    /// What a call brought is where it belongs.
-    pub(super) fn done(&self, py: Python<'_>, call: &Arc<Call>) {
-        let mut state = self.state_here();
-        state.calls.retain(|waiting| !Arc::ptr_eq(waiting, call));
-        let old = call.brought(py).and_then(|brought| state.brought.replace(brought));
-        drop(state);
-        drop(old);
-    }
-
-    /// Returns what came for a token that was spent; the token itself may have come again.
-    pub(super) fn brought_for<'py>(
-        &self,
-        py: Python<'py>,
-        spent: &Token,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some(spent) = &spent.refresh_token else { return Ok(None) };
-        let made = match &self.state().brought {
-            Some(brought) if spent.matches(&brought.spent) => brought.made.bind(py).clone(),
-            _ => return Ok(None),
-        };
-        // Whoever has the dict may have changed it.
-        let next = token::refresh_token(&made)?;
-        Ok(next.is_some_and(|next| !spent.matches(&next)).then_some(made))
     }
 
     pub(super) fn has_session(&self) -> bool {

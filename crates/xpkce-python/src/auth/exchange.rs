@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyString};
 use xpkce::{AuthorizationCode, CodeVerifier};
 
 use super::calls::Call;
-use super::landed::land;
+use super::landed::{before, land};
 use super::{Auth, own, pair, settings, words};
 use crate::failure::raise;
 use crate::landing::Landing;
@@ -106,7 +106,8 @@ fn exchange<'py>(
         let token = core.exchange_code(&code, Some(verifier.expose())).await;
         Arc::new((token, None))
     };
-    let call = auth.get().desk.begin(Call::new(Landing::of(work.boxed()), None));
+    let before = before(auth)?;
+    let call = auth.get().desk.begin(Call::exchange(Landing::of(work.boxed()), before));
     let token = land(auth, &call)?;
     let set_up = name!(py, _setup_oauth_session);
     if own::overrides(auth, set_up)? && auth.getattr(name!(py, client_id))?.is_truthy()? {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::calls::Call;
+use super::calls::{Before, Call};
 use super::{Auth, expiry, oauth2_session, own, words};
 use crate::failure::raise;
 use crate::names::name;
@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(180);
 /// Waits for a call, puts what it brought into the object, and returns the dict it made.
 pub(super) fn land<'py>(auth: &Bound<'py, Auth>, call: &Arc<Call>) -> PyResult<Bound<'py, PyAny>> {
     let py = auth.py();
-    let _waiting = call.is_waited_for();
+    let _waiting = call.wait_for();
     let landed = call.landing.wait_at_most(py, LONGEST)?;
     adopt(auth, call)?;
     match (&landed.0, call.dict(py)?) {
@@ -62,7 +62,7 @@ fn adopt(auth: &Bound<'_, Auth>, call: &Arc<Call>) -> PyResult<()> {
 /// The answer to a refresh belongs into the object while it holds the token that was spent. It may
 /// hold what came for it already, if a subclass took that and failed to save it.
 fn is_for_us(auth: &Bound<'_, Auth>, call: &Call, made: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let Some(spent) = &call.spent else { return Ok(true) };
+    let Some(spent) = &call.spent else { return is_sign_in_for_us(auth, call, made) };
     let now = current(auth)?;
     if !now.is_truthy()? {
         return Ok(false);
@@ -83,6 +83,42 @@ pub(super) fn put(auth: &Bound<'_, Auth>, made: &Bound<'_, PyDict>) -> PyResult<
         }
     };
     session.map_or(Ok(()), |session| oauth2_session::hand_over(&session, made))
+}
+
+/// What a sign-in brings replaces any token, but not one that its owner has set, nor that of a later
+/// sign-in, after its caller was interrupted.
+fn is_sign_in_for_us(
+    auth: &Bound<'_, Auth>,
+    call: &Call,
+    made: &Bound<'_, PyDict>,
+) -> PyResult<bool> {
+    let Some(before) = call.before.as_ref().filter(|_| !call.is_waited_for()) else {
+        return Ok(true);
+    };
+    let now = held(auth)?;
+    let is_here = now.is_some() && now == access_token(made)?;
+    // A subclass that could not save it may hold it already.
+    let is_unchanged = now == before.access_token || call.was_given_back() && is_here;
+    Ok(is_unchanged && !auth.get().desk.has_later(before))
+}
+
+/// Notes what the object holds when a sign-in begins to end.
+pub(super) fn before(auth: &Bound<'_, Auth>) -> PyResult<Before> {
+    let access_token = held(auth)?;
+    Ok(Before { access_token, ..auth.get().desk.before() })
+}
+
+/// The access token of a subclass that keeps it elsewhere, where nobody sees it set.
+fn held(auth: &Bound<'_, Auth>) -> PyResult<Option<String>> {
+    if !own::overrides(auth, name!(auth.py(), token))? {
+        return Ok(None);
+    }
+    // One that raises before there is a token is none.
+    Ok(current(auth).and_then(|token| access_token(&token)).unwrap_or(None))
+}
+
+fn access_token(token: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    Ok(token::access_token(token)?.extract().ok())
 }
 
 /// Returns the token, after what has landed meanwhile was put into the object.

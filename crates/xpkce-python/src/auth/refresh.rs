@@ -69,5 +69,5 @@ fn join_or_begin(
         None => Landing::of(work),
     };
     let spent = Spent { refresh_token, of: held.unbind() };
-    Ok(desk.begin(Call::new(landing, Some(spent))))
+    Ok(desk.begin(Call::refresh(landing, spent)))
 }
