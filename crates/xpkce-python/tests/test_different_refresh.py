@@ -152,3 +152,36 @@ def test_keys_of_ones_own_are_kept_by_a_refresh(wire, both):
         return auth.refresh_token().get("user")
 
     assert both(steps) == (None, "ada")
+
+
+def test_the_session_has_the_token_that_was_set(both):
+    def steps(make):
+        auth = make(client_id="id", token={"access_token": "a", "token_type": "bearer"})
+        assert auth.oauth2_session.token["access_token"] == "a"
+        auth.token = {"access_token": "b", "token_type": "bearer"}
+        return auth.oauth2_session.token["access_token"]
+
+    assert both(steps) == ("a", "b")
+
+
+def test_the_session_does_not_go_on_with_a_token_that_was_forgotten(both):
+    def steps(make):
+        auth = make(client_id="id", token={"access_token": "a", "token_type": "bearer"})
+        assert auth.oauth2_session.token["access_token"] == "a"
+        auth.token = None
+        session = auth.oauth2_session
+        return session and session.token.get("access_token")
+
+    assert both(steps) == ("a", None)
+
+
+def test_the_refresh_spends_the_token_that_was_set_and_not_the_sessions(wire, both):
+    def steps(make):
+        token = {"access_token": "a", "refresh_token": "r", "token_type": "bearer"}
+        auth = make(wire.base_url, client_id="id", client_secret="s", token=token)
+        assert auth.oauth2_session
+        auth.token = token | {"refresh_token": "mine"}
+        auth.refresh_token()
+        return wire.requests[-1].form["refresh_token"]
+
+    assert both(steps) == ("r", "mine")

@@ -7,6 +7,7 @@ import pickle
 import time
 
 import pytest
+from requests.auth import HTTPBasicAuth
 
 KEYS = ["access_token", "token_type", "expires_in", "refresh_token", "scope", "expires_at"]
 
@@ -127,3 +128,25 @@ def test_the_session_can_be_set(make):
     auth, session = make(), object()
     auth.oauth2_session = session
     assert auth.oauth2_session is session
+
+
+def test_the_session_stays_when_a_token_is_set(make):
+    auth = make(client_id="id", token={"access_token": "a", "token_type": "bearer"})
+    session = auth.oauth2_session
+    auth.token = {"access_token": "b", "token_type": "bearer"}
+    assert auth.oauth2_session is session
+
+
+def test_a_refresh_goes_on_from_what_the_session_refreshed_by_itself(x, make, signed_in):
+    auth = signed_in(make)
+    basic = HTTPBasicAuth(auth.client_id, auth.client_secret)
+    auth.oauth2_session.refresh_token(f"{x.base_url}/2/oauth2/token", auth=basic)
+    assert x.whoami(auth.refresh_token()["access_token"]) == 200
+    assert x.counters()["refreshes"] == 2 and x.counters()["replays"] == 0
+
+
+def test_an_object_that_is_set_up_again_forgets_its_pair_and_its_session(make):
+    auth = make(client_id="id", redirect_uri="https://a.example/")
+    auth.get_authorization_url()
+    auth.__init__(client_id="two")
+    assert (auth.code_verifier, auth.code_challenge, auth.oauth2_session) == (None, None, None)

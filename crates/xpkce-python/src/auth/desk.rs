@@ -9,7 +9,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use xpkce::{OAuth2PkceAuth, fork};
 
 use super::calls::{Brought, Call};
@@ -17,6 +16,7 @@ use super::settings::Settings;
 use super::{Auth, own};
 use crate::failure::raise;
 
+mod session;
 mod under_way;
 
 pub(super) struct Desk(Mutex<State>);
@@ -25,6 +25,9 @@ struct State {
     settings: Settings,
     token: Py<PyAny>,
     session: Option<Py<PyAny>>,
+    /// Whether the token was set since the session was given one, and which refresh token that had.
+    is_session_behind: bool,
+    in_session: Option<String>,
     /// Whether the reference would have a session by now.
     has_session: bool,
     /// The library's object, and whether it knows the settings as they are now.
@@ -54,6 +57,8 @@ impl Desk {
             settings: Settings::unset(py),
             token: py.None(),
             session: None,
+            is_session_behind: false,
+            in_session: None,
             has_session: false,
             core: new_core(),
             is_current: false,
@@ -82,18 +87,24 @@ impl Desk {
         state
     }
 
-    /// Sets up an object of the class itself.
+    /// Sets up an object of the class itself; once more, if it was.
     pub(super) fn configure(&self, py: Python<'_>, settings: Settings, token: Option<Py<PyAny>>) {
         let token = token.unwrap_or_else(|| py.None());
         let mut state = self.state();
         let old = (
             std::mem::replace(&mut state.settings, settings),
             std::mem::replace(&mut state.token, token),
+            state.session.take(),
+            state.brought.take(),
         );
-        (state.is_current, state.is_plain) = (false, true);
+        let was_set_up = std::mem::replace(&mut state.is_plain, true);
+        (state.is_current, state.has_session) = (false, false);
         state.sets += 1;
         drop(state);
         drop(old);
+        if was_set_up {
+            self.clear_pair();
+        }
     }
 
     pub(super) fn setting(
@@ -196,66 +207,15 @@ impl Desk {
             state.sets += 1;
         }
         let forgotten = token.is_none(py).then(|| state.brought.take());
+        // A session with a token that was forgotten would go on with it.
+        let session = match token.is_none(py) {
+            true => state.session.take(),
+            false => None,
+        };
         let old = std::mem::replace(&mut state.token, token);
-        let session = state.session.take();
+        state.is_session_behind = true;
         drop(state);
         drop((old, session, forgotten));
-    }
-
-    /// Puts a new token into the object, and returns the session that should have it too.
-    pub(super) fn renew<'py>(&self, token: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>> {
-        let mut state = self.state();
-        let old = std::mem::replace(&mut state.token, token.clone().into_any().unbind());
-        state.has_session = true;
-        let session = state.session.as_ref().map(|session| session.bind(token.py()).clone());
-        drop(state);
-        drop(old);
-        session
-    }
-
-    /// Goes on with a session that a new token was put beside; the same one comes back.
-    pub(super) fn note_session<'py>(
-        &self,
-        session: Option<Bound<'py, PyAny>>,
-    ) -> Option<Bound<'py, PyAny>> {
-        let kept = session.as_ref().map(|session| session.clone().unbind());
-        let mut state = self.state();
-        state.has_session = true;
-        let old = std::mem::replace(&mut state.session, kept);
-        drop(state);
-        drop(old);
-        session
-    }
-
-    pub(super) fn has_session(&self) -> bool {
-        self.state().has_session
-    }
-
-    pub(super) fn session<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.state().session.as_ref().map(|session| session.bind(py).clone())
-    }
-
-    pub(super) fn keep_session(&self, session: &Bound<'_, PyAny>) {
-        let old = self.state().session.replace(session.clone().unbind());
-        drop(old);
-    }
-
-    pub(super) fn set_session(&self, py: Python<'_>, session: Py<PyAny>) {
-        let session = (!session.is_none(py)).then_some(session);
-        let mut state = self.state();
-        state.has_session = session.is_some();
-        let old = std::mem::replace(&mut state.session, session);
-        drop(state);
-        drop(old);
-    }
-
-    /// Lets the next reader make a session of the settings and the token as they are then.
-    pub(super) fn renew_session(&self) {
-        let mut state = self.state();
-        state.has_session = true;
-        let old = state.session.take();
-        drop(state);
-        drop(old);
     }
 
     pub(super) fn traverse(&self, visit: &pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {

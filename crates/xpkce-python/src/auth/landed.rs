@@ -76,13 +76,11 @@ pub(super) fn put(auth: &Bound<'_, Auth>, made: &Bound<'_, PyDict>) -> PyResult<
     let session = match own::is_plain(auth) {
         true => desk.renew(made),
         false => {
-            // Setting the attribute lets the session go: it has the token that its owner had.
-            let session = desk.session(py);
             auth.setattr(name!(py, token), made)?;
-            desk.note_session(session)
+            desk.was_renewed(py)
         }
     };
-    session.map_or(Ok(()), |session| oauth2_session::hand_over(&session, made))
+    session.map_or(Ok(()), |session| oauth2_session::hand_over(auth, &session, made))
 }
 
 /// What a sign-in brings replaces any token, but not one that its owner has set, nor that of a later

@@ -9,7 +9,7 @@ use xpkce::{OAuth2PkceAuth, RefreshToken, Token};
 
 use super::calls::{Call, Spent};
 use super::landed::{current, land, put, settle_unseen};
-use super::{Auth, expiry, words};
+use super::{Auth, expiry, oauth2_session, words};
 use crate::landing::Landing;
 use crate::token;
 
@@ -19,6 +19,7 @@ pub(super) fn refresh<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny
     let (py, desk) = (auth.py(), &auth.get().desk);
     // Properties of a subclass may take their time. The token is read after them, and last.
     let core = desk.core(auth)?;
+    oauth2_session::take_over(auth)?;
     let (held, spent) = loop {
         if let Some(saved) = settle_unseen(auth)? {
             return Ok(saved.into_any());
