@@ -155,3 +155,28 @@ def test_a_pair_that_could_not_be_saved_is_spent_when_it_has_ended(wire, ours):
     auth.is_down = False
     auth.refresh_token()
     assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_pair_that_a_subclass_took_and_could_not_save_is_saved_again(wire, ours):
+    class Failing(ours):
+        is_down = False
+        saved = None
+
+        @property
+        def token(self) -> Any:
+            return self._token
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            self._token = token
+            if self.is_down:
+                raise ConnectionError("the database is down")
+            self.saved = token
+
+    auth = Failing(wire.base_url, client_id="id", token=dict(R))
+    auth.is_down = True
+    with pytest.raises(ConnectionError):
+        auth.refresh_token()
+    auth.is_down = False
+    assert auth.refresh_token() is auth.saved is auth.token
+    assert spent(wire) == ["r"]
