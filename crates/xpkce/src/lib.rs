@@ -44,7 +44,6 @@
 #![cfg_attr(not(feature = "keeper"), doc = "\n\n[`metrics`]: #features")]
 
 mod clock;
-mod digits;
 #[cfg(feature = "testing")]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -104,6 +103,8 @@ mod worker;
 #[cfg(any(feature = "hyper", feature = "keeper"))]
 mod turns;
 
+#[cfg(feature = "keeper")]
+mod digits;
 #[cfg(feature = "keeper")]
 pub mod grant;
 #[cfg(feature = "keeper")]
