@@ -6,6 +6,7 @@ use crate::cli::Command;
 use crate::config::{Environment, Settings};
 use crate::failure::Result;
 use crate::hint::{Flag, Hint};
+use crate::interrupt::Heed;
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) terminal: Terminal,
     /// The command line of this process, without the program.
     pub(crate) typed: Vec<String>,
+    /// The signals that ask it to end.
+    pub(crate) heed: Heed,
 }
 
 impl Context {

@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM, and a terminal that is closed.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::failure::{Kind, Result, io};
 
@@ -39,6 +40,39 @@ impl Stop {
     }
 }
 
+/// Where a command hears of a signal that it makes something of. There is one listener to the signals
+/// themselves: of two, each hears in its own time.
+#[derive(Debug)]
+pub(crate) struct Heed(watch::Sender<Option<Told>>);
+
+impl Heed {
+    /// Nobody heeds yet.
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// From now on, and for as long as what this returns is kept, a signal does not end the command.
+    pub(crate) fn begin(&self) -> Heeding {
+        Heeding(self.0.subscribe())
+    }
+
+    /// Passes a signal on, and returns whether somebody heeds it.
+    pub(crate) fn is_taken(&self, told: Told) -> bool {
+        self.0.send(Some(told)).is_ok()
+    }
+}
+
+/// A command that ends by itself when a signal comes.
+pub(crate) struct Heeding(watch::Receiver<Option<Told>>);
+
+impl Heeding {
+    /// Waits for a signal.
+    pub(crate) async fn told(&mut self) -> Told {
+        let told = self.0.wait_for(Option::is_some).await.ok().and_then(|told| *told);
+        told.unwrap_or(Told::Terminate)
+    }
+}
+
 /// A signal that asks the process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -58,5 +92,24 @@ impl Told {
             Self::Terminate => "terminate",
             Self::Hangup => "hangup",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_command_that_heeds_signals_hears_of_one_at_once_and_others_are_ended_by_it() {
+        let heed = Heed::new();
+        assert!(!heed.is_taken(Told::Interrupt));
+        let mut heeding = heed.begin();
+        assert_eq!(heeding.told().now_or_never(), None, "that was for who did not heed it");
+        assert!(heed.is_taken(Told::Hangup));
+        assert_eq!(heeding.told().now_or_never(), Some(Told::Hangup));
+        drop(heeding);
+        assert!(!heed.is_taken(Told::Interrupt));
     }
 }

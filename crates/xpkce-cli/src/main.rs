@@ -20,13 +20,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-
 use crate::cli::{Cli, Command};
 use crate::commands::Context;
 use crate::config::Environment;
 use crate::failure::{Failure, Kind, Result, io};
-use crate::interrupt::Stop;
+use crate::interrupt::{Heed, Stop};
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -51,7 +49,8 @@ fn typed(arguments: &[OsString]) -> Vec<String> {
 fn run(cli: Cli, output: Output, typed: Vec<String>) -> Result<ExitCode> {
     let environment = Environment::read()?;
     let is_logged = environment.log().is_some() || cli.verbose > 0;
-    let context = Context { environment, output, terminal: Terminal::new(), typed };
+    let (terminal, heed) = (Terminal::new(), Heed::new());
+    let context = Context { environment, output, terminal, typed, heed };
     if let Command::Token(token) = &cli.command
         && !is_logged
         && let Some(done) = token.at_once(&context)
@@ -76,13 +75,11 @@ fn run_whole(cli: Cli, context: &Context) -> Result<ExitCode> {
         let mut stop = Stop::catch()?;
         let mut command = Box::pin(commands::run(cli.command, context));
         tokio::select! {
-            // A command may make something else of the signal, and is asked first.
             biased;
             done = &mut command => done,
-            _ = stop.told() => {
-                // The signal is brought by any thread: it may have come after the command was asked.
-                if let Some(done) = (&mut command).now_or_never() {
-                    return done;
+            told = stop.told() => {
+                if context.heed.is_taken(told) {
+                    return command.await;
                 }
                 // Dropping it waits for what was sent to X, so that no pair is lost.
                 tell_of_a_long_wait(context.output);

@@ -5,7 +5,6 @@ use xpkce_emulator::Emulator;
 
 use super::Context;
 use crate::failure::{Failure, Kind, Result};
-use crate::interrupt::Stop;
 
 /// Run a local stand-in for X's authorization server, on 127.0.0.1 only and in memory.
 ///
@@ -24,7 +23,7 @@ pub(crate) struct Emulate {
 
 impl Emulate {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let mut stop = Stop::catch()?;
+        let mut stop = context.heed.begin();
         let emulator = self.start()?;
         if context.output.is_json() {
             context.output.json(&emulator.summary())?;

@@ -12,7 +12,7 @@ use xpkce::keeper::{Round, Tending};
 use super::Context;
 use crate::choose::named;
 use crate::failure::{Failure, Kind, Result};
-use crate::interrupt::{Stop, Told};
+use crate::interrupt::Told;
 use crate::output::Output;
 
 mod keepers;
@@ -72,7 +72,6 @@ impl Keep {
         let (lines, told) = unbounded_channel();
         let tending = |app: &str| self.tending(app, &lines);
         let mut keepers = Keepers::start(context, self.app.clone(), tending).await?;
-        let mut stop = Stop::catch()?;
         let serving = self.metrics.map(scrape::Scrape::start).transpose()?;
         let metrics = serving.as_ref().map(scrape::Scrape::url);
         tell(&lines, Line::started(&keepers.apps(), metrics));
@@ -83,6 +82,7 @@ impl Keep {
             printed?;
             return settled(rounds?);
         }
+        let mut stop = context.heed.begin();
         let found = |found| tell(&lines, Line::apps(found));
         let told = tokio::select! {
             printed = telling => return printed,
