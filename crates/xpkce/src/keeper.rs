@@ -33,7 +33,7 @@ use self::slots::Slots;
 use self::source::Slot;
 use crate::client::Client;
 use crate::grant::transition::Attempt;
-use crate::grant::{Account, AttemptId, GrantId, Holder, PairId};
+use crate::grant::{Account, AttemptId, Holder, PairId};
 use crate::seal::Sealer;
 use crate::store::{Store, Stored};
 use crate::turns::{self, JoinHandle, Mutex};
@@ -282,9 +282,8 @@ impl Desk {
     }
 
     async fn finish_background(&self) {
-        let take =
-            || std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
-        let tasks = take();
+        let tasks =
+            std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             let _ = task.await;
         }
@@ -312,10 +311,6 @@ impl Desk {
 
     fn new_pair(&self) -> Result<PairId> {
         Ok(PairId::new(random()?))
-    }
-
-    fn new_grant_id(&self) -> Result<GrantId> {
-        Ok(GrantId::new(random()?))
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pair::{Answer, Landing, Seat};
-use super::{Desk, Keeper};
+use super::{Desk, Keeper, random};
 use crate::grant::transition::{Attempt, NewGrant, Spent};
-use crate::grant::{Account, Generation, Grant, PairId};
+use crate::grant::{Account, Generation, Grant, GrantId, PairId};
 use crate::login::{Approval, Login};
 use crate::scope::Scopes;
 use crate::store::{LeaseEnd, Stored, Swapped};
@@ -103,7 +103,7 @@ impl Desk {
         let number = self.store.next_sign_in().await?;
         let user = format!("{}{number}", Account::UNLABELLED);
         let spent = Spent {
-            grant_id: self.new_grant_id()?,
+            grant_id: GrantId::new(random()?),
             generation: Generation::default(),
             pair: self.new_pair()?,
         };
@@ -254,7 +254,7 @@ mod tests {
             other: serde_json::Map::new(),
             server_date: None,
         };
-        let (grant_id, pair) = (desk.new_grant_id().unwrap(), desk.new_pair().unwrap());
+        let (grant_id, pair) = (GrantId::new(random().unwrap()), desk.new_pair().unwrap());
         Landing {
             attempt: desk.attempt(desk.now()).unwrap(),
             spent: Spent { grant_id, generation: Generation::default(), pair },
