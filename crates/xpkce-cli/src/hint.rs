@@ -110,19 +110,15 @@ fn app_of(typed: &[String]) -> Option<&str> {
     })
 }
 
-/// What was given with these is not repeated: it may be a secret.
-const NOT_REPEATED: [&str; 4] = ["-H", "--header", "-d", "--data"];
-
-/// Repeats a command line with other flags. What follows a lone `--` stays behind it. One that must
-/// not be repeated is spoken of.
+/// Repeats a command line with other flags. What follows a lone `--` stays behind it. One with a header
+/// or a body, which may be secret, is spoken of.
 fn again(typed: &[String], flags: &[Flag]) -> String {
     let mut wanted = Vec::new();
     for flag in flags.iter().filter(|flag| flag.is_wanted) {
         wanted.push(flag.name.to_owned());
         wanted.extend(flag.value.as_deref().map(quoted));
     }
-    let is_secret = |word: &String| NOT_REPEATED.iter().any(|name| is_given(word, name));
-    if typed.iter().take_while(|word| *word != "--").any(is_secret) {
+    if typed.iter().take_while(|word| *word != "--").any(|word| is_secret(word)) {
         return format!("run it again with {}", wanted.join(" "));
     }
     let mut words = vec!["xpkce".to_owned()];
@@ -148,10 +144,15 @@ fn again(typed: &[String], flags: &[Flag]) -> String {
     words.join(" ")
 }
 
-/// Returns whether a word is this flag, with its value or before it.
-fn is_given(word: &str, name: &str) -> bool {
-    let is_short = !name.starts_with("--");
-    word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || is_short || rest.starts_with('='))
+/// Returns whether a word gives what must not be repeated. Short flags may share one word.
+fn is_secret(word: &str) -> bool {
+    match word.strip_prefix("--") {
+        Some(long) => {
+            let name = long.split_once('=').map_or(long, |(name, _)| name);
+            ["header", "data"].contains(&name)
+        }
+        None => word.starts_with('-') && word.contains(['H', 'd']),
+    }
 }
 
 /// Quotes a word for a POSIX shell, where it needs it, without what could steer the terminal.
@@ -206,7 +207,9 @@ mod tests {
     #[test]
     fn a_header_and_a_body_are_not_repeated() {
         let hint = Hint::Again(vec![Flag::with("--app", "a")]);
-        for line in ["-H secret -d body", "-Hsecret -d=body", "--header=secret --data body"] {
+        for line in
+            ["-H secret", "-Hsecret -d=body", "--header=secret", "--data body", "-vH secret"]
+        {
             let line = format!("request POST /x {line} --json");
             assert_eq!(hint.text(&typed(&line)), "run it again with --app a");
         }

@@ -78,7 +78,7 @@ impl Client {
         let sent = self.send(token::exchange_request(&self.app, &approval)?).await;
         let response = sent.map_err(redeeming)?;
         match token::judge_exchange(&response, self.clock.now()) {
-            Err(_) if !response.is_whole => Err(redeeming(cut())),
+            Err(why) if !response.is_whole && !is_refusal(&why) => Err(redeeming(cut())),
             judged => judged,
         }
     }
@@ -97,8 +97,8 @@ impl Client {
     }
 
     /// Sends a refresh token once (RFC 6749 section 6). What to do about the answer is the caller's
-    /// affair, and not to send the same token twice. Who drops the future gives the pair up, which
-    /// may be on its way: `Keeper` and `OAuth2PkceAuth` do neither.
+    /// affair, and to send the same token again only while it is not known what became of it. Who drops
+    /// the future gives the pair up, which may be on its way: `Keeper` and `OAuth2PkceAuth` do not.
     pub async fn refresh(&self, token: &RefreshToken) -> RefreshAnswer {
         let request = match token::refresh_request(&self.app, token) {
             Ok(request) => request,
@@ -149,7 +149,8 @@ impl Client {
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere, no request can name
-    /// it, as when it is over 64 KiB, or the token is no header; [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
+    /// it, as when it is over 64 KiB, or the token is no header;
+    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
     /// request that changes nothing; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came to
     /// any other; [`Protocol`](crate::ErrorKind::Protocol) when the answer is longer than
     /// [`MAX_BODY`].
@@ -243,16 +244,15 @@ impl fmt::Debug for Client {
 
 /// Refuses what a request cannot name: the network is not to blame for it.
 fn check_sendable(url: &Url) -> Result<()> {
-    let message = if url.as_str().len() > MAX_URL {
-        "the target is longer than the 64 KiB that a request can name"
-    } else {
-        "the target is no address of a request"
-    };
-    Uri::try_from(url.as_str()).map(drop).map_err(|why| {
+    let Err(why) = Uri::try_from(url.as_str()) else { return Ok(()) };
+    Err(if url.as_str().len() > MAX_URL {
+        let message = "the target is longer than the 64 KiB that a request can name";
         Error::new(Reason::InvalidSetting, message)
             .with_hint("ask for less at once, and send what is long in the body")
-            .with_source(why)
-    })
+    } else {
+        Error::new(Reason::InvalidSetting, "the target is no address of a request")
+    }
+    .with_source(why))
 }
 
 /// RFC 6750 section 2.1.
@@ -272,6 +272,11 @@ fn cut() -> SendError {
 /// A send that spends or changes something at X.
 fn spending(why: SendError) -> Error {
     failed(why, Reason::OutcomeUnknown, "the request may have reached X, and no answer came")
+}
+
+/// Returns whether X has said what is wrong, in its status or in an object that came whole.
+fn is_refusal(why: &Error) -> bool {
+    !matches!(why.reason(), Reason::OutcomeUnknown | Reason::UnexpectedAnswer)
 }
 
 /// A send of a code.

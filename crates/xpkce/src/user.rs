@@ -1,7 +1,9 @@
 //! Who signed in.
 
-use serde::Deserialize;
+use std::collections::HashMap;
+
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::http::HttpResponse;
 use crate::token::Refusal;
@@ -18,23 +20,25 @@ pub struct User {
     pub username: Option<String>,
 }
 
-/// What is read of an answer; the rest of it is skipped, so that nothing odd there costs the user.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    data: Option<Fields>,
-    reason: Value,
-    title: Value,
-    #[serde(rename = "type")]
-    problem: Value,
-}
+/// The fields of an object, not read yet: what is odd in one does not cost the others.
+#[derive(Default)]
+struct Fields<'a>(HashMap<String, &'a RawValue>);
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    id: Value,
-    name: Value,
-    username: Value,
+impl<'a> Fields<'a> {
+    /// What is no object has none.
+    fn of(json: &'a str) -> Self {
+        Self(serde_json::from_str(json).unwrap_or_default())
+    }
+
+    fn object(&self, name: &str) -> Fields<'a> {
+        self.0.get(name).map_or_else(Fields::default, |json| Fields::of(json.get()))
+    }
+
+    /// Reads one; what cannot be read is null.
+    fn value(&self, name: &str) -> Value {
+        let json = self.0.get(name).map_or("null", |json| json.get());
+        serde_json::from_str(json).unwrap_or_default()
+    }
 }
 
 /// Judges the answer of `GET /2/users/me`, received at `now`.
@@ -45,9 +49,11 @@ struct Fields {
 /// [`Retry`](crate::ErrorKind::Retry) when it asks to wait or fails;
 /// [`Protocol`](crate::ErrorKind::Protocol) when it refuses the request or names nobody.
 pub fn judge_user(response: &HttpResponse, now: Timestamp) -> Result<User> {
-    let answer = read(&response.body);
+    // Whatever its encoding's faults.
+    let text = String::from_utf8_lossy(&response.body);
+    let answer = Fields::of(text.trim_start_matches('\u{feff}'));
     if (200..300).contains(&response.status) {
-        let user = answer.data.as_ref().and_then(user);
+        let user = user(&answer.object("data"));
         return user.ok_or_else(|| refused(response, "X did not say who it is"));
     }
     let refusal = Refusal::of(response);
@@ -65,21 +71,15 @@ pub fn judge_user(response: &HttpResponse, now: Timestamp) -> Result<User> {
     }
 }
 
-/// Reads an answer, whatever its encoding's faults. What is no answer of X's API says nothing.
-fn read(body: &[u8]) -> Answer {
-    let text = String::from_utf8_lossy(body);
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default()
-}
-
-fn user(fields: &Fields) -> Option<User> {
-    let id = match &fields.id {
-        Value::String(id) => printable(id),
+fn user(fields: &Fields<'_>) -> Option<User> {
+    let id = match fields.value("id") {
+        Value::String(id) => printable(&id),
         // One that is no whole number here was rounded, and would be the id of others too.
         Value::Number(id) => id.as_u64().map(|id| id.to_string()),
         _ => None,
     };
-    let text = |value: &Value| value.as_str().and_then(printable);
-    Some(User { id: id?, name: text(&fields.name), username: text(&fields.username) })
+    let text = |name| fields.value(name).as_str().and_then(printable);
+    Some(User { id: id?, name: text("name"), username: text("username") })
 }
 
 /// Drops what is not to be seen, so that a name cannot steer a terminal, or turn the text around it.
@@ -108,12 +108,13 @@ fn is_format(c: char) -> bool {
 
 /// X gives the same status to an app that it does not serve, to a token of the wrong kind and to
 /// one that lacks a scope, and so does what stands before X.
-fn forbidden(response: &HttpResponse, answer: &Answer) -> Error {
+fn forbidden(response: &HttpResponse, answer: &Fields<'_>) -> Error {
     const UNKNOWN: &str = "X refused to say who it is";
-    let problem = answer.problem.as_str().unwrap_or("about:blank");
+    let [problem, reason, title] = ["type", "reason", "title"].map(|name| answer.value(name));
+    let problem = problem.as_str().unwrap_or("about:blank");
     // X has written them with one host and documents another.
     let (_, problem) = problem.rsplit_once('/').unwrap_or(("", problem));
-    match (problem, answer.reason.as_str(), answer.title.as_str()) {
+    match (problem, reason.as_str(), title.as_str()) {
         (_, Some("client-not-enrolled"), _) | ("client-forbidden", None, _) => {
             refused(response, "X has not enrolled the app").with_hint(
                 "move the app to a package and the Production environment in X's console",

@@ -79,6 +79,16 @@ fn a_sign_in_that_x_asks_to_wait_with_is_finished_after_the_wait() {
 }
 
 #[test]
+fn a_sign_in_whose_code_does_not_outlive_the_wait_is_begun_again() {
+    let world = World::with_app();
+    let callback = world.approve(&world.start(&[]));
+    let wait = Fault::RateLimited { reset_in: None, retry_after: Some(31) };
+    world.x.fault(FaultRule::new(Endpoint::Exchange, wait));
+    let refused = world.finish(&callback).exited(5);
+    assert!(refused.stderr.contains("hint: xpkce login"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_sign_in_whose_code_was_not_sent_is_not_begun_again() {
     let mut world = World::with_app();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

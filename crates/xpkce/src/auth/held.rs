@@ -84,13 +84,16 @@ impl Held {
     pub(super) fn keep(&mut self, login: Login) {
         let verifier = CodeVerifier::new(login.verifier().expose());
         self.current = Some((verifier, login.challenge().to_owned()));
+        // A state given twice names the newer sign-in.
+        self.logins.retain(|kept| !kept.state().matches(login.state().expose()));
         self.restore(login);
     }
 
-    /// Puts a sign-in back whose code X has not taken.
+    /// Puts a sign-in back whose code X has not taken, unless a newer one has its state.
     pub(super) fn restore(&mut self, login: Login) {
-        // A state given twice names the newer sign-in.
-        self.logins.retain(|kept| !kept.state().matches(login.state().expose()));
+        if self.logins.iter().any(|kept| kept.state().matches(login.state().expose())) {
+            return;
+        }
         self.logins.push_back(login);
         if self.logins.len() > MAX_LOGINS {
             self.logins.pop_front();
@@ -183,5 +186,31 @@ fn ended(token: &Token, now: Timestamp) -> Issued {
         token_type: token.token_type.clone(),
         expires_in: Duration::ZERO,
         expires_at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{App, Scopes};
+
+    #[test]
+    fn a_sign_in_that_comes_back_does_not_replace_a_newer_one_of_its_state() {
+        let app = App::public("id").with_scopes(Scopes::parse(Scopes::DEFAULT));
+        let begin = || {
+            let state = Some(State::new("a-state-given-twice"));
+            Login::begin_with(&app, state, None, Timestamp::from_secs(0)).unwrap()
+        };
+        let (older, newer) = (begin(), begin());
+        let (state, verifier) =
+            (State::new("a-state-given-twice"), newer.verifier().expose().to_owned());
+        let mut held = Held::default();
+        held.keep(older);
+        let taken = held.take_login(&state).unwrap();
+        held.keep(newer);
+        held.restore(taken);
+        assert_eq!(held.take_login(&state).unwrap().verifier().expose(), verifier);
+        assert!(held.take_login(&state).is_none());
     }
 }

@@ -154,7 +154,14 @@ impl Session {
     fn redeem(self: &Arc<Self>, approval: Approval, login: Option<Login>) -> Result<Landing> {
         let session = self.clone();
         let verifier = CodeVerifier::new(approval.verifier.expose());
-        let landing = self.worker()?.run(async move {
+        let worker = match self.worker() {
+            Ok(worker) => worker,
+            Err(why) => {
+                login.into_iter().for_each(|login| self.held().restore(login));
+                return Err(why);
+            }
+        };
+        let landing = worker.run(async move {
             let redeemed = session.client.redeem(approval).await;
             let was_not_taken = redeemed.as_ref().is_err_and(leaves_code);
             match login {

@@ -41,7 +41,8 @@ const NAME: &str = concat!("xpkce/", env!("CARGO_PKG_VERSION"));
 /// An [`HttpClient`] over hyper.
 ///
 /// HTTPS, or plain HTTP to this machine, which no proxy sees; HTTP/1.1; no redirect, no second
-/// try, no cookie, no `~/.netrc`, no content coding. Certificates are checked by the operating system's verifier.
+/// try, no cookie, no `~/.netrc`, no content coding. Certificates are checked by the operating
+/// system's verifier.
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
 ///
 /// It sends from within a tokio runtime that has timers and the network; outside of any it says

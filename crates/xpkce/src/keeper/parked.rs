@@ -31,11 +31,13 @@ impl Keeper {
     /// [`finish_taken_login`](Self::finish_taken_login).
     pub async fn finish_login(&self, callback_url: &str) -> Result<SignedIn> {
         let (desk, callback) = (Arc::clone(self.desk()), callback_url.to_owned());
-        let taking = async move {
-            take_login(desk.store.as_ref(), &desk.sealer, &callback, desk.now()).await
+        // Both in one: a caller who goes away in between would take the sign-in along.
+        let finishing = async move {
+            let (store, sealer) = (desk.store.as_ref(), &desk.sealer);
+            let login = take_login(store, sealer, &callback, desk.now()).await?;
+            desk.finish(&login, &callback).await
         };
-        let login = self.run(taking).await?;
-        self.finish_taken_login(login, callback_url).await
+        self.run(finishing).await
     }
 
     /// Finishes a sign-in that [`take_login`] took out. One whose code X did not take waits on: for

@@ -1,24 +1,48 @@
 //! The addresses of PostgreSQL that no store here reads: words and values, as libpq has them.
 
 /// What such an address begins with, of libpq's words.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 38] = [
     "application_name",
+    "channel_binding",
+    "client_encoding",
     "connect_timeout",
     "dbname",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
     "host",
     "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
     "options",
     "passfile",
     "password",
     "port",
+    "replication",
+    "require_auth",
+    "requirepeer",
     "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslkey",
     "sslmode",
+    "sslpassword",
     "sslrootcert",
     "target_session_attrs",
+    "tcp_user_timeout",
     "user",
 ];
 
-/// Returns whether a store's address is in libpq's form, `host=… password=…`. It is no path then,
+/// For the faces, which read addresses: returns whether a store's address is in libpq's form, `host=… password=…`. It is no path then,
 /// and nothing of it may be repeated.
 pub fn is_libpq_dsn(address: &str) -> bool {
     let Some((word, _)) = address.split_once('=') else { return false };
@@ -33,6 +57,7 @@ mod tests {
     fn words_and_values_are_an_address_and_no_path() {
         assert!(is_libpq_dsn("host=h password=hunter2 dbname=d"));
         assert!(is_libpq_dsn(" user = xp password = hunter2"));
+        assert!(is_libpq_dsn("keepalives=1 host=h password=hunter2"));
     }
 
     #[test]

@@ -139,8 +139,17 @@ async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
 #[tokio::test]
 async fn a_refusal_that_came_whole_is_heard_though_the_answer_broke_off_after_it() {
     let dead = xpkce::http::HttpResponse { is_whole: false, ..dead_token() };
-    let http = Script::new([Ok(cut(429, "")), Ok(cut(401, "{")), Ok(dead), Ok(cut(503, ""))]);
+    let http = Script::new([
+        Ok(cut(429, "")),
+        Ok(cut(503, "")),
+        Ok(cut(429, "")),
+        Ok(cut(401, "{")),
+        Ok(dead),
+        Ok(cut(503, "")),
+    ]);
     let (client, token) = (client(app(), &http), RefreshToken::new("r"));
+    assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::Retry);
+    assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Limited(_)));
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Misconfigured(_)));
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Rejected(_)));

@@ -29,6 +29,8 @@ fn what_is_odd_beside_the_id_does_not_cost_it() {
         b"{\"data\":{\"id\":\"7\",\"name\":\"\xFF\"}}",
         br#"{"data":{"id":"7","x":1e400},"y":1e400}"#,
         br#"{"data":{"id":"7","name":["a"],"x":"\ud83d"}}"#,
+        br#"{"data":{"id":"7","name":"\ud83d","username":1e400}}"#,
+        br#"{"data":{"id":"6","id":"7"}}"#,
         deep.as_bytes(),
     ] {
         let user = user(body).unwrap_or_else(|| panic!("{}", body.escape_ascii()));

@@ -1,7 +1,6 @@
 //! Grants to write.
 
 use std::iter::repeat_n;
-
 use std::sync::Arc;
 
 use crate::Timestamp;
