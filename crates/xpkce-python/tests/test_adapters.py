@@ -85,7 +85,32 @@ def gone() -> Iterator[bytes]:
     yield b'{"text":"hello"}'
 
 
-def test_requests_reports_a_401_whose_body_is_gone(x, keeper, settings):
+class Unseekable:
+    """Tells where it is, and goes nowhere else."""
+
+    def tell(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return gone()
+
+
+class Closing(io.BytesIO):
+    """Closes itself after it was read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        read = super().read(size)
+        if not read:
+            self.close()
+        return read
+
+
+@pytest.mark.parametrize(
+    "body",
+    [gone, Unseekable, lambda: Closing(b'{"text":"hello"}')],
+    ids=["generator", "no seek", "closed"],
+)
+def test_requests_reports_a_401_whose_body_is_gone(x, keeper, settings, body):
     keeper.access_token()
     with xpkce.Keeper(**settings) as other:
         other.refresh()  # The token that `keeper` holds has ended.
@@ -93,7 +118,7 @@ def test_requests_reports_a_401_whose_body_is_gone(x, keeper, settings):
     def post() -> int:
         json = {"Content-Type": "application/json"}
         url, auth = f"{x.base_url}/2/tweets", keeper.requests_auth()
-        return requests.post(url, data=gone(), headers=json, auth=auth).status_code
+        return requests.post(url, data=body(), headers=json, auth=auth).status_code
 
     assert post() == 401 and post() in (201, 403)
 

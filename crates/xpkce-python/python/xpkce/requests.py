@@ -82,7 +82,7 @@ def _bears(response: Response, token: str) -> bool:
 def _position(body: Any) -> Any:
     try:
         return body.tell()
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, ValueError):
         return _NO_POSITION
 
 
@@ -94,6 +94,6 @@ def _rewind(request: PreparedRequest, position: Any) -> bool:
         return False
     try:
         body.seek(position)
-    except OSError:
+    except (AttributeError, OSError, ValueError):  # It cannot, or it was closed.
         return False
     return True
