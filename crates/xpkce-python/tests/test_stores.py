@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import traceback
 from typing import Callable
 
@@ -71,9 +72,41 @@ def test_without_a_client_id_no_secret_of_the_environment_is_read(monkeypatch):
     monkeypatch.setenv("XPKCE_CLIENT_SECRET", "hunter2")
     with pytest.raises(xpkce.ConfigureError) as raised:
         Keeper.from_environment()
-    frames = traceback.walk_tb(raised.value.__traceback__)
-    seen = [repr(frame.f_locals) for frame, _ in frames if "xpkce" in frame.f_code.co_filename]
-    assert seen and "hunter2" not in "".join(seen)
+    assert "hunter2" not in seen_in(raised.value)
+
+
+def seen_in(error: BaseException) -> str:
+    """What some traceback tools show: the variables of our frames."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    package = os.path.dirname(xpkce.__file__)
+    seen = [repr(it.f_locals) for it in frames if it.f_code.co_filename.startswith(package)]
+    assert seen
+    return "".join(seen)
+
+
+def test_without_a_home_no_secret_of_the_environment_is_read(monkeypatch):
+    def home() -> pathlib.Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XPKCE_HOME", "XPKCE_STORE", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pathlib.Path, "home", home)
+    monkeypatch.setenv("XPKCE_CLIENT_ID", "id")
+    monkeypatch.setenv("XPKCE_CLIENT_SECRET", "hunter2")
+    with pytest.raises(xpkce.ConfigureError, match="home") as raised:
+        Keeper.from_environment()
+    assert "XPKCE_HOME" in raised.value.hint and "hunter2" not in seen_in(raised.value)
+
+
+def test_a_store_and_a_key_need_no_home(monkeypatch, tmp_path):
+    monkeypatch.setattr(pathlib.Path, "home", lambda: pytest.fail("it was asked"))
+    monkeypatch.delenv("XPKCE_HOME", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("XPKCE_CLIENT_ID", "id")
+    monkeypatch.setenv("XPKCE_STORE", str(tmp_path / "logins.db"))
+    monkeypatch.setenv("XPKCE_KEY_FILE", str(tmp_path / "key"))
+    with Keeper.from_environment() as keeper:
+        assert str(tmp_path / "logins.db") in repr(keeper)
 
 
 def test_an_unknown_kind_of_store_is_refused_without_repeating_it():
