@@ -214,8 +214,13 @@ impl Kept {
         landing.wait(py)
     }
 
-    /// As `close`, as a future of `asyncio`: no thread of Python's waits.
+    /// As `close`, as a future of `asyncio`: no thread of Python's waits, but where `answer_to` waits
+    /// too.
     fn close_later<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if forking::is_near() || ending::has_ended() {
+            self.close(py)?;
+            return asyncio::settled(py, py.None());
+        }
         let (closed, closing) = oneshot::channel();
         if self.here().open.is_used() {
             // Nobody may wait for it any more.

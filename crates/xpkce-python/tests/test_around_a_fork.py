@@ -67,6 +67,8 @@ other = xpkce.AsyncKeeper(**{settings | {"store": str(settings["store"])}!r})
 
 async def last():
     await other.refresh()
+    # Not until the fork is held to be over.
+    await asyncio.wait_for(other.close(), 3)
 
 call = lambda: asyncio.run(last())
 """

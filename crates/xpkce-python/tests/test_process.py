@@ -280,6 +280,7 @@ import asyncio, atexit
 
 async def last():
     assert await asyncio.gather(*[keeper.logins() for _ in range({calls})]) == [[]] * {calls}
+    await keeper.close()
 
 atexit.register(lambda: asyncio.run(last()))
 import xpkce
