@@ -164,15 +164,37 @@ def test_the_session_has_the_token_that_was_set(both):
     assert both(steps) == ("a", "b")
 
 
-def test_the_session_does_not_go_on_with_a_token_that_was_forgotten(both):
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_the_session_does_not_go_on_with_a_token_that_was_forgotten(both, nothing):
     def steps(make):
         auth = make(client_id="id", token={"access_token": "a", "token_type": "bearer"})
         assert auth.oauth2_session.token["access_token"] == "a"
-        auth.token = None
+        auth.token = nothing
         session = auth.oauth2_session
         return session and session.token.get("access_token")
 
     assert both(steps) == ("a", None)
+
+
+def test_the_session_gets_a_token_that_was_set_while_it_was_given_another(ours):
+    last = {"access_token": "last"}
+
+    class Busy:
+        @property
+        def token(self) -> Any:
+            return self._token
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            self._token = token
+            if token is not last:
+                auth.token = last
+
+    auth = ours(client_id="id", token={"access_token": "a"})
+    auth.oauth2_session = Busy()
+    auth.token = {"access_token": "b"}
+    assert auth.oauth2_session.token == {"access_token": "b"}
+    assert auth.oauth2_session.token is last
 
 
 def test_the_refresh_spends_the_token_that_was_set_and_not_the_sessions(wire, both):

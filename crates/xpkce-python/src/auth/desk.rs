@@ -9,6 +9,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use xpkce::{OAuth2PkceAuth, fork};
 
 use super::calls::{Brought, Call};
@@ -25,8 +26,8 @@ struct State {
     settings: Settings,
     token: Py<PyAny>,
     session: Option<Py<PyAny>>,
-    /// Whether the token was set since the session was given one, and which refresh token that had.
-    is_session_behind: bool,
+    /// How many changes of the token the session has seen, and which refresh token it was given.
+    session_saw: u64,
     in_session: Option<String>,
     /// Whether the reference would have a session by now.
     has_session: bool,
@@ -41,8 +42,9 @@ struct State {
     calls: Vec<Arc<Call>>,
     /// What the last refresh brought.
     brought: Option<Brought>,
-    /// How often the owner has set the token.
+    /// How often the owner has set the token, and how often anybody has.
     sets: u64,
+    changes: u64,
     /// How many sign-ins were about to end, and the last of them whose token came into the object.
     sign_ins: u64,
     signed_in: u64,
@@ -57,7 +59,7 @@ impl Desk {
             settings: Settings::unset(py),
             token: py.None(),
             session: None,
-            is_session_behind: false,
+            session_saw: 0,
             in_session: None,
             has_session: false,
             core: new_core(),
@@ -67,6 +69,7 @@ impl Desk {
             calls: Vec::new(),
             brought: None,
             sets: 0,
+            changes: 0,
             sign_ins: 0,
             signed_in: 0,
             is_plain: false,
@@ -201,19 +204,20 @@ impl Desk {
     }
 
     pub(super) fn set_token(&self, py: Python<'_>, token: Py<PyAny>) {
+        let is_empty = token.bind(py).cast::<PyDict>().is_ok_and(|token| token.is_empty());
+        let is_none = token.is_none(py) || is_empty;
         let mut state = self.state();
         let is_made = |call: &Arc<Call>| call.made.get().is_some_and(|made| made.is(&token));
         if !state.calls.iter().any(is_made) {
             state.sets += 1;
         }
-        let forgotten = token.is_none(py).then(|| state.brought.take());
         // A session with a token that was forgotten would go on with it.
-        let session = match token.is_none(py) {
-            true => state.session.take(),
-            false => None,
+        let (forgotten, session) = match is_none {
+            true => (state.brought.take(), state.session.take()),
+            false => (None, None),
         };
         let old = std::mem::replace(&mut state.token, token);
-        state.is_session_behind = true;
+        state.changes += 1;
         drop(state);
         drop((old, session, forgotten));
     }

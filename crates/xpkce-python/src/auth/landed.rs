@@ -76,11 +76,12 @@ pub(super) fn put(auth: &Bound<'_, Auth>, made: &Bound<'_, PyDict>) -> PyResult<
     let session = match own::is_plain(auth) {
         true => desk.renew(made),
         false => {
+            let changes = desk.changes();
             auth.setattr(name!(py, token), made)?;
-            desk.was_renewed(py)
+            desk.was_renewed(made, changes)
         }
     };
-    session.map_or(Ok(()), |session| oauth2_session::hand_over(auth, &session, made))
+    session.map_or(Ok(()), |(session, at)| oauth2_session::hand_over(auth, &session, made, at))
 }
 
 /// What a sign-in brings replaces any token, but not one that its owner has set, nor that of a later

@@ -9,11 +9,14 @@ use crate::token;
 
 pub(super) fn get<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
     let (py, desk) = (auth.py(), &auth.get().desk);
-    let token = landed::token(auth)?;
+    landed::settle(auth)?;
+    // Before the token is read: one that is set while Python code runs here comes next.
+    let changes = desk.changes();
+    let token = landed::current(auth)?;
     if let Some(session) = desk.session(py) {
         let new = token.cast::<PyDict>().ok().filter(|_| desk.is_session_behind());
         if let Some(new) = new.filter(|new| !new.is_empty()) {
-            hand_over(auth, &session, new)?;
+            hand_over(auth, &session, new, changes)?;
         }
         return Ok(session);
     }
@@ -22,7 +25,7 @@ pub(super) fn get<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
     }
     let session = make(auth, &token)?;
     desk.keep_session(&session);
-    desk.session_was_given(refresh_token(&token)?);
+    desk.session_was_given(refresh_token(&token)?, changes);
     Ok(session)
 }
 
@@ -44,9 +47,10 @@ pub(super) fn hand_over(
     auth: &Bound<'_, Auth>,
     session: &Bound<'_, PyAny>,
     token: &Bound<'_, PyDict>,
+    changes: u64,
 ) -> PyResult<()> {
     session.setattr(name!(auth.py(), token), token)?;
-    auth.get().desk.session_was_given(refresh_token(token)?);
+    auth.get().desk.session_was_given(refresh_token(token)?, changes);
     Ok(())
 }
 
