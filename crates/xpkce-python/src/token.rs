@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::{Map, Value};
-use xpkce::{Clock as _, SystemClock, Timestamp, Token};
+use xpkce::{AccessToken, Clock as _, RefreshToken, Scopes, SystemClock, Timestamp, Token};
 
 use crate::names::{name, now};
 
@@ -26,6 +26,37 @@ pub(crate) fn read(token: &Bound<'_, PyAny>) -> PyResult<Option<Token>> {
     }
     let token = Token::from_value(Value::Object(fields));
     token.map(Some).map_err(|why| crate::failure::raise(&why))
+}
+
+/// What stays of a token when its refresh token is spent and no access token came. Its access token
+/// counts as ended: X has probably killed it.
+pub(crate) struct Left {
+    access_token: AccessToken,
+    token_type: String,
+    scopes: Option<Scopes>,
+}
+
+impl Left {
+    pub(crate) fn of(token: &Token) -> Self {
+        Self {
+            access_token: token.access_token.clone(),
+            token_type: token.token_type.clone(),
+            scopes: token.scopes.clone(),
+        }
+    }
+
+    /// Returns the token that goes on with the refresh token that came alone.
+    pub(crate) fn with(self, refresh_token: RefreshToken) -> Token {
+        Token {
+            access_token: self.access_token,
+            token_type: self.token_type,
+            expires_in: Some(0),
+            refresh_token: Some(refresh_token),
+            scopes: self.scopes,
+            expires_at: Some(SystemClock.now()),
+            other: Map::new(),
+        }
+    }
 }
 
 /// Returns the access token in what an object holds, if it holds any.

@@ -6,10 +6,15 @@ import threading
 from typing import Any
 
 import pytest
-from interrupted import interrupted, lands_unseen
+from both import outcome
+from interrupted import Held, interrupted, lands_unseen
 from wire import TOKEN, Wire
 
+import xpkce
+
 R = {"refresh_token": "r"}
+BO = {"refresh_token": "b"}
+ADAS = {"access_token": "adas", "refresh_token": "adas next"}
 
 
 def spent(wire: Wire) -> list[str]:
@@ -22,21 +27,48 @@ def auth(wire, ours) -> Any:
     return ours(wire.base_url, client_id="id", token=dict(R))
 
 
-def test_a_refresh_does_not_answer_for_another_users_token(x, ours, signed_in):
-    auth = signed_in(ours)
-    x.control("auto-approve", username="bo_sample")
-    bo = signed_in(ours).token
-    x.fault("refresh", {"kind": "slow"}, delay_ms=500)
-    asked = x.when_asked()
-    refreshing = threading.Thread(target=auth.refresh_token)
+def refreshes_while_another_is_under_way(
+    wire: Wire, auth: Any, answer: tuple[int, Any], *rest: tuple[int, Any]
+) -> tuple[Any, Any]:
+    """Sets Bo's token and refreshes it while Ada's refresh is under way, which then is answered;
+    returns what came of Ada's and of Bo's."""
+    came: list[Any] = []
+    wire.answers = held = Held((answer[0], {}, answer[1]))
+    refreshing = threading.Thread(target=lambda: came.append(outcome(auth.refresh_token)))
     refreshing.start()
-    asked.join()
-    auth.token = bo
-    answer = auth.refresh_token()
+    assert held.asked.wait(20)
+    auth.token = dict(BO)
+    bos = auth.refresh_token()
     assert refreshing.is_alive(), "it was to be under way"
+    for status, content in rest:
+        wire.answer(content, status)
+    held.let_go.set()
     refreshing.join()
-    assert answer is auth.token and answer["refresh_token"] != bo["refresh_token"]
-    assert x.counters()["refreshes"] == 2 and x.whoami(auth.access_token) == 200
+    return came[0], bos
+
+
+def test_a_refresh_does_not_answer_for_another_users_token(wire, auth):
+    adas, bos = refreshes_while_another_is_under_way(wire, auth, (200, TOKEN | ADAS))
+    assert adas["access_token"] == "adas"
+    assert bos is auth.token and bos["access_token"] == TOKEN["access_token"]
+    assert spent(wire) == ["r", "b"]
+
+
+def test_a_refresh_that_fails_takes_no_other_users_token_for_its_own(wire, auth):
+    adas, bos = refreshes_while_another_is_under_way(wire, auth, (429, {}))
+    assert isinstance(adas, xpkce.RetryError) and auth.token is bos
+    auth.token = dict(R)
+    auth.refresh_token()
+    assert spent(wire) == ["r", "b", "r"]
+
+
+def test_a_token_that_came_alone_is_kept_though_another_was_set(wire, auth):
+    alone = {"refresh_token": "alone", "token_type": "bearer"}
+    adas, bos = refreshes_while_another_is_under_way(wire, auth, (200, alone), (429, {}))
+    assert isinstance(adas, xpkce.XpkceError) and auth.token is bos
+    auth.token = dict(R)
+    auth.refresh_token()
+    assert spent(wire) == ["r", "b", "alone", "alone"]
 
 
 def test_a_pair_that_a_subclass_is_saving_answers_for_its_token(wire, ours):

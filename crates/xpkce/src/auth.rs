@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AccessToken, App, AuthorizationCode, CodeVerifier, Error, Pkce, Reason, Result, State, Token,
+    AccessToken, App, AuthorizationCode, CodeVerifier, Error, Pkce, Reason, RefreshToken, Result,
+    State, Token,
 };
 
 mod approval;
@@ -122,7 +123,21 @@ impl OAuth2PkceAuth {
     /// [`Protocol`](crate::ErrorKind::Protocol) when X sends no access token twice in a row, or the
     /// thread that sends cannot be had. RFC 6749 section 6.
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {
-        self.session.refresh()?.await
+        self.session.refresh()?.landing.await
+    }
+
+    /// As [`refresh_token`](Self::refresh_token), and of a refresh that failed the refresh token that
+    /// came alone in place of the spent one. [`token`](Self::token) has it too, unless another was
+    /// set meanwhile.
+    #[doc(hidden)]
+    pub async fn refresh_token_or_alone(&self) -> (Result<Arc<Token>>, Option<RefreshToken>) {
+        let refreshing = match self.session.refresh() {
+            Ok(refreshing) => refreshing,
+            Err(why) => return (Err(why), None),
+        };
+        let landed = refreshing.landing.await;
+        let alone = refreshing.alone.get().filter(|_| landed.is_err());
+        (landed, alone.map(|alone| RefreshToken::new(alone.expose())))
     }
 
     /// Returns whether there is no token, or its access token ends within ten seconds, or nobody

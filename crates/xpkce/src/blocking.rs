@@ -60,7 +60,7 @@ impl OAuth2PkceAuth {
     ///
     /// As there.
     pub fn refresh_token(&self) -> Result<Arc<Token>> {
-        self.wait(self.0.session().refresh()?)
+        self.wait(self.0.session().refresh()?.landing)
     }
 
     /// As [`crate::OAuth2PkceAuth::is_token_expired`].

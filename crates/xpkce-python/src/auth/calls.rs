@@ -12,8 +12,8 @@ use xpkce::{Error, Token};
 use crate::landing::Landing;
 use crate::token::{self, End};
 
-/// What a call came to, and what the object holds after it: an odd answer to a refresh brings a
-/// new refresh token and no access token.
+/// What a call came to, and what a refresh that failed has left: an odd answer brings a new refresh
+/// token and no access token.
 pub(super) type Landed = Arc<(Result<Arc<Token>, Error>, Option<Arc<Token>>)>;
 
 pub(super) struct Call {

@@ -11,7 +11,7 @@ use super::calls::{Call, Spent};
 use super::landed::{current, land, put, settle_unseen};
 use super::{Auth, expiry, oauth2_session, words};
 use crate::landing::Landing;
-use crate::token;
+use crate::token::{self, Left};
 
 /// Spends the token that the object holds, unless that is under way. Never the same one again of
 /// which a new one came: X takes that for theft.
@@ -57,11 +57,12 @@ fn join_or_begin(
     if let Some(under_way) = desk.refreshing(auth.py(), &refresh_token)? {
         return Ok(under_way);
     }
+    let left = Left::of(&spent);
     core.set_token(Some(spent));
     let mut work = async move {
-        let token = core.refresh_token().await;
-        let held = core.token();
-        Arc::new((token, held))
+        // What the object of the library holds then may be of another call.
+        let (token, alone) = core.refresh_token_or_alone().await;
+        Arc::new((token, alone.map(|alone| Arc::new(left.with(alone)))))
     }
     .boxed();
     // The first step takes the token that was set.

@@ -31,7 +31,7 @@ pub(super) struct Held {
 struct Spending {
     spent: RefreshToken,
     process: u32,
-    landing: Refreshing,
+    refreshing: Refreshing,
 }
 
 impl Held {
@@ -46,13 +46,13 @@ impl Held {
         if self.refreshing.iter().any(|it| it.process != std::process::id()) {
             std::mem::forget(std::mem::take(&mut self.refreshing));
         }
-        self.refreshing.retain(|it| it.landing.peek().is_none());
+        self.refreshing.retain(|it| it.refreshing.landing.peek().is_none());
         let same = self.refreshing.iter().find(|it| it.spent.matches(spent.expose()))?;
-        Some(same.landing.clone())
+        Some(same.refreshing.clone())
     }
 
-    pub(super) fn began(&mut self, spent: RefreshToken, landing: Refreshing) {
-        self.refreshing.push(Spending { spent, process: std::process::id(), landing });
+    pub(super) fn began(&mut self, spent: RefreshToken, refreshing: Refreshing) {
+        self.refreshing.push(Spending { spent, process: std::process::id(), refreshing });
     }
 
     /// The refresh that spent `spent` goes on with `next`.

@@ -1,7 +1,7 @@
 //! The work behind the object: it runs on a thread of its own, so that no caller that goes away
 //! takes a spend with it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
@@ -19,7 +19,12 @@ use crate::{
 pub(crate) type Landing = BoxFuture<'static, Result<Arc<Token>>>;
 
 /// A refresh on its way, for everyone who asks meanwhile.
-pub(super) type Refreshing = Shared<Landing>;
+#[derive(Clone)]
+pub(crate) struct Refreshing {
+    pub(crate) landing: Shared<Landing>,
+    /// Of one that failed: the refresh token that came alone, and stands in place of what it spent.
+    pub(super) alone: Arc<OnceLock<RefreshToken>>,
+}
 
 pub(crate) struct Session {
     pub(super) client: Client,
@@ -144,10 +149,13 @@ impl Session {
             return refreshing;
         }
         let (session, sent) = (self.clone(), RefreshToken::new(spent.expose()));
-        let landing = worker.run(async move { session.spend(sent).await });
+        let alone = Arc::new(OnceLock::new());
+        let left = alone.clone();
+        let landing = worker.run(async move { session.spend(sent, &left).await });
         let landing = landing.map(|landed| landed.and_then(|landed| landed)).boxed().shared();
-        held.began(spent, landing.clone());
-        landing
+        let refreshing = Refreshing { landing, alone };
+        held.began(spent, refreshing.clone());
+        refreshing
     }
 
     /// Redeems on the thread. A sign-in whose code X did not take can be finished again.
@@ -174,19 +182,31 @@ impl Session {
         Ok(landing.map(|landed| landed.and_then(|landed| landed)).boxed())
     }
 
-    /// Spends a token, and at once the one that came alone in its place.
-    async fn spend(&self, mut spent: RefreshToken) -> Result<Arc<Token>> {
+    /// Spends a token, and at once the one that came alone in its place. What is left in the end is
+    /// for who cannot ask the object, because another token was set.
+    async fn spend(
+        &self,
+        mut spent: RefreshToken,
+        left: &OnceLock<RefreshToken>,
+    ) -> Result<Arc<Token>> {
         let mut landed = self.spend_once(&spent).await;
+        let mut came_alone = false;
         if let Ok(Landed::Alone(next)) = landed {
             self.held().goes_on(&spent, &next);
-            spent = next;
+            (spent, came_alone) = (next, true);
             landed = self.spend_once(&spent).await;
         }
         self.held().ended(&spent);
-        match landed? {
-            Landed::Whole(token) => Ok(token),
-            _ => Err(no_access_token()),
+        let (next, why) = match landed {
+            Ok(Landed::Whole(token)) => return Ok(token),
+            Ok(Landed::Alone(next)) => (Some(next), no_access_token()),
+            Ok(Landed::Nothing) => (came_alone.then_some(spent), no_access_token()),
+            Err(why) => (came_alone.then_some(spent), why),
+        };
+        if let Some(next) = next {
+            let _ = left.set(next);
         }
+        Err(why)
     }
 
     async fn spend_once(&self, spent: &RefreshToken) -> Result<Landed> {
@@ -205,7 +225,7 @@ impl Session {
                 Landed::Nothing => return Err(no_access_token()),
             }
         };
-        spending.await
+        spending.landing.await
     }
 
     fn land(&self, held: &mut Held, spent: Option<&RefreshToken>, rotated: Rotated) -> Landed {
