@@ -9,6 +9,8 @@ import pytest
 from interrupted import Held, interrupted, lands_unseen
 from wire import TOKEN
 
+import xpkce
+
 MINE = {"access_token": "mine", "refresh_token": "mine too"}
 
 
@@ -62,6 +64,16 @@ def test_it_does_not_replace_what_a_later_sign_in_brought(wire, ours):
     auth.exchange_code("c", "v" * 43)
     lands_unseen(wire, held, ours)
     assert auth.is_token_expired() is False and auth.access_token == "later"
+
+
+def test_it_is_not_lost_when_a_later_sign_in_fails(wire, ours, auth):
+    held = sign_in_interrupted(wire, auth)
+    wire.answers = later = Held((400, {}, {"error": "invalid_request"}))
+    later.let_go.set()
+    with pytest.raises(xpkce.XpkceError):
+        auth.exchange_code("c", "v" * 43)
+    lands_unseen(wire, held, ours)
+    assert auth.is_token_expired() is False and auth.access_token == TOKEN["access_token"]
 
 
 def test_one_that_is_waited_for_replaces_a_token_that_was_set_meanwhile(wire, auth):

@@ -129,12 +129,81 @@ def test_a_token_that_was_spent_is_not_sent_again(wire, auth):
     assert spent(wire) == ["r"]
 
 
+def test_none_of_the_tokens_that_were_spent_is_sent_again(wire, auth):
+    for answer in ("one", "two", "three"):
+        wire.answer(TOKEN | {"refresh_token": answer})
+    auth.refresh_token()
+    auth.token = dict(BO)
+    auth.refresh_token()
+    auth.token = {"refresh_token": "one"}
+    pair = auth.refresh_token()
+    for old in ("r", "one"):
+        auth.token = {"refresh_token": old}
+        assert auth.refresh_token() is pair is auth.token
+    assert spent(wire) == ["r", "b", "one"]
+
+
+def test_a_pair_that_was_changed_in_place_is_not_handed_over(wire, auth):
+    auth.refresh_token()
+    auth.token.update(BO)
+    auth.token = dict(R)
+    assert auth.refresh_token()["refresh_token"] == TOKEN["refresh_token"]
+    assert spent(wire) == ["r", "r"]
+
+
 def test_what_came_for_a_spent_token_is_spent_when_it_has_ended(wire, auth):
     wire.answer(TOKEN | {"expires_in": 5})
     auth.refresh_token()
     auth.token = dict(R)
     auth.refresh_token()
     assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_pair_that_is_saved_slowly_does_not_bring_a_spent_token_back(wire, ours):
+    saving, go_on = threading.Event(), threading.Event()
+
+    class Slow(ours):
+        @property
+        def token(self) -> Any:
+            return self._token
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            if threading.current_thread() is slow:
+                saving.set()
+                assert go_on.wait(20)
+            self._token = token
+
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(auth.refresh_token()))
+    auth = Slow(wire.base_url, client_id="id", token=dict(R))
+    wire.answer(TOKEN | {"refresh_token": "one", "expires_in": 5})
+    auth.refresh_token()
+    auth.token = dict(R)
+    slow.start()
+    assert saving.wait(20)
+    answers.append(auth.refresh_token())
+    go_on.set()
+    slow.join()
+    assert answers[0] is answers[1] is auth.token
+    assert spent(wire) == ["r", "one"]
+
+
+def test_a_subclass_that_keeps_no_token_spends_what_came(wire, ours):
+    class Constant(ours):
+        @property
+        def token(self) -> Any:
+            return dict(R)
+
+        @token.setter
+        def token(self, token: Any) -> None:
+            pass
+
+    auth = Constant(wire.base_url, client_id="id")
+    wire.answer(TOKEN | {"refresh_token": "one", "expires_in": 5})
+    auth.refresh_token()
+    assert auth.refresh_token()["refresh_token"] == TOKEN["refresh_token"]
+    assert spent(wire) == ["r", "one"]
 
 
 def test_a_token_that_the_server_leaves_as_it_is_is_sent_again(wire, auth):
@@ -165,7 +234,9 @@ def test_a_pair_that_lands_after_ctrl_c_is_not_the_answer_to_the_next(wire, ours
     assert spent(wire) == ["r", TOKEN["refresh_token"]]
 
 
-def test_a_pair_that_could_not_be_saved_is_spent_when_it_has_ended(wire, ours):
+def unsaved(wire: Wire, ours: Any) -> Any:
+    """An object whose class could not save what a refresh brought."""
+
     class Failing(ours):
         is_down = False
 
@@ -180,13 +251,33 @@ def test_a_pair_that_could_not_be_saved_is_spent_when_it_has_ended(wire, ours):
             self._token = token
 
     auth = Failing(wire.base_url, client_id="id", token=dict(R))
-    wire.answer(TOKEN | {"expires_in": 5})
     auth.is_down = True
     with pytest.raises(ConnectionError):
         auth.refresh_token()
     auth.is_down = False
-    auth.refresh_token()
+    return auth
+
+
+def test_a_pair_that_could_not_be_saved_is_spent_when_it_has_ended(wire, ours):
+    wire.answer(TOKEN | {"expires_in": 5})
+    unsaved(wire, ours).refresh_token()
     assert spent(wire) == ["r", TOKEN["refresh_token"]]
+
+
+def test_a_pair_that_could_not_be_saved_is_not_the_answer_to_another_user(wire, ours):
+    wire.answer(TOKEN | ADAS)
+    auth = unsaved(wire, ours)
+    auth.token = dict(BO)
+    answer = auth.refresh_token()
+    assert answer is auth.token and answer["access_token"] == TOKEN["access_token"]
+    assert spent(wire) == ["r", "b"]
+
+
+def test_a_pair_that_could_not_be_saved_is_not_the_answer_after_the_token_was_forgotten(wire, ours):
+    auth = unsaved(wire, ours)
+    auth.token = None
+    with pytest.raises(ValueError, match="^No token to refresh$"):
+        auth.refresh_token()
 
 
 def test_a_pair_that_a_subclass_took_and_could_not_save_is_saved_again(wire, ours):

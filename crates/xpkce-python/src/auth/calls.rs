@@ -35,6 +35,8 @@ pub(super) struct Call {
 /// What a refresh brought for the token that it spent.
 pub(super) struct Brought {
     pub(super) spent: String,
+    /// The refresh token that came. Whoever has the dict may change it.
+    pub(super) next: Option<String>,
     pub(super) made: Py<PyDict>,
 }
 
@@ -139,7 +141,13 @@ impl Call {
     /// Returns what a refresh brought, if anything.
     pub(super) fn brought(&self, py: Python<'_>) -> Option<Brought> {
         let (spent, made) = (self.spent.as_ref()?, self.made.get()?);
-        Some(Brought { spent: spent.refresh_token.clone(), made: made.clone_ref(py) })
+        let landed = self.landing.peek()?.ok()?;
+        let next = token_of(&landed).and_then(|token| token.refresh_token.as_ref());
+        Some(Brought {
+            spent: spent.refresh_token.clone(),
+            next: next.map(|next| next.expose().to_owned()),
+            made: made.clone_ref(py),
+        })
     }
 
     /// Returns the dict of what has landed; none when nothing came of it.
@@ -152,10 +160,7 @@ impl Call {
             let Ok(token) = &landed.0 else { return Ok(None) };
             return token::write(py, token, None, End::Exact).map(Some);
         };
-        let token = match (&landed.0, &landed.1) {
-            (Ok(token), _) | (Err(_), Some(token)) => token,
-            (Err(_), None) => return Ok(None),
-        };
+        let Some(token) = token_of(&landed) else { return Ok(None) };
         let next = token.refresh_token.as_ref().map(|next| next.expose());
         if landed.0.is_err() && next == Some(&spent.refresh_token) {
             return Ok(None);
@@ -163,4 +168,8 @@ impl Call {
         let before = spent.of.bind(py).cast::<PyDict>().ok();
         token::write(py, token, before, End::WholeSeconds).map(Some)
     }
+}
+
+fn token_of(landed: &Landed) -> Option<&Arc<Token>> {
+    landed.0.as_ref().ok().or(landed.1.as_ref())
 }

@@ -40,8 +40,8 @@ struct State {
     lone_challenge: Option<String>,
     /// What was begun and is not in `token` yet, the oldest first.
     calls: Vec<Arc<Call>>,
-    /// What the last refresh brought.
-    brought: Option<Brought>,
+    /// What the last refreshes brought, the oldest first.
+    brought: Vec<Brought>,
     /// How often the owner has set the token, and how often anybody has.
     sets: u64,
     changes: u64,
@@ -67,7 +67,7 @@ impl Desk {
             has_set_pair: false,
             lone_challenge: None,
             calls: Vec::new(),
-            brought: None,
+            brought: Vec::new(),
             sets: 0,
             changes: 0,
             sign_ins: 0,
@@ -98,7 +98,7 @@ impl Desk {
             std::mem::replace(&mut state.settings, settings),
             std::mem::replace(&mut state.token, token),
             state.session.take(),
-            state.brought.take(),
+            std::mem::take(&mut state.brought),
         );
         let was_set_up = std::mem::replace(&mut state.is_plain, true);
         (state.is_current, state.has_session) = (false, false);
@@ -213,8 +213,8 @@ impl Desk {
         }
         // A session with a token that was forgotten would go on with it.
         let (forgotten, session) = match is_none {
-            true => (state.brought.take(), state.session.take()),
-            false => (None, None),
+            true => (std::mem::take(&mut state.brought), state.session.take()),
+            false => (Vec::new(), None),
         };
         let old = std::mem::replace(&mut state.token, token);
         state.changes += 1;
@@ -232,7 +232,9 @@ impl Desk {
             call.spent.as_ref().map_or(Ok(()), |spent| visit.call(&spent.of))?;
             call.made.get().map_or(Ok(()), |made| visit.call(made))?;
         }
-        state.brought.as_ref().map_or(Ok(()), |brought| visit.call(&brought.made))?;
+        for brought in &state.brought {
+            visit.call(&brought.made)?;
+        }
         visit.call(&state.token)?;
         state.session.as_ref().map_or(Ok(()), |session| visit.call(session))
     }
@@ -244,7 +246,7 @@ impl Desk {
             state.session.take(),
             std::mem::replace(&mut state.settings, Settings::unset(py)),
             std::mem::take(&mut state.calls),
-            state.brought.take(),
+            std::mem::take(&mut state.brought),
         );
         drop(state);
         drop(old);

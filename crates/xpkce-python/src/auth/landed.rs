@@ -31,32 +31,32 @@ pub(super) fn land<'py>(auth: &Bound<'py, Auth>, call: &Arc<Call>) -> PyResult<B
 
 /// Puts what a landed call brought into the object, unless somebody has or does, or its owner has
 /// set another token meanwhile. If a subclass cannot take it, the next look tries again: the pair is
-/// not lost.
+/// not lost. Returns whether it was put.
 ///
 /// Nobody waits for somebody else who does: that one may wait for a lock that we hold.
-fn adopt(auth: &Bound<'_, Auth>, call: &Arc<Call>) -> PyResult<()> {
+fn adopt(auth: &Bound<'_, Auth>, call: &Arc<Call>) -> PyResult<bool> {
     let desk = &auth.get().desk;
     if !call.has_landed() {
-        return Ok(());
+        return Ok(false);
     }
     let made = call.dict(auth.py())?;
     if !desk.claim(call, made.as_ref()) {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(made) = made else {
-        desk.done(auth.py(), call);
-        return Ok(());
-    };
-    let put = match is_for_us(auth, call, &made) {
-        Ok(true) => put(auth, &made),
-        Ok(false) => Ok(()),
-        Err(why) => Err(why),
-    };
+    let put = made.map_or(Ok(false), |made| put_if_for_us(auth, call, &made));
     match put {
-        Ok(()) => desk.done(auth.py(), call),
+        Ok(was_put) => desk.done(auth.py(), call, was_put),
         Err(_) => call.give_back(),
     }
     put
+}
+
+fn put_if_for_us(auth: &Bound<'_, Auth>, call: &Call, made: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let is_for_us = is_for_us(auth, call, made)?;
+    if is_for_us {
+        put(auth, made)?;
+    }
+    Ok(is_for_us)
 }
 
 /// The answer to a refresh belongs into the object while it holds the token that was spent. It may
@@ -131,19 +131,19 @@ pub(super) fn token<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>>
 
 pub(super) fn settle(auth: &Bound<'_, Auth>) -> PyResult<()> {
     match auth.get().desk.landed() {
-        Some(call) => adopt(auth, &call),
+        Some(call) => adopt(auth, &call).map(drop),
         None => Ok(()),
     }
 }
 
 /// Puts what has landed unseen into the object. Returns the pair of a refresh that a subclass could
-/// not save before, while it serves.
+/// not save before and has now, while it serves.
 pub(super) fn settle_unseen<'py>(auth: &Bound<'py, Auth>) -> PyResult<Option<Bound<'py, PyDict>>> {
     let mut saved = None;
     while let Some(call) = auth.get().desk.unseen() {
-        adopt(auth, &call)?;
+        let was_put = adopt(auth, &call)?;
         let is_pair = call.is_refresh() && !call.has_failed();
-        if is_pair && call.was_given_back() {
+        if was_put && is_pair && call.was_given_back() {
             saved = call.dict(auth.py())?;
         }
     }

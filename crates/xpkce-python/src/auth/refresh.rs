@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use xpkce::{OAuth2PkceAuth, RefreshToken, Token};
 
 use super::calls::{Call, Spent};
@@ -13,14 +14,15 @@ use super::{Auth, expiry, oauth2_session, words};
 use crate::landing::Landing;
 use crate::token::{self, Left};
 
-/// Spends the token that the object holds, unless that is under way. Never the same one again of
-/// which a new one came: X takes that for theft.
+/// Spends the token that the object holds, unless that is under way. Of the last ones that it spent,
+/// none again for which a new one came: X takes that for theft.
 pub(super) fn refresh<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny>> {
     let (py, desk) = (auth.py(), &auth.get().desk);
     // Properties of a subclass may take their time. The token is read after them, and last.
     let core = desk.core(auth)?;
     oauth2_session::take_over(auth)?;
-    let (held, spent) = loop {
+    let mut handed: Option<Handed<'_>> = None;
+    loop {
         if let Some(saved) = settle_unseen(auth)? {
             return Ok(saved.into_any());
         }
@@ -29,19 +31,42 @@ pub(super) fn refresh<'py>(auth: &Bound<'py, Auth>) -> PyResult<Bound<'py, PyAny
             return Err(words::no_token());
         }
         let spent = token::read(&held)?.ok_or_else(words::no_refresh_token)?;
-        if desk.unseen().is_none() {
-            break (held, spent);
+        if desk.unseen().is_some() {
+            continue;
         }
-    };
-    let Some(brought) = desk.brought_for(py, &spent)? else {
-        return land(auth, &join_or_begin(auth, core, held, spent)?);
-    };
-    put(auth, &brought)?;
-    if !expiry::is_expired(&brought)? {
-        return Ok(brought.into_any());
+        let Some(brought) = desk.brought_for(py, &spent)? else {
+            return match handed {
+                Some(handed) if handed.serves_for(&spent)? => Ok(handed.brought.into_any()),
+                _ => land(auth, &join_or_begin(auth, core, held, spent)?),
+            };
+        };
+        // A subclass that keeps nothing holds the same one still.
+        if let Some(handed) = handed.filter(|handed| handed.brought.is(&brought)) {
+            if handed.serves {
+                return Ok(brought.into_any());
+            }
+            let spent = token::read(&brought)?.ok_or_else(words::no_refresh_token)?;
+            return land(auth, &join_or_begin(auth, core, brought.into_any(), spent)?);
+        }
+        put(auth, &brought)?;
+        // That may have taken its time, and another caller may be further by now.
+        handed = Some(Handed { serves: !expiry::is_expired(&brought)?, brought });
     }
-    let spent = token::read(&brought)?.ok_or_else(words::no_refresh_token)?;
-    land(auth, &join_or_begin(auth, core, brought.into_any(), spent)?)
+}
+
+/// What came for a token that was spent, and is in the object since.
+struct Handed<'py> {
+    brought: Bound<'py, PyDict>,
+    serves: bool,
+}
+
+impl Handed<'_> {
+    /// Returns whether it is the answer, when the object holds `token`.
+    fn serves_for(&self, token: &Token) -> PyResult<bool> {
+        let own = token::refresh_token(&self.brought)?;
+        let held = token.refresh_token.as_ref();
+        Ok(self.serves && own.is_some_and(|own| held.is_some_and(|held| held.matches(&own))))
+    }
 }
 
 /// From the look at what is under way to the first step of a new refresh no Python code runs, and no

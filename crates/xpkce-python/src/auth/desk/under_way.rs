@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use xpkce::Token;
 
 use super::Desk;
-use crate::auth::calls::{Before, Call};
+use crate::auth::calls::{Before, Brought, Call};
 use crate::token;
 
 impl Desk {
@@ -69,12 +69,12 @@ impl Desk {
         true
     }
 
-    /// What a call brought is where it belongs.
-    pub(in crate::auth) fn done(&self, py: Python<'_>, call: &Arc<Call>) {
+    /// What a call brought is where it belongs: in the object, if it was put there.
+    pub(in crate::auth) fn done(&self, py: Python<'_>, call: &Arc<Call>, was_put: bool) {
         let mut state = self.state_here();
         state.calls.retain(|waiting| !Arc::ptr_eq(waiting, call));
-        let old = call.brought(py).and_then(|brought| state.brought.replace(brought));
-        if let Some(before) = &call.before {
+        let old = call.brought(py).map(|brought| remember(&mut state.brought, brought));
+        if let Some(before) = call.before.as_ref().filter(|_| was_put) {
             state.signed_in = state.signed_in.max(before.sign_ins);
         }
         drop(state);
@@ -95,19 +95,49 @@ impl Desk {
         state.sets != before.sets || state.signed_in > before.sign_ins
     }
 
-    /// Returns what came for a token that was spent; the token itself may have come again.
+    /// Returns what came for a token that was spent, or in the end for what came for it.
     pub(in crate::auth) fn brought_for<'py>(
         &self,
         py: Python<'py>,
         spent: &Token,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let Some(spent) = &spent.refresh_token else { return Ok(None) };
-        let made = match &self.state().brought {
-            Some(brought) if spent.matches(&brought.spent) => brought.made.bind(py).clone(),
-            _ => return Ok(None),
+        let (made, next) = match last_for(&self.state().brought, spent.expose()) {
+            Some(last) => (last.made.bind(py).clone(), last.next.clone()),
+            None => return Ok(None),
         };
-        // Whoever has the dict may have changed it.
-        let next = token::refresh_token(&made)?;
-        Ok(next.is_some_and(|next| !spent.matches(&next)).then_some(made))
+        // Whoever has the dict may have put another user's token into it.
+        let is_unchanged = next.is_some() && next == token::refresh_token(&made)?;
+        Ok(is_unchanged.then_some(made))
     }
+}
+
+/// How many refreshes an object remembers.
+const REMEMBERED: usize = 16;
+
+/// Keeps what a refresh brought; returns what gives way. A token that came is not a spent one: it may
+/// have come again.
+fn remember(all: &mut Vec<Brought>, new: Brought) -> Vec<Brought> {
+    let is_spent_anew = new.next.as_ref() == Some(&new.spent);
+    let gives_way = |old: &Brought| old.spent == new.spent || Some(&old.spent) == new.next.as_ref();
+    let (mut old, mut kept): (Vec<_>, Vec<_>) = all.drain(..).partition(gives_way);
+    if is_spent_anew {
+        old.push(new);
+    } else {
+        kept.push(new);
+    }
+    let too_many = kept.len().saturating_sub(REMEMBERED);
+    old.extend(kept.drain(..too_many));
+    *all = kept;
+    old
+}
+
+/// Follows what was spent to what came last. No token is spent twice in `all`, so it ends.
+fn last_for<'a>(all: &'a [Brought], spent: &str) -> Option<&'a Brought> {
+    let came_for = |spent: &str| all.iter().find(|brought| brought.spent == spent);
+    let mut last = came_for(spent)?;
+    while let Some(next) = last.next.as_deref().and_then(came_for) {
+        last = next;
+    }
+    Some(last)
 }
