@@ -129,3 +129,20 @@ fn a_pair_is_not_used_up_by_a_url_that_was_refused() {
     assert!(auth.authorization_url(Some("a state with spaces")).is_err());
     assert!(auth.authorization_url(None).unwrap().contains(&challenge));
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_came_alone_is_told_of_though_another_was_set() {
+    let alone = answer(200, r#"{"refresh_token":"alone"}"#);
+    let (http, gate) = Script::gated([Ok(alone), Ok(answer(429, "{}"))]);
+    let auth = auth(&http);
+    auth.set_token(token(ADAS));
+    let caller = auth.clone();
+    let adas = tokio::spawn(async move { caller.refresh_token_or_alone().await });
+    gate.reached.acquire().await.unwrap().forget();
+    auth.set_token(token(BOS));
+    gate.open.add_permits(2);
+    let (adas, alone) = adas.await.unwrap();
+    assert_eq!(adas.unwrap_err().reason(), Reason::RateLimited);
+    assert!(alone.unwrap().matches("alone"));
+    assert!(auth.access_token().unwrap().matches("bos-access"));
+}
