@@ -16,6 +16,9 @@ pub const DEFAULT_AUTHORIZATION_BASE_URL: &str = "https://x.com/i";
 /// Where a sign-in on this machine is called back. X's console wants `127.0.0.1`, not `localhost`.
 pub const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8080/callback";
 
+/// RFC 9110, section 4.1, asks servers to take URIs of 8,000 bytes; paths and queries are added to this.
+const MAX_BASE_URL: usize = 2048;
+
 /// An app's registration. RFC 6749 section 2.
 ///
 /// Client id, secret and redirect URI lose the white space around them: a line break after a value
@@ -160,6 +163,12 @@ fn below(base: &str, path: &str) -> Result<Url> {
 
 fn checked_base(text: &str) -> Result<String> {
     let text = text.trim().trim_end_matches('/');
+    if text.len() > MAX_BASE_URL {
+        return Err(Error::new(
+            Reason::InvalidSetting,
+            format!("the base URL is longer than {MAX_BASE_URL} bytes"),
+        ));
+    }
     // A URL's reader forgives what a browser and a person's eye would not.
     if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
         return Err(Error::new(
@@ -238,6 +247,16 @@ mod tests {
             let refused = App::public("id").with_base_url(url).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Configure, "{url}");
         }
+    }
+
+    #[test]
+    fn a_base_url_that_no_server_would_take_is_a_setting_to_fix() {
+        let of_length = |length: usize| {
+            App::public("id").with_base_url(format!("https://x.com/{}", "a".repeat(length - 14)))
+        };
+        assert!(of_length(MAX_BASE_URL).is_ok());
+        let refused = of_length(MAX_BASE_URL + 1).unwrap_err();
+        assert_eq!(refused.reason(), Reason::InvalidSetting);
     }
 
     #[test]

@@ -210,8 +210,8 @@ pub enum Death {
     /// X says the token is invalid and no send was ever in doubt: spent elsewhere, revoked,
     /// expired, or replaced by a sign-in on another machine.
     TokenInvalid,
-    /// A send's answer never came, and X now says the token is spent: the pair was lost on the
-    /// way. What X issued then may still be live; the user can end it at X's connected-apps page.
+    /// A send's answer never came, or said nothing, and X now says the token is spent: the pair was
+    /// lost. What X issued then may still be live; the user can end it at X's connected-apps page.
     AnswerLost,
     /// The access token ended and there is no refresh token: `offline.access` was not granted.
     NoRefreshToken,

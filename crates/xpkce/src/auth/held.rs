@@ -10,6 +10,9 @@ use crate::{CodeVerifier, Issued, Login, Pkce, RefreshToken, Rotated, State, Tim
 /// How many sign-ins that were begun can still be finished.
 const MAX_LOGINS: usize = 16;
 
+/// How many tokens in doubt are remembered.
+const MAX_DOUBTED: usize = 16;
+
 #[derive(Default)]
 pub(super) struct Held {
     pub(super) token: Option<Arc<Token>>,
@@ -22,9 +25,9 @@ pub(super) struct Held {
     pub(super) logins: VecDeque<Login>,
     /// The refreshes under way. More than one when a token was set while another was refreshed.
     refreshing: Vec<Spending>,
-    /// The refresh token that may be spent, because an answer to it was lost. Known by itself: who
-    /// sets it again makes it no fresher.
-    doubted: Option<RefreshToken>,
+    /// The refresh tokens that may be spent, because an answer to them was lost. Known by themselves:
+    /// who sets one again makes it no fresher.
+    doubted: VecDeque<RefreshToken>,
 }
 
 /// A refresh under way: the token that it spends just now, and the process that began it.
@@ -68,11 +71,17 @@ impl Held {
 
     /// What became of `token` is not known until X has rotated it.
     pub(super) fn doubt(&mut self, token: &RefreshToken) {
-        self.doubted = Some(RefreshToken::new(token.expose()));
+        if self.is_doubted(token) {
+            return;
+        }
+        self.doubted.push_back(RefreshToken::new(token.expose()));
+        if self.doubted.len() > MAX_DOUBTED {
+            self.doubted.pop_front();
+        }
     }
 
     pub(super) fn is_doubted(&self, token: &RefreshToken) -> bool {
-        self.doubted.as_ref().is_some_and(|doubted| doubted.matches(token.expose()))
+        self.doubted.iter().any(|doubted| doubted.matches(token.expose()))
     }
 
     pub(super) fn set_pair(&mut self, pair: Pkce) {
@@ -141,7 +150,7 @@ impl Held {
             self.token = None;
             return self.put(rotated, None, now);
         };
-        self.doubted.take_if(|doubted| doubted.matches(spent.expose()));
+        self.doubted.retain(|doubted| !doubted.matches(spent.expose()));
         if self.spendable().is_some_and(|held| held.matches(spent.expose())) {
             return self.put(rotated, Some(spent), now);
         }
@@ -194,6 +203,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{App, Scopes};
+
+    #[test]
+    fn the_last_sixteen_doubts_are_remembered_each_once() {
+        let token = |nth: usize| RefreshToken::new(format!("fake-{nth}"));
+        let mut held = Held::default();
+        (0..MAX_DOUBTED).for_each(|nth| held.doubt(&token(nth)));
+        held.doubt(&token(0));
+        assert!((0..MAX_DOUBTED).all(|nth| held.is_doubted(&token(nth))));
+        held.doubt(&token(MAX_DOUBTED));
+        assert!(!held.is_doubted(&token(0)) && held.is_doubted(&token(1)));
+    }
 
     #[test]
     fn a_sign_in_that_comes_back_does_not_replace_a_newer_one_of_its_state() {

@@ -324,8 +324,8 @@ fn not_begun_here() -> Error {
         .with_hint("finish the sign-in that the last URL began, or begin again")
 }
 
-const ANSWER_LOST: &str = "X's answer with the new pair was lost on the way: sign in again, and \
-    look at https://x.com/settings/connected_apps";
+const ANSWER_LOST: &str = "an answer of X's before this one, perhaps with the new pair, never came or said nothing: \
+    sign in again, and look at https://x.com/settings/connected_apps";
 
 fn unread(status: u16) -> Error {
     Error::new(Reason::OutcomeUnknown, "X said success, and sent no token that can be read")

@@ -378,8 +378,8 @@ pub(super) fn dead(grant: &Grant, death: Death) -> Error {
              or replaced by a sign-in on another machine"
         }
         Death::AnswerLost => {
-            "X rotated the refresh token and the answer never arrived; what it issued then can be \
-             ended at https://x.com/settings/connected_apps"
+            "X has most likely rotated it, with an answer that never came or said nothing; what it \
+             issued then can be ended at https://x.com/settings/connected_apps"
         }
         Death::NoRefreshToken => {
             "the access token has ended and there is no refresh token, because offline.access was \
