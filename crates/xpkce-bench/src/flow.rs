@@ -8,7 +8,7 @@ use oauth2::{
     RedirectUrl, Scope, TokenUrl,
 };
 use xpkce::http::HttpResponse;
-use xpkce::{App, Login, RefreshAnswer, Scopes, Timestamp};
+use xpkce::{App, Login, OAuth2PkceAuth, RefreshAnswer, Scopes, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::answer::{CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SCOPE, TOKEN_ANSWER};
@@ -41,6 +41,15 @@ pub fn begin(app: &App, count: usize) {
     let now = Timestamp::from_secs(1_700_000_000);
     for _ in 0..count {
         black_box(Login::begin(black_box(app), now).expect("the app is well-formed"));
+    }
+}
+
+/// The same by X's class, which keeps the last sixteen of them.
+pub fn begin_by_class(base_url: &str, count: usize) {
+    let class = OAuth2PkceAuth::builder().client_id(CLIENT_ID).redirect_uri(REDIRECT_URI);
+    let class = class.scope([SCOPE]).base_url(base_url).build().expect("the app is well-formed");
+    for _ in 0..count {
+        black_box(class.authorization_url(None).expect("the app is well-formed"));
     }
 }
 

@@ -78,6 +78,8 @@ pub fn instructions(_: &Bench, endpoint: &Endpoint, report: &mut Report) {
     let count = |operation: &str| callgrind::of(operation, &endpoint.kept, folder.path());
     let (ours, other) = (count("begin"), count("begin-other"));
     report.instructions("pair + authorize URL", Some(other), ours, other);
+    let by_class = count("begin-by-class");
+    report.instructions("the same by X's class", Some(other), by_class, other);
     let (ours, other) = (count("judge"), count("judge-other"));
     report.instructions("judge a token answer", Some(other), ours, other);
     let (ours, other) = (count("refresh"), count("refresh-other"));

@@ -14,6 +14,7 @@ fn main() {
     let count = args[3].parse().unwrap();
     match operation {
         "begin" => flow::begin(&flow::app(base_url), count),
+        "begin-by-class" => flow::begin_by_class(base_url, count),
         "begin-other" => flow::begin_other(&flow::other(base_url), count),
         "judge" => flow::judge(count),
         "judge-other" => flow::judge_other(count),

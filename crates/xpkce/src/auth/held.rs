@@ -93,16 +93,19 @@ impl Held {
     pub(super) fn keep(&mut self, login: Login) {
         let verifier = CodeVerifier::new(login.verifier().expose());
         self.current = Some((verifier, login.challenge().to_owned()));
-        // A state given twice names the newer sign-in.
-        self.logins.retain(|kept| !kept.state().matches(login.state().expose()));
-        self.restore(login);
+        // A state given twice names the newer sign-in. Both states are ours: nobody measures here.
+        self.logins.retain(|kept| kept.state().expose() != login.state().expose());
+        self.put_last(login);
     }
 
     /// Puts a sign-in back whose code X has not taken, unless a newer one has its state.
     pub(super) fn restore(&mut self, login: Login) {
-        if self.logins.iter().any(|kept| kept.state().matches(login.state().expose())) {
-            return;
+        if self.logins.iter().all(|kept| kept.state().expose() != login.state().expose()) {
+            self.put_last(login);
         }
+    }
+
+    fn put_last(&mut self, login: Login) {
         self.logins.push_back(login);
         if self.logins.len() > MAX_LOGINS {
             self.logins.pop_front();
