@@ -92,6 +92,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_shown_as_it_is() {
+        let name = Digits::<4>::of(&[0x0f, 0xa9]);
+        assert_eq!(format!("{name} {name:?}"), "0fa9 0fa9");
+    }
+
+    #[test]
+    fn who_wrote_no_digits_is_told_how_many_there_must_be() {
+        let why = serde_json::from_str::<Digits<4>>(r#""0fag""#).unwrap_err();
+        assert!(why.to_string().contains("expected 4 hexadecimal digits"), "{why}");
+    }
+
+    #[test]
     fn what_is_longer_shorter_or_no_digits_is_no_name() {
         for text in ["", "0fa", "0fa90", "0FA9", "0fag", "0f a", "ä0f"] {
             assert_eq!(text.parse::<Digits<4>>(), Err(NoDigits), "{text}");

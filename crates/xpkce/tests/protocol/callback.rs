@@ -84,14 +84,39 @@ fn the_code_must_be_there_and_be_one() {
     assert_eq!(refused("state=right"), Reason::MalformedCallback);
     assert_eq!(refused("state=right&code="), Reason::MalformedCallback);
     assert_eq!(refused("state=right&code=a%0Ab"), Reason::MalformedCallback);
-    let long = format!("state=right&code={}", "a".repeat(5000));
-    assert_eq!(refused(&long), Reason::MalformedCallback);
+    let of_length = |length| format!("state={}&code={}", "s".repeat(43), "a".repeat(length));
+    let login = Login::begin_with(&app(), Some(State::new("s".repeat(43))), None, NOW).unwrap();
+    assert!(login.approve(&of_length(4096)).is_ok());
+    assert!(login.approve(&of_length(4097)).is_err());
 }
 
 #[test]
 fn a_huge_callback_is_refused_unread() {
-    let huge = format!("state=right&code=abc&pad={}", "a".repeat(9000));
-    assert_eq!(refused(&huge), Reason::MalformedCallback);
+    let of_length = |length: usize| {
+        let rest = "state=right&code=abc&pad=";
+        format!("{rest}{}", "a".repeat(length - rest.len()))
+    };
+    let login = Login::begin_with(&app(), Some(State::new("right")), None, NOW).unwrap();
+    assert!(login.approve(&of_length(8192)).is_ok());
+    assert_eq!(login.approve(&of_length(8193)).unwrap_err().reason(), Reason::MalformedCallback);
+}
+
+#[test]
+fn an_error_says_what_it_means_and_what_to_do() {
+    for (error, message, hint) in [
+        ("access_denied", "did not approve", "press Authorize"),
+        ("invalid_request", "authorize URL invalid", "redirect URI"),
+        ("invalid_scope", "a scope", "scopes"),
+        ("unauthorized_client", "this app", "client id"),
+        ("unsupported_response_type", "kind of sign-in", "client id"),
+        ("server_error", "X failed", "in a while"),
+        ("temporarily_unavailable", "just now", "in a while"),
+        ("something_new", "redirected with an error", "in a while"),
+    ] {
+        let why = login().approve(&format!("error={error}")).unwrap_err();
+        assert!(why.to_string().contains(message), "{error}: {why}");
+        assert!(why.hint().unwrap().contains(hint), "{error}: {why:?}");
+    }
 }
 
 #[test]
@@ -107,7 +132,10 @@ fn a_bare_code_is_taken_by_the_named_method_alone() {
     let login = login();
     assert!(login.approve("abc").is_err());
     assert!(login.approve_bare_code(" abc\n").is_ok());
-    for text in ["", "a b", "http://127.0.0.1/?x", "state=a&code=b", &"a".repeat(5000)] {
+    assert!(login.approve_bare_code(&"a".repeat(4096)).is_ok());
+    for text in
+        ["", "a b", "http://127.0.0.1/?x", "state=a&code=b", "code=b", "state=a", &"a".repeat(4097)]
+    {
         assert_eq!(
             login.approve_bare_code(text).unwrap_err().reason(),
             Reason::MalformedCallback,
@@ -138,6 +166,15 @@ fn another_process_finishes_the_sign_in() {
 }
 
 #[test]
+fn a_sign_in_tells_what_it_began_with() {
+    let login = login();
+    assert_eq!(login.client_id(), app().client_id());
+    assert_eq!(login.redirect_uri(), app().redirect_uri());
+    assert_eq!(login.scopes(), app().scopes());
+    assert!(login.scopes().is_some());
+}
+
+#[test]
 fn a_sign_in_waits_ten_minutes() {
     let login = login();
     assert!(!login.is_expired(NOW + Login::LIFETIME));
@@ -161,6 +198,7 @@ fn debug_shows_no_secret() {
     for secret in [login.state().expose(), login.verifier().expose(), code] {
         assert!(!shown.contains(secret));
     }
+    assert!(shown.starts_with("Login {") && shown.contains("Approval {"), "{shown}");
     let wrong = login.approve("state=sEcReT&code=CoDe").unwrap_err();
     let shown = format!("{wrong} {wrong:?}");
     assert!(!shown.contains("sEcReT") && !shown.contains("CoDe"));

@@ -22,6 +22,13 @@ fn approval() -> xpkce::Approval {
     login.approve(&format!("code=the-code&state={}", login.state().expose())).unwrap()
 }
 
+#[test]
+fn debug_shows_the_app_and_no_secret() {
+    let app = App::confidential(CLIENT_ID, ClientSecret::new("fake-secret"));
+    let shown = format!("{:?}", client(app, &Script::new([])));
+    assert!(shown.contains(CLIENT_ID) && !shown.contains("fake-secret"), "{shown}");
+}
+
 #[tokio::test]
 async fn a_public_client_names_itself_in_the_body_alone() {
     let http = Script::new([Ok(answer(200, PAIR))]);
@@ -268,6 +275,7 @@ async fn the_probe_tells_the_credentials_apart() {
         Ok(dead_token()),
         Ok(oauth_error(401, "unauthorized_client", "Missing valid authorization header")),
         Ok(oauth_error(400, "invalid_client", "Value passed for the client id was invalid.")),
+        Ok(answer(429, "")),
         Ok(answer(503, "")),
         Ok(answer(200, PAIR)),
         not_sent(),
@@ -276,6 +284,7 @@ async fn the_probe_tells_the_credentials_apart() {
     assert_eq!(client.probe().await.unwrap(), Probe::Good);
     assert_eq!(client.probe().await.unwrap(), Probe::WrongSecretOrAppType);
     assert_eq!(client.probe().await.unwrap(), Probe::WrongClientId);
+    assert_eq!(client.probe().await.unwrap_err().reason(), Reason::RateLimited);
     assert_eq!(client.probe().await.unwrap_err().reason(), Reason::Outage);
     assert_eq!(client.probe().await.unwrap_err().reason(), Reason::UnexpectedAnswer);
     assert_eq!(client.probe().await.unwrap_err().reason(), Reason::NotSent);

@@ -90,6 +90,13 @@ fn a_state_that_x_refuses_does_not_begin() {
 }
 
 #[test]
+fn a_client_id_that_is_left_out_is_one_finding() {
+    let found =
+        messages(&App::public("").with_scopes(Scopes::parse(Scopes::DEFAULT)), Severity::Warning);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
 fn what_is_unusual_is_a_warning() {
     let warned = |app: &App, word: &str| {
         assert!(Login::begin(app, NOW).is_ok());
@@ -99,6 +106,7 @@ fn what_is_unusual_is_a_warning() {
     warned(&scoped("27283493"), "numeric");
     warned(&scoped("xvz1evFS4wEEPTGEFPHBog123"), "API key");
     warned(&scoped("short"), "34");
+    warned(&scoped("xvz1evFS4wEEPTGEFPH-og123"), "34");
     warned(&scoped("two words"), "space");
     warned(&scoped("thirty four characters with spaces"), "space");
     let spaced = App::confidential(CLIENT_ID, ClientSecret::new("a b"));

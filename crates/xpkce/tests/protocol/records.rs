@@ -37,6 +37,26 @@ fn a_field_of_its_own_is_written_once_whatever_else_is_called_so() {
 }
 
 #[test]
+fn no_other_field_takes_the_place_of_one_of_its_own() {
+    let json = r#"{"access_token":"a","token_type":"bearer","expires_in":7200,"refresh_token":"r",
+        "scope":"tweet.read","expires_at":1800000000}"#;
+    let whole = Token::from_json(json).unwrap();
+    for name in whole.to_value().as_object().unwrap().keys() {
+        let mut token = Token::from_json(json).unwrap();
+        token.other.insert(name.clone(), "another".into());
+        assert_eq!(token.to_json(), whole.to_json(), "{name}");
+    }
+}
+
+#[test]
+fn an_end_that_is_no_time_is_none() {
+    for end in ["-1", "\"-1\"", "\"inf\"", "\"NaN\"", "[]", "null"] {
+        let json = format!(r#"{{"access_token":"a","expires_at":{end}}}"#);
+        assert_eq!(Token::from_json(&json).unwrap().expires_at, None, "{end}");
+    }
+}
+
+#[test]
 fn a_token_may_have_its_scopes_as_a_list_and_its_times_as_texts() {
     let json =
         r#"{"access_token":"a","scope":["tweet.read","users.read"],"expires_at":"1800000000"}"#;

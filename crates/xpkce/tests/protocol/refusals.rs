@@ -97,6 +97,49 @@ fn xs_table_is_read_row_by_row() {
     }
 }
 
+#[test]
+fn a_refusal_says_what_it_means_and_what_to_do() {
+    let of = |error: &str, description: &str| oauth_error(400, error, description);
+    for (response, message, hint) in [
+        (dead_token(), "the token is spent", "sign in again"),
+        (of("invalid_grant", ""), "the grant is invalid", "sign in again"),
+        (
+            of("invalid_request", "Value passed for the authorization code was invalid."),
+            "the code is expired",
+            "within 30 seconds",
+        ),
+        (
+            of(
+                "invalid_request",
+                "Value passed for the code verifier did not match the code challenge.",
+            ),
+            "the code verifier",
+            "that same sign-in",
+        ),
+        (
+            of(
+                "invalid_request",
+                "Value passed for the redirect uri did not match the uri of the authorization code.",
+            ),
+            "the redirect URI",
+            "one redirect URI",
+        ),
+        (
+            of("invalid_client", "Value passed for the client id was invalid."),
+            "the client id",
+            "Copy the OAuth 2.0 Client ID",
+        ),
+        (oauth_error(401, "invalid_client", ""), "the secret is wrong", "check the secret"),
+        (answer(429, ""), "asks to wait", "after the wait"),
+        (answer(503, ""), "failed with 503", "begin the sign-in again"),
+        (answer(418, ""), "answered 418", "transaction id"),
+    ] {
+        let why = judge_exchange(&response, NOW).unwrap_err();
+        assert!(why.to_string().contains(message), "{why}");
+        assert!(why.hint().unwrap().contains(hint), "{message}: {why:?}");
+    }
+}
+
 fn verdict(answer: RefreshAnswer) -> (&'static str, xpkce::Error) {
     match answer {
         RefreshAnswer::Rejected(error) => ("Rejected", error),
