@@ -135,3 +135,21 @@ impl Form {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_grows_past_its_room_is_moved_by_hand_and_never_by_itself() {
+        let mut form = Form::new("refresh_token");
+        for length in [10, 1_000, 20_000] {
+            let (before, room) = (form.0.len(), form.0.capacity());
+            // Each byte becomes three.
+            form = form.with("refresh_token", &"/".repeat(length));
+            let wanted = before + "&refresh_token=".len() + 3 * length + 2;
+            let moved = 2 * wanted;
+            assert_eq!(form.0.capacity(), if wanted > room { moved } else { room }, "{length}");
+        }
+    }
+}

@@ -361,9 +361,17 @@ async fn a_confidential_app_sends_its_secret_in_the_header() {
 }
 
 #[test]
+fn the_redirect_uri_that_is_given_is_in_the_url() {
+    let auth = builder(&Script::new([])).redirect_uri("https://app.example/back").build().unwrap();
+    let url = auth.authorization_url(None).unwrap();
+    assert!(url.contains("redirect_uri=https%3A%2F%2Fapp.example%2Fback&"), "{url}");
+}
+
+#[test]
 fn debug_shows_no_secret() {
-    let auth = builder(&Script::new([])).client_secret("s3cret");
-    assert!(!format!("{auth:?}").contains("s3cret"));
+    let auth = builder(&Script::new([])).client_secret("s3cret").redirect_uri("http://[::1]/back");
+    let shown = format!("{auth:?}");
+    assert!(shown.contains("http://[::1]/back") && !shown.contains("s3cret"), "{shown}");
     let auth = auth.token(Token::from_json(OLD).unwrap()).build().unwrap();
     auth.authorization_url(Some("the-state")).unwrap();
     let shown = format!("{auth:?}");

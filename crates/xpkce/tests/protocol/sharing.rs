@@ -79,6 +79,55 @@ async fn a_refresh_token_that_came_alone_is_spent_once_whoever_asks() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_a_refresh_brought_alone_is_spent_once_whoever_asks() {
+    let alone = || Ok(answer(200, r#"{"refresh_token":"alone"}"#));
+    let (http, gate) = Script::gated([alone(), Ok(answer(200, PAIR))]);
+    let auth = auth(&http);
+    auth.set_token(token(ADAS));
+    let callers = [auth.clone(), auth];
+    let mut refreshes = Vec::new();
+    for caller in callers {
+        refreshes.push(tokio::spawn(async move { caller.refresh_token().await }));
+        if refreshes.len() == 1 {
+            gate.reached.acquire().await.unwrap().forget();
+            gate.open.add_permits(1);
+            gate.reached.acquire().await.unwrap().forget();
+        }
+    }
+    tokio::task::yield_now().await;
+    gate.open.add_permits(2);
+    for refresh in refreshes {
+        assert!(refresh.await.unwrap().unwrap().access_token.matches("new-access"));
+    }
+    assert_eq!(http.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_ends_leaves_that_of_another_token_to_be_joined() {
+    let (http, gate) = Script::gated([Ok(answer(200, PAIR)), Ok(answer(200, BOS_NEXT))]);
+    let auth = auth(&http);
+    let refresh = || {
+        let caller = auth.clone();
+        tokio::spawn(async move { caller.refresh_token().await })
+    };
+    auth.set_token(token(ADAS));
+    let adas = refresh();
+    gate.reached.acquire().await.unwrap().forget();
+    auth.set_token(token(BOS));
+    let bos = refresh();
+    gate.reached.acquire().await.unwrap().forget();
+    gate.open.add_permits(1);
+    assert!(adas.await.unwrap().unwrap().access_token.matches("new-access"));
+    let bos_too = refresh();
+    tokio::task::yield_now().await;
+    gate.open.add_permits(2);
+    for landed in [bos, bos_too] {
+        assert!(landed.await.unwrap().unwrap().access_token.matches("bos-new-access"));
+    }
+    assert_eq!(http.requests(), 2);
+}
+
+#[tokio::test]
 async fn a_callback_that_was_copied_in_part_does_not_end_the_sign_in() {
     let http = Script::new([Ok(answer(200, PAIR))]);
     let auth = auth(&http);

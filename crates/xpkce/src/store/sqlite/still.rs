@@ -196,6 +196,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_log_that_cannot_be_looked_at_may_hold_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let still = closed(folder.path()).await;
+        let log = log_of(&still.file);
+        std::os::unix::fs::symlink(&log, &log).unwrap();
+        assert!(!still.is_unchanged());
+        let newer = Newer::beside(&still.file);
+        assert!(newer.has_stayed(&Newer::beside(&still.file)));
+    }
+
+    #[tokio::test]
     async fn who_writes_meanwhile_is_noticed_before_and_after_the_log_is_written_back() {
         let folder = tempfile::tempdir().unwrap();
         let still = closed(folder.path()).await;
