@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::app_back_off::AppBackOff;
 use self::brake::Brake;
 use self::breaker::Breaker;
 use self::last_time::LastTime;
@@ -40,6 +41,7 @@ use crate::turns::{self, JoinHandle, Mutex};
 use crate::worker::Worker;
 use crate::{Clock, Error, Reason, Result, Timestamp};
 
+mod app_back_off;
 mod brake;
 mod breaker;
 mod door;
@@ -210,17 +212,7 @@ struct Desk {
     spread: f64,
 }
 
-/// X refuses the app's own authentication: it is asked less and less often, for all its grants.
-#[derive(Default)]
-struct AppBackOff {
-    failures: u32,
-    until: Duration,
-}
-
 impl Desk {
-    const APP_BACK_OFF: Duration = Duration::from_secs(1);
-    const LONGEST_APP_BACK_OFF: Duration = Duration::from_secs(300);
-
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -247,32 +239,6 @@ impl Desk {
         let here = lease.holder.boot_id == self.boot_id;
         let judged = self.folder.as_deref().zip(lease.holder.liveness.as_ref());
         !judged.is_some_and(|(folder, holder)| here && presence::is_dead(folder, holder))
-    }
-
-    fn refuse_while_app_backs_off(&self) -> Result<()> {
-        let now = self.clock.uptime();
-        let until = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner).until;
-        if until <= now {
-            return Ok(());
-        }
-        Err(Error::new(
-            Reason::WrongSecretOrAppType,
-            "X refused this app's credentials a moment ago; it is not asked again yet",
-        )
-        .with_retry_after(until - now))
-    }
-
-    fn app_was_refused(&self) {
-        let mut back_off = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner);
-        let doublings = back_off.failures.min(16);
-        back_off.failures = back_off.failures.saturating_add(1);
-        let span =
-            Self::APP_BACK_OFF.saturating_mul(1 << doublings).min(Self::LONGEST_APP_BACK_OFF);
-        back_off.until = self.clock.uptime() + span;
-    }
-
-    fn app_was_accepted(&self) {
-        *self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner) = AppBackOff::default();
     }
 
     fn in_background(&self, task: JoinHandle<()>) {
