@@ -32,12 +32,17 @@ impl Desk {
     }
 
     pub(super) fn app_was_refused(&self) {
+        let now = self.clock.uptime();
         let mut back_off = self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if now < back_off.until {
+            // It was sent before X refused the one that counts.
+            return;
+        }
         let doublings = back_off.failures.min(16);
         back_off.failures = back_off.failures.saturating_add(1);
         let span =
             Self::APP_BACK_OFF.saturating_mul(1 << doublings).min(Self::LONGEST_APP_BACK_OFF);
-        back_off.until = self.clock.uptime() + span;
+        back_off.until = now + span;
     }
 
     pub(super) fn app_was_accepted(&self) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use xpkce::grant::{Death, Grant, Lease, State};
 use xpkce::{ErrorKind, Reason};
 use xpkce_emulator::{Fault, TokenKind};
@@ -62,6 +63,26 @@ async fn an_app_that_x_refuses_is_asked_ever_less_often_until_x_accepts_it() {
     assert_eq!(source.refresh().await.unwrap().generation().0, 2);
     world.x.fault(world.on_refresh(refusal));
     assert_eq!(held_back().await, Duration::from_secs(1), "another refusal begins anew");
+}
+
+#[tokio::test]
+async fn requests_of_an_app_that_are_refused_together_are_one_refusal() {
+    let world = World::with_users(8).await;
+    let keeper = world.keeper();
+    let mut sources = Vec::new();
+    for nth in 0..8 {
+        sources.push(world.sign_in_as(&keeper, nth).await);
+    }
+    let refusal = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".into(),
+        description: "Missing valid authorization header".into(),
+    };
+    world.x.fault(world.on_refresh(refusal).times(8).delayed(Duration::from_secs(1)));
+    let refused = join_all(sources.iter().map(|source| source.refresh())).await;
+    assert!(refused.iter().all(Result::is_err) && world.x.refreshes() == 0);
+    let why = sources[0].refresh().await.unwrap_err();
+    assert_eq!(why.retry_after(), Some(Duration::from_secs(1)), "{why}");
 }
 
 #[tokio::test]
