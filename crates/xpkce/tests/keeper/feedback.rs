@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{HeaderMap, Method};
-use xpkce::Reason;
+use xpkce::grant::{Grant, State};
+use xpkce::{ErrorKind, Reason};
 use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem, TokenKind};
 
 use crate::world::World;
@@ -141,4 +142,23 @@ async fn a_held_back_rotation_is_not_made_by_asking_for_a_token() {
     assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::Busy);
     assert_eq!(world.x.refreshes(), rotated);
     assert_eq!(rotated, 1);
+}
+
+#[tokio::test]
+async fn a_login_that_a_401_has_shown_to_be_dead_is_told_as_dead_from_then_on() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let token = source.access_token().await.unwrap().clone();
+    world.x.disconnect_app(&world.x.users()[0].username);
+    world.advance(Duration::from_secs(60));
+    source.rejected(&token).await.unwrap_err();
+    world.advance(Grant::SECOND_WORD);
+    source.access_token().await.unwrap_err();
+    assert_eq!(world.state(&source).await, State::SignInNeeded);
+    let told = [
+        source.access_token().await.unwrap_err(),
+        source.refresh().await.unwrap_err(),
+        source.rejected(&token).await.unwrap_err(),
+    ];
+    assert_eq!(told.map(|why| why.kind()), [ErrorKind::SignIn; 3]);
 }

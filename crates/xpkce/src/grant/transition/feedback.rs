@@ -23,9 +23,12 @@ impl Grant {
         true
     }
 
-    /// Returns until when a refused token causes no rotation, if it is not allowed to at `now`.
+    /// Returns until when a refused token causes no rotation, if it is not allowed to at `now`. That
+    /// of a login that is over causes none whenever it is: there is nothing to wait for.
     pub fn feedback_held_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let access = self.access.as_ref()?;
+        let is_over =
+            matches!(self.state, State::SignInNeeded | State::SigningOut | State::SignedOut);
+        let access = self.access.as_ref().filter(|_| !is_over)?;
         let is_refused = access.is_rejected && access.expires_at > now;
         let until = self.feedback_allowed_at().filter(|_| is_refused)?;
         // An instant further away than the longest pause was written by a clock that is wrong.

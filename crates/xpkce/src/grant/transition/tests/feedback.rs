@@ -50,3 +50,13 @@ fn a_token_is_not_served_from_the_instant_of_its_end() {
     assert!(grant.serves(end - Duration::from_millis(1)));
     assert!(!grant.serves(end));
 }
+
+#[test]
+fn a_401_holds_back_nothing_of_a_login_that_is_over() {
+    for state in [State::SignInNeeded, State::SigningOut, State::SignedOut] {
+        let access = Some(Access { is_rejected: true, ..access() });
+        let feedback = Feedback { count: 1, last: Some(NOW) };
+        let over = Grant { state, access, feedback, ..grant() };
+        assert_eq!(over.feedback_held_until(NOW), None, "{state:?}");
+    }
+}
