@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::*;
 use super::*;
 
+mod clocks;
 mod feedback;
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
@@ -363,22 +364,6 @@ fn an_older_sign_in_that_is_labelled_late_is_kept_as_a_candidate() {
     grant.keep_older(older, &attempt(1, NOW));
     assert_eq!(grant.candidates.len(), 1);
     assert_eq!(grant.history.last().unwrap().what, What::Labelled);
-}
-
-#[test]
-fn what_a_wrong_clock_wrote_holds_nobody_up() {
-    let far = NOW + Duration::from_secs(86_400);
-    let mut grant = Grant { not_before: Some(far), ..grant() };
-    assert_eq!(grant.begin(&attempt(1, NOW), true), Begin::Send);
-    grant.feedback = Feedback { count: 1, last: Some(far) };
-    grant.access = Some(Access {
-        token: sealed("access"),
-        token_type: "bearer".into(),
-        issued_at: NOW,
-        expires_at: far,
-        is_rejected: true,
-    });
-    assert_eq!(grant.feedback_held_until(NOW), None);
 }
 
 #[test]

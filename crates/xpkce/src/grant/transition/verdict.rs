@@ -42,6 +42,8 @@ impl Grant {
         let first = self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
         // A doubt between the two words explains the second one just as well.
         first.after_doubt |= after_doubt;
+        // One from the future was dated by a clock that is wrong.
+        first.at = first.at.min(attempt.at);
         let first = *first;
         self.release(attempt);
         let is_second_word = attempt.at.since(first.at) >= Self::SECOND_WORD;
