@@ -14,6 +14,9 @@ const DOUBT: Duration = Duration::from_secs(120);
 /// How long an outage may hold verdicts back: longer than any that X has had. After that a store
 /// in which every login that is due is dead gets its verdicts, as slowly as the probes come.
 const LONGEST_HOLD: Duration = Duration::from_secs(6 * 3600);
+/// A pause that is over for so long was another outage's: in one that goes on each login is tried
+/// again within its longest back-off.
+const APART: Duration = Duration::from_secs(3600);
 /// From here on the queue is as fast as it is asked to be.
 const AT_FULL_SPEED: usize = 1024;
 
@@ -26,7 +29,7 @@ pub(super) struct Brake {
     pauses: u32,
     /// Until when nothing is begun.
     until: Duration,
-    /// When the first of the pauses in a row began.
+    /// When the first of the pauses of one outage began.
     since: Duration,
     allowed: usize,
 }
@@ -97,8 +100,8 @@ impl Brake {
         if self.failures < enough {
             return false;
         }
-        if self.pauses == 0 {
-            self.since = now;
+        if self.pauses == 0 || now > self.until + APART {
+            (self.pauses, self.since) = (0, now);
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.pauses.min(16)).min(LONGEST_PAUSE);
         self.pauses = self.pauses.saturating_add(1);
@@ -215,5 +218,14 @@ mod tests {
         }
         assert_eq!(brake.no_verdict_until(), NOW + LONGEST_HOLD);
         assert_eq!(Brake::default().no_verdict_until(), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_outage_long_after_another_holds_verdicts_back_for_as_long() {
+        let mut brake = on();
+        brake.went_well(brake.epoch());
+        let later = NOW + LONGEST_HOLD;
+        assert!(fail(&mut brake, later, LEAST));
+        assert_eq!(brake.no_verdict_until(), later + FIRST_PAUSE + DOUBT);
     }
 }
