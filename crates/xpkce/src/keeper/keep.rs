@@ -161,13 +161,14 @@ impl Keeper {
         }
     }
 
-    /// Runs on the keeper's thread to its end, whatever becomes of the queue.
-    async fn errand(&self, due: Due) -> (Account, u64, Tended) {
+    /// Begins to work on a login, at once: not when the answer is first asked for, which may be in a
+    /// pause. It runs on the keeper's thread to its end, whatever becomes of the queue.
+    fn errand(&self, due: Due) -> impl Future<Output = (Account, u64, Tended)> {
         let desk = Arc::clone(self.desk());
         let account = Account::new(desk.client.app().client_id(), &due.user);
         let epoch = desk.brake().epoch();
-        let tended = self.run(async move { Ok(desk.run_errand(&due).await) }).await;
-        (account, epoch, tended.unwrap_or_else(Tended::Failed))
+        let tended = self.run(async move { Ok(desk.run_errand(&due).await) });
+        async move { (account, epoch, tended.await.unwrap_or_else(Tended::Failed)) }
     }
 
     async fn recover_all(&self) -> Result<u64> {
@@ -269,6 +270,17 @@ mod tests {
         one.sort_by_key(|due| due.minute);
         assert_eq!(one, page);
         Ok(())
+    }
+
+    #[cfg(feature = "testing")]
+    #[tokio::test]
+    async fn a_login_is_worked_on_from_when_it_is_taken_from_the_queue() {
+        let keeper = super::super::tests::keeper();
+        let before = keeper.desk().brake().epoch();
+        let errand = keeper.errand(Due { minute: 0, user: "nobody".to_owned() });
+        let now = keeper.desk().clock.uptime();
+        while !keeper.desk().brake().failed(before, now, 1.0) {}
+        assert_eq!(errand.await.1, before, "it is begun in the pause");
     }
 
     #[test]
