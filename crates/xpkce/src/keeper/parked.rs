@@ -16,9 +16,10 @@ impl Keeper {
     /// [`Login::LIFETIME`].
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store).
+    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Key`] when the key file cannot be read.
     pub async fn park_login(&self, login: &Login) -> Result<()> {
         let desk = Arc::clone(self.desk());
+        desk.sealer.refresh()?;
         let parked = parked(&desk.sealer, login)?;
         self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
     }

@@ -65,10 +65,11 @@ impl Keeper {
     /// wrote. From then on only this keeper may refresh it.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store).
+    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Key`] when the key file cannot be read.
     pub async fn import(&self, token: Token) -> Result<SignedIn> {
         let desk = Arc::clone(self.desk());
         self.run(async move {
+            desk.sealer.refresh()?;
             let seat = desk.new_sign_in().await?;
             desk.save_sign_in(seat, Rotated::from_token(token, desk.now())).await
         })

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use xpkce::keeper::{fresh_token, reseal};
 use xpkce::seal::{KeySource, Sealer, unlock};
 use xpkce::store::Store as _;
-use xpkce::{ErrorKind, Keeper, Reason};
+use xpkce::{ErrorKind, Keeper, Reason, Token};
+use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
 
 use crate::world::{A_LIFE, KEY, Process, World};
 
@@ -43,6 +44,28 @@ async fn a_missing_key_is_found_before_the_code_is_spent() {
     let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
     assert_eq!(why.kind(), ErrorKind::Configure);
     assert_eq!(world.x.exchanges(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_over_is_sealed_with_a_key_that_was_added_since() {
+    let world = World::start().await;
+    let (keeper, key) = with_a_key_file(&world).await;
+    let newest = Sealer::rotate_key_file(key).unwrap().current();
+    let refused = Fault::Problem { problem: Problem::Forbidden };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, refused));
+    let saved = r#"{"access_token": "old-access", "refresh_token": "old-refresh"}"#;
+    let account = keeper.import(Token::from_json(saved).unwrap()).await.unwrap().account;
+    let grant = world.grant_of(&account).await.unwrap();
+    assert_eq!(*grant.refresh.unwrap().key(), newest);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_parked_under_a_key_that_was_added_since() {
+    let world = World::start().await;
+    let (keeper, key) = with_a_key_file(&world).await;
+    let newest = Sealer::rotate_key_file(key).unwrap().current();
+    keeper.park_login(&keeper.begin_login().unwrap()).await.unwrap();
+    assert_eq!(world.store.login_keys().await.unwrap(), [newest]);
 }
 
 #[tokio::test]
