@@ -68,17 +68,35 @@ impl Desk {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
                     continue;
                 };
-                let account = spilled.account.clone();
-                if self.find(&account.app, &spilled.grant_id).await?.is_none() {
-                    let Ok(landing) = self.open_spilled(spilled) else { continue };
-                    self.try_insert(&account, &landing).await?;
-                    saved += 1;
-                    measure::spill(Spill::Recovered);
+                match self.recover_sign_in(spilled).await? {
+                    SignInFound::Saved => saved += 1,
+                    SignInFound::SavedBefore => {}
+                    SignInFound::Left => continue,
                 }
                 let _ = foreign.erase(&at);
             }
         }
         Ok(saved)
+    }
+
+    async fn recover_sign_in(&self, spilled: Spilled) -> Result<SignInFound> {
+        let account = spilled.account.clone();
+        if self.find(&account.app, &spilled.grant_id).await?.is_some() {
+            return Ok(SignInFound::SavedBefore);
+        }
+        let Ok(landing) = self.open_spilled(spilled) else { return Ok(SignInFound::Left) };
+        match self.try_insert(&account, &landing).await {
+            Ok(_) => {
+                measure::spill(Spill::Recovered);
+                Ok(SignInFound::Saved)
+            }
+            // It is of a store that was put away, and must not keep all others from this one.
+            Err(why) if why.reason() == Reason::StoreDamaged => {
+                tracing::warn!(%account, error = %why, "a spilled sign-in could not be recovered");
+                Ok(SignInFound::Left)
+            }
+            Err(why) => Err(why),
+        }
     }
 
     /// Saves everything of this app that dead holders received and could not save, and returns how
@@ -215,6 +233,14 @@ impl Desk {
             received_at: unread.received_at,
         }))
     }
+}
+
+/// What became of a sign-in that was found in a dead holder's file.
+enum SignInFound {
+    Saved,
+    SavedBefore,
+    /// It does not open here, or its place is another's: it stays where it is.
+    Left,
 }
 
 /// Returns whether a spilled rotation is this grant's, by its name or by its sign-in: a login that

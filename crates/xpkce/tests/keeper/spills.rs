@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::grant::{Account, Lease, State};
-use xpkce::keeper::SignedOut;
+use xpkce::keeper::{SignedOut, Tending};
 use xpkce::seal::Sealer;
+use xpkce::store::MemoryStore;
 use xpkce::{ErrorKind, Keeper, Reason, TokenSource};
 
 use crate::picky::Picky;
@@ -308,4 +309,25 @@ async fn a_sign_in_is_recovered_once_though_its_spill_comes_back() {
     let accounts: Vec<&Account> = logins.iter().map(|login| &login.account).collect();
     assert_eq!(accounts, [&labelled]);
     assert!(std::fs::read(file).unwrap().iter().all(|byte| *byte == 0), "it is erased");
+}
+
+#[tokio::test]
+async fn a_sign_in_of_a_store_that_was_put_away_keeps_nobody_from_the_one_in_its_place() {
+    let world = World::with_users(1).await;
+    let keeper = sign_in_into_a_failing_store(&world).await;
+    let spill = copy_of_the_spill(world.folder.path());
+    drop(keeper);
+
+    // The store that came in its place numbers its sign-ins anew.
+    let anew = Arc::new(MemoryStore::new(world.clock.clone()));
+    let process = Process { store: anew, ..world.process() };
+    let folder = world.folder.path().join("anew");
+    let keeper = world.start_in(Process { folder: folder.clone(), ..process });
+    let source = world.sign_in_unlabelled(&keeper).await;
+    assert_eq!(source.account().user, "unlabelled-1");
+    put_back(&folder, &spill);
+    let nobody = keeper.token_source("nobody").access_token().await.unwrap_err();
+    assert_eq!(nobody.reason(), Reason::NotSignedIn);
+    keeper.keep_once(&Tending::new()).await.unwrap();
+    assert_eq!(copy_of_the_spill(&folder), spill, "it may have its place another day");
 }
