@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, WeakSender, channel};
 
 use super::Place;
 use super::live::Live;
@@ -31,16 +31,35 @@ struct Started<J> {
 /// A job; none asks for the connection to be closed because a fork is near.
 type Asked<J> = Option<J>;
 
-/// Asks one thread to close its connection; false once the thread has ended.
-type Ask = Box<dyn Fn() -> bool + Send>;
+/// A thread that may have a connection.
+trait Closing: Send {
+    /// Returns whether its store is open still.
+    fn is_there(&self) -> bool;
 
-/// Every thread that may have a connection.
-static THREADS: std::sync::Mutex<Vec<Ask>> = std::sync::Mutex::new(Vec::new());
+    /// Asks it to close the connection.
+    fn close(&self);
+}
+
+impl<J: Send> Closing for WeakSender<Asked<J>> {
+    fn is_there(&self) -> bool {
+        self.strong_count() > 0
+    }
+
+    fn close(&self) {
+        if let Some(queue) = self.upgrade() {
+            // A full queue has jobs, and its thread sees the fork at the next one.
+            let _ = queue.try_send(None);
+        }
+    }
+}
+
+/// Every thread of this process that may have a connection, and some that have ended.
+static THREADS: std::sync::Mutex<Vec<Box<dyn Closing>>> = std::sync::Mutex::new(Vec::new());
 
 /// Asks every thread of this process to close its connection, which it does while a fork is near.
 pub(super) fn close_all() {
-    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-    threads.retain(|ask| ask());
+    let threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    threads.iter().for_each(|thread| thread.close());
 }
 
 impl<J: Send + 'static> Lane<J> {
@@ -69,14 +88,9 @@ impl<J: Send + 'static> Lane<J> {
         let thread = Thread::start("xpkce-sqlite", move || work(place, jobs)).map_err(|why| {
             Error::new(Reason::Store, "cannot start the store's thread").with_source(why)
         })?;
-        let weak = queue.downgrade();
-        let ask = move || {
-            weak.upgrade().is_some_and(|queue| {
-                // A full queue has jobs, and its thread sees the fork at the next one.
-                !matches!(queue.try_send(None), Err(TrySendError::Closed(_)))
-            })
-        };
-        THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(ask));
+        let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| thread.is_there());
+        threads.push(Box::new(queue.downgrade()));
         Ok(Started { queue, thread, process: std::process::id() })
     }
 }
@@ -136,4 +150,22 @@ impl<J> Jobs<J> {
 /// The error of a job whose thread has ended without an answer.
 pub(super) fn ended() -> Error {
     Error::new(Reason::Internal, "the store's thread has ended")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::store::SqliteStore;
+
+    #[tokio::test]
+    async fn of_stores_that_were_closed_nobody_is_asked_to_close() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for _ in 0..200 {
+            drop(SqliteStore::open(folder.path().join("xpkce.db")).await.unwrap());
+        }
+        // Those of other tests may be open.
+        let asked = THREADS.lock().unwrap().len();
+        assert!(asked < 100, "{asked} threads");
+    }
 }
