@@ -53,6 +53,7 @@ pub const HISTOGRAMS: &[(&str, &[f64])] = &[
 
 #[cfg(feature = "metrics")]
 mod recorded {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 
     use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
@@ -84,15 +85,21 @@ mod recorded {
     }
 
     pub(crate) fn count(name: &'static str) {
-        counter!(name).increment(1);
+        contained(|| counter!(name).increment(1));
     }
 
     pub(crate) fn count_by(name: &'static str, label: &'static str, value: &'static str) {
-        counter!(name, label => value).increment(1);
+        contained(|| counter!(name, label => value).increment(1));
     }
 
     pub(crate) fn time(name: &'static str, span: Duration) {
-        histogram!(name).record(span.as_secs_f64());
+        contained(|| histogram!(name).record(span.as_secs_f64()));
+    }
+
+    /// A recorder is somebody else's: one that panics must not take the pair along whose answer is
+    /// measured.
+    fn contained(measure: impl FnOnce()) {
+        let _ = catch_unwind(AssertUnwindSafe(measure));
     }
 }
 
@@ -114,3 +121,58 @@ mod unrecorded {
 
 #[cfg(not(feature = "metrics"))]
 pub(crate) use unrecorded::{count, count_by, time};
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use metrics::{Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata};
+    use metrics::{Recorder, SharedString, Unit};
+
+    use super::*;
+
+    /// A recorder that fails.
+    struct Broken;
+
+    impl CounterFn for Broken {
+        fn increment(&self, _: u64) {
+            panic!("of a test");
+        }
+
+        fn absolute(&self, _: u64) {}
+    }
+
+    impl HistogramFn for Broken {
+        fn record(&self, _: f64) {
+            panic!("of a test");
+        }
+    }
+
+    impl Recorder for Broken {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::new(Self))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Self))
+        }
+    }
+
+    #[test]
+    fn a_recorder_that_panics_stops_nobody() {
+        metrics::with_local_recorder(&Broken, || {
+            count(DOUBTS);
+            count_by(REFRESHES, "outcome", "rotated");
+            time(REFRESH_SECONDS, Duration::from_secs(1));
+        });
+    }
+}
