@@ -55,6 +55,7 @@ impl Taken {
 impl Desk {
     /// What a send may take; the lease must have more than this left.
     const SEND: Duration = CONNECT_DEADLINE.saturating_add(READ_DEADLINE);
+    pub(super) const MOST_BEGINS: usize = 64;
     /// How much of a body that could not be read is kept.
     const MOST_UNREAD: usize = 64 * 1024;
 
@@ -151,7 +152,6 @@ impl Desk {
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
     }
 
-    pub(super) const MOST_BEGINS: usize = 64;
     /// Returns whether somebody who lives is spending it. Then there is nothing to do but to wait,
     /// and no reason to make a file among the holders.
     pub(super) fn is_being_spent(&self, stored: &Stored) -> bool {
