@@ -43,9 +43,9 @@ TESTS_TOO = ["keeper/pauses.rs", "keeper/schedules.rs", "store/contract.rs", "st
 SMALL_STACKS = "crates/xpkce/src/keeper/schedules/explore.rs"
 TESTS = os.environ.get(
     "XPKCE_MUTANTS_TESTS",
-    "keeper keeper_crash keeper_measures model silence store_keys store_memory store_postgres "
-    "store_postgres_pooler store_seal store_sqlite store_sqlite_file store_sqlite_migrate "
-    "store_sqlite_processes",
+    "keeper keeper_crash keeper_log keeper_measures model silence store_keys store_memory "
+    "store_postgres store_postgres_pooler store_seal store_sqlite store_sqlite_file "
+    "store_sqlite_migrate store_sqlite_processes",
 ).split()
 # More than there are processors: many a mutant is a wait.
 AT_ONCE = int(os.environ.get("XPKCE_MUTANTS_JOBS", "4"))

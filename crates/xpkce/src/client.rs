@@ -206,12 +206,16 @@ impl Client {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
-        tracing::debug!(method = %request.method, path = request.url.path(), "sending");
+        crate::contained(
+            || tracing::debug!(method = %request.method, path = request.url.path(), "sending"),
+        );
         let response = self.http.send(request).await;
         match &response {
-            Ok(response) => tracing::debug!(status = response.status, "answered"),
-            Err(SendError::NotSent(_)) => tracing::debug!("not sent"),
-            Err(SendError::MaybeSent(_)) => tracing::debug!("maybe sent"),
+            Ok(response) => {
+                crate::contained(|| tracing::debug!(status = response.status, "answered"));
+            }
+            Err(SendError::NotSent(_)) => crate::contained(|| tracing::debug!("not sent")),
+            Err(SendError::MaybeSent(_)) => crate::contained(|| tracing::debug!("maybe sent")),
         }
         response
     }

@@ -53,6 +53,9 @@ pub use error::{Error, ErrorKind, Reason, Result};
 
 mod wiped;
 
+mod contained;
+use contained::contained;
+
 mod secret;
 pub use secret::{AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken, State};
 

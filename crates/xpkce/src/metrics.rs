@@ -53,12 +53,12 @@ pub const HISTOGRAMS: &[(&str, &[f64])] = &[
 
 #[cfg(feature = "metrics")]
 mod recorded {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 
     use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
     use super::*;
+    use crate::contained;
 
     /// Tells the recorder what each of them is. To be called once, after it was installed.
     pub fn describe() {
@@ -94,12 +94,6 @@ mod recorded {
 
     pub(crate) fn time(name: &'static str, span: Duration) {
         contained(|| histogram!(name).record(span.as_secs_f64()));
-    }
-
-    /// A recorder is somebody else's: one that panics must not take the pair along whose answer is
-    /// measured.
-    fn contained(measure: impl FnOnce()) {
-        let _ = catch_unwind(AssertUnwindSafe(measure));
     }
 }
 

@@ -22,7 +22,9 @@ impl Desk {
             && may_enter()
             && let Err(why) = self.enter(folder)
         {
-            tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled");
+            crate::contained(
+                || tracing::warn!(error = %why, "no holder file: a crash is noticed late, and nothing can be spilled"),
+            );
         }
         self.presence.get()
     }

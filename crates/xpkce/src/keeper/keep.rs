@@ -203,7 +203,9 @@ impl Desk {
             Omen::Failing if brake.failed(epoch, now, chance()) => {
                 self.breaker.hold_until(brake.no_verdict_until());
                 measure::paused();
-                tracing::warn!("X fails for many logins; the queue goes on slowly");
+                crate::contained(|| {
+                    tracing::warn!("X fails for many logins; the queue goes on slowly");
+                });
             }
             _ => {}
         }

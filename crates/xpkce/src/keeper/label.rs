@@ -46,7 +46,9 @@ impl Desk {
             Ok(Err(why)) => why,
             Err(_) => Error::new(Reason::Deadline, "X has not said in time who signed in"),
         };
-        tracing::warn!(account = %signed_in.account, error = %why, "the sign-in is saved; whose it is is not known yet");
+        crate::contained(
+            || tracing::warn!(account = %signed_in.account, error = %why, "the sign-in is saved; whose it is is not known yet"),
+        );
         if is_passing(&why) {
             self.label_in_background(&signed_in.account, Self::FIRST_LABEL_PAUSE);
         }
@@ -94,11 +96,15 @@ impl Desk {
                 };
                 match outcome {
                     Err(why) if is_refused || is_passing(&why) => {
-                        tracing::warn!(%account, error = %why, "whose a login is is still not known");
+                        crate::contained(
+                            || tracing::warn!(%account, error = %why, "whose a login is is still not known"),
+                        );
                     }
                     // Not asked again by this process: each time may cost money.
                     Err(why) if why.reason() != Reason::NotSignedIn => {
-                        tracing::warn!(%account, error = %why, "whose a login is cannot be found out");
+                        crate::contained(
+                            || tracing::warn!(%account, error = %why, "whose a login is cannot be found out"),
+                        );
                         return;
                     }
                     _ => break,

@@ -40,7 +40,9 @@ impl Desk {
             }
             Err(why) => why,
         };
-        tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again");
+        crate::contained(
+            || tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again"),
+        );
         let spilled = self.sync_spill(spilled);
         measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
@@ -63,7 +65,9 @@ impl Desk {
     pub(super) fn is_saved(&self, slot: &Slot, landing: &Arc<Landing>, saved: &Stored) {
         slot.is_saved(landing);
         if let Err(why) = self.serve(slot, saved) {
-            tracing::warn!(account = %slot.account(), error = %why, "what was saved cannot be served");
+            crate::contained(
+                || tracing::warn!(account = %slot.account(), error = %why, "what was saved cannot be served"),
+            );
         }
     }
 
@@ -170,13 +174,17 @@ impl Desk {
             let there = self.load(&stored.grant.account).await.unwrap_or_else(|_| stored.clone());
             match self.save_found(&landing, there).await {
                 Ok(saved) => {
-                    tracing::info!(account = %stored.grant.account, "what was spilled is saved");
+                    crate::contained(
+                        || tracing::info!(account = %stored.grant.account, "what was spilled is saved"),
+                    );
                     self.is_saved(&slot, &landing, &saved);
                     measure::spill(Spill::Saved);
                     self.unspill(spilled);
                     return;
                 }
-                Err(why) => tracing::warn!(error = %why, "the store still takes nothing"),
+                Err(why) => crate::contained(
+                    || tracing::warn!(error = %why, "the store still takes nothing"),
+                ),
             }
             if !self.goes_on(&mut spilled, &landing, Some(&stored.grant), &mut left_at) {
                 return;

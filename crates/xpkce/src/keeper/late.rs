@@ -51,7 +51,9 @@ impl Desk {
             (None, None) => Ok(()),
         };
         let Err(why) = revoked else { return Ok(Late::Done(stored)) };
-        tracing::warn!(account = %tomb.grant.account, error = %why, "a pair that came after the sign-out is not revoked yet");
+        crate::contained(
+            || tracing::warn!(account = %tomb.grant.account, error = %why, "a pair that came after the sign-out is not revoked yet"),
+        );
         self.reopen(landing, rotated, stored).await
     }
 
@@ -123,7 +125,9 @@ impl Desk {
                     Ok(true) => return,
                     Ok(false) => {}
                     Err(why) => {
-                        tracing::warn!(%account, error = %why, "a login is still signing out");
+                        crate::contained(
+                            || tracing::warn!(%account, error = %why, "a login is still signing out"),
+                        );
                     }
                 }
             }

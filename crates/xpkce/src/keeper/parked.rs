@@ -71,7 +71,9 @@ impl Desk {
             && let Err(lost) =
                 park_login(self.store.as_ref(), &self.sealer, login, self.now()).await
         {
-            tracing::warn!(error = %lost, "a sign-in that was not finished no longer waits");
+            crate::contained(
+                || tracing::warn!(error = %lost, "a sign-in that was not finished no longer waits"),
+            );
         }
         Err(why)
     }

@@ -92,7 +92,9 @@ impl Desk {
             }
             // It is of a store that was put away, and must not keep all others from this one.
             Err(why) if why.reason() == Reason::StoreDamaged => {
-                tracing::warn!(%account, error = %why, "a spilled sign-in could not be recovered");
+                crate::contained(
+                    || tracing::warn!(%account, error = %why, "a spilled sign-in could not be recovered"),
+                );
                 Ok(SignInFound::Left)
             }
             Err(why) => Err(why),
@@ -114,7 +116,9 @@ impl Desk {
                 Ok(recovered) => saved += u64::from(recovered.is_some()),
                 Err(why) if why.kind() == ErrorKind::Store => return Err(why),
                 Err(why) => {
-                    tracing::warn!(%account, error = %why, "a spilled pair could not be recovered");
+                    crate::contained(
+                        || tracing::warn!(%account, error = %why, "a spilled pair could not be recovered"),
+                    );
                 }
             }
             self.slots.let_go(&slot);
@@ -184,7 +188,9 @@ impl Desk {
             && grant.state == State::Ready
             && grant.rejection.is_none();
         if is_past {
-            tracing::warn!(account = %grant.account, generation = %spent.generation, "a spilled pair is older than what is saved");
+            crate::contained(
+                || tracing::warn!(account = %grant.account, generation = %spent.generation, "a spilled pair is older than what is saved"),
+            );
             return Ok(stored);
         }
         let saved = self.save(landing, stored).await?;

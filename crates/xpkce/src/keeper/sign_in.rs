@@ -93,7 +93,9 @@ impl Desk {
         self.sealer.refresh()?;
         self.keep_room_for_pair()?;
         if let Err(why) = self.recover_sign_ins().await {
-            tracing::warn!(error = %why, "an earlier sign-in could not be recovered");
+            crate::contained(
+                || tracing::warn!(error = %why, "an earlier sign-in could not be recovered"),
+            );
         }
         Ok((seat, self.client.redeem(approval).await?))
     }
@@ -195,7 +197,9 @@ impl Desk {
             };
             match saved {
                 Ok(()) => return self.unspill(spilled),
-                Err(why) => tracing::warn!(error = %why, "the store still takes no sign-in"),
+                Err(why) => crate::contained(
+                    || tracing::warn!(error = %why, "the store still takes no sign-in"),
+                ),
             }
             if !self.goes_on(&mut spilled, &landing, before.as_ref(), &mut left_at) {
                 return;

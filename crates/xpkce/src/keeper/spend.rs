@@ -191,7 +191,9 @@ impl Desk {
                     return Box::pin(self.rejected(taken, doubted, error)).await;
                 }
                 RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
-                    tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "what became of it is not known; the same token is sent once more");
+                    crate::contained(
+                        || tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "what became of it is not known; the same token is sent once more"),
+                    );
                     doubted = 1;
                     if let Some(now) = Box::pin(self.moved_on(&taken)).await {
                         return if is_leaving(&now.grant) {

@@ -124,7 +124,9 @@ impl Desk {
         match written {
             Some(Ok(slot)) => Some(slot),
             Some(Err(why)) => {
-                tracing::error!(error = %why, "a rotated pair could not be spilled; it lives in memory alone");
+                crate::contained(
+                    || tracing::error!(error = %why, "a rotated pair could not be spilled; it lives in memory alone"),
+                );
                 None
             }
             None => None,
@@ -160,7 +162,9 @@ impl Desk {
         let is_over = now.saturating_sub(*left_at.get_or_insert(now)) >= Self::LAST_SAVES;
         if is_over && spilled.is_none() {
             let account = before.map(|before| before.account.to_string());
-            tracing::error!(account, generation = %landing.spent.generation.next(), "tokens that X has issued are lost with this process, because neither the store nor the folder beside it took them; sign in again");
+            crate::contained(
+                || tracing::error!(account, generation = %landing.spent.generation.next(), "tokens that X has issued are lost with this process, because neither the store nor the folder beside it took them; sign in again"),
+            );
         }
         spilled.is_none() && !is_over
     }
@@ -174,7 +178,9 @@ impl Desk {
     fn is_synced(&self) -> bool {
         let synced = self.presence().map(Presence::sync);
         if let Some(Err(why)) = &synced {
-            tracing::error!(error = %why, "a spilled pair may not outlive the machine");
+            crate::contained(
+                || tracing::error!(error = %why, "a spilled pair may not outlive the machine"),
+            );
         }
         matches!(synced, Some(Ok(())))
     }
@@ -184,7 +190,9 @@ impl Desk {
         if let (Some(presence), Some(slot)) = (self.presence(), slot)
             && let Err(why) = presence.erase(&slot)
         {
-            tracing::warn!(error = %why, "a saved pair could not be erased from the spill file");
+            crate::contained(
+                || tracing::warn!(error = %why, "a saved pair could not be erased from the spill file"),
+            );
         }
     }
 

@@ -61,7 +61,9 @@ impl Desk {
         let outcome = self.adopt_or_refresh(slot).await;
         match outcome {
             Err(why) if self.lives(slot) => {
-                tracing::warn!(account = %slot.account(), error = %why, "refreshing fails; the token in hand is served while it lives");
+                crate::contained(
+                    || tracing::warn!(account = %slot.account(), error = %why, "refreshing fails; the token in hand is served while it lives"),
+                );
                 Ok(())
             }
             other => other,

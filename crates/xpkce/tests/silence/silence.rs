@@ -65,6 +65,11 @@ impl Silence {
         String::from_utf8_lossy(&self.said.lock().bytes).contains(words)
     }
 
+    /// Lets whatever the library logs panic from now on, as a standard error that is gone does.
+    pub fn break_log(&self) {
+        self.said.lock().is_broken = true;
+    }
+
     fn check(&self) {
         let said = self.said.take();
         assert!(self.said.has_lines(), "nothing was logged: the test listens to the wrong place");
@@ -95,6 +100,8 @@ struct Heard {
     bytes: Vec<u8>,
     /// Whether the log has ever said anything.
     is_logged: bool,
+    /// Whether it panics when the library says something.
+    is_broken: bool,
 }
 
 impl Said {
@@ -142,6 +149,10 @@ impl Write for Said {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.lock().is_logged = true;
         self.add(bytes);
+        // What could not be written before is still in front of it.
+        let is_librarys =
+            String::from_utf8_lossy(bytes).lines().last().is_some_and(|it| it.contains(" xpkce:"));
+        assert!(!(is_librarys && self.lock().is_broken), "the log is gone");
         Ok(bytes.len())
     }
 
