@@ -42,6 +42,10 @@ impl TokenSource {
     }
 }
 
+/// Why a refused token is not rotated yet.
+pub(super) const REFUSED_AGAIN: &str = "the access token is refused again soon after a rotation; it \
+    is not rotated again yet, because X itself may be failing";
+
 /// What a token was when it was refused.
 enum Refused {
     /// Another one has taken its place.
@@ -74,9 +78,8 @@ impl Desk {
         let is_held_back = stored.grant.lease.is_none();
         let held_until = stored.grant.feedback_held_until(stored.now);
         if let Some(from) = held_until.filter(|_| is_held_back) {
-            let message = "the access token is refused again soon after a rotation; it is not \
-                           rotated again yet, because X itself may be failing";
-            return Err(Error::new(Reason::Busy, message).with_retry_after(from.since(stored.now)));
+            let why = Error::new(Reason::Busy, REFUSED_AGAIN);
+            return Err(why.with_retry_after(from.since(stored.now)));
         }
         self.rotate(slot, stored).await
     }

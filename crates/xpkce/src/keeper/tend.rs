@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::feedback::REFUSED_AGAIN;
 use super::pair::{self, Answer, Landing};
 use super::source::Slot;
 use super::spend::{self, Outcome};
@@ -102,7 +103,7 @@ impl Desk {
                     waits_since.get_or_insert(self.clock.uptime());
                     (busy(&stored), self.lengthen(&mut pause))
                 }
-                Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
+                Outcome::Wait(wait, stored) => (waiting(&stored, wait), wait),
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
             if self.lives(slot) || is_long || self.is_leaving() {
@@ -138,7 +139,7 @@ impl Desk {
                     return self.serve(slot, &stored);
                 }
                 Outcome::Busy(stored) => (busy(&stored), Self::LONGEST_LOOK),
-                Outcome::Wait(wait, stored) => (waiting(&stored.grant, wait), wait),
+                Outcome::Wait(wait, stored) => (waiting(&stored, wait), wait),
             };
             let is_long = wait > Self::SHORT_WAIT || self.clock.uptime() + wait >= deadline;
             if is_long || self.is_leaving() {
@@ -260,8 +261,8 @@ fn busy(stored: &Stored) -> Error {
 }
 
 /// Says what is waited for, and why.
-fn waiting(grant: &Grant, wait: Duration) -> Error {
-    let (reason, why) = match grant.state {
+fn waiting(stored: &Stored, wait: Duration) -> Error {
+    let (reason, why) = match stored.grant.state {
         State::InDoubt => (
             Reason::OutcomeUnknown,
             "a refresh was sent and its answer never came; X is asked again after a pause",
@@ -270,6 +271,9 @@ fn waiting(grant: &Grant, wait: Duration) -> Error {
             Reason::Busy,
             "X says that the refresh token is invalid; it is asked once more before the login is called dead",
         ),
+        _ if stored.grant.feedback_held_until(stored.now).is_some() => {
+            (Reason::Busy, REFUSED_AGAIN)
+        }
         _ => (Reason::Busy, "the last attempt failed; X is asked again after a pause"),
     };
     Error::new(reason, why).with_retry_after(wait)

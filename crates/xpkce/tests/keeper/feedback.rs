@@ -162,3 +162,18 @@ async fn a_login_that_a_401_has_shown_to_be_dead_is_told_as_dead_from_then_on() 
     ];
     assert_eq!(told.map(|why| why.kind()), [ErrorKind::SignIn; 3]);
 }
+
+#[tokio::test]
+async fn who_asks_while_refusals_are_held_back_is_told_why_as_who_reports_one_is() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let refuse = async || {
+        world.advance(Duration::from_secs(20));
+        let token = source.access_token().await.unwrap().clone();
+        source.rejected(&token).await
+    };
+    refuse().await.unwrap();
+    let reported = refuse().await.unwrap_err();
+    let asked = source.access_token().await.unwrap_err();
+    assert_eq!(asked.to_string(), reported.to_string());
+}
