@@ -26,8 +26,8 @@ pub(super) enum Outcome {
     Wait(Duration, Stored),
 }
 
-/// The lease, taken: what may be sent, and until when.
-struct Taken {
+/// A lease that was taken: what may be sent, and until when.
+struct Claim {
     attempt: Attempt,
     stored: Stored,
     spent: Spent,
@@ -38,7 +38,7 @@ struct Taken {
     since: Duration,
 }
 
-impl Taken {
+impl Claim {
     /// Returns the attempt as of now by the store's clock, which is carried on by the clock that
     /// counts suspension.
     fn attempt_at(&self, uptime: Duration) -> Attempt {
@@ -69,7 +69,7 @@ impl Desk {
     ) -> Result<Outcome> {
         self.refuse_while_app_backs_off()?;
         match self.take_lease(slot, known, is_due).await? {
-            Ok(taken) => self.send(slot, taken).await,
+            Ok(claim) => self.send(slot, claim).await,
             Err(outcome) => Ok(outcome),
         }
     }
@@ -81,7 +81,7 @@ impl Desk {
         slot: &Arc<Slot>,
         known: Option<Stored>,
         is_due: impl Fn(&Grant) -> bool + Send + Sync,
-    ) -> Result<Result<Taken, Outcome>> {
+    ) -> Result<Result<Claim, Outcome>> {
         let account = slot.account();
         let known = match known {
             Some(stored) => stored,
@@ -147,7 +147,7 @@ impl Desk {
             };
             let spent = grant.spent();
             let stored = Stored { grant, revision, lease_left: Lease::SPAN, ..stored };
-            return Ok(Ok(Taken { attempt, stored, spent, refresh, pair, since }));
+            return Ok(Ok(Claim { attempt, stored, spent, refresh, pair, since }));
         }
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
     }
@@ -160,15 +160,15 @@ impl Desk {
 
     /// What seldom happens is boxed, here and in what lands: thousands of sends wait at once, and
     /// each is as large as the largest of its ways.
-    async fn send(self: &Arc<Self>, slot: &Arc<Slot>, taken: Taken) -> Result<Outcome> {
+    async fn send(self: &Arc<Self>, slot: &Arc<Slot>, claim: Claim) -> Result<Outcome> {
         let mut doubted = 0;
         loop {
             // Checked just before the bytes leave, by a clock that goes on in suspension.
-            if self.clock.uptime().saturating_sub(taken.since) + Self::SEND >= Lease::SPAN {
-                return Box::pin(self.not_sent_in_time(taken, doubted)).await;
+            if self.clock.uptime().saturating_sub(claim.since) + Self::SEND >= Lease::SPAN {
+                return Box::pin(self.not_sent_in_time(claim, doubted)).await;
             }
             let sent_at = self.clock.uptime();
-            let sending = self.client.refresh(&taken.refresh);
+            let sending = self.client.refresh(&claim.refresh);
             let answer = match turns::timeout(Self::SEND, sending).await {
                 Ok(answer) => answer,
                 Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
@@ -181,21 +181,21 @@ impl Desk {
                 RefreshAnswer::Rotated(rotated) => {
                     self.breaker.note(self.clock.uptime(), false);
                     self.app_was_accepted();
-                    let (landing, stored) = taken.received(Answer::Pair(rotated), self.now());
+                    let (landing, stored) = claim.received(Answer::Pair(rotated), self.now());
                     return self.land(slot, landing, stored).await.map(Outcome::Rotated);
                 }
                 RefreshAnswer::Unreadable(unreadable) => {
-                    return Err(Box::pin(self.keep_unread(slot, taken, unreadable)).await?);
+                    return Err(Box::pin(self.keep_unread(slot, claim, unreadable)).await?);
                 }
                 RefreshAnswer::Rejected(error) => {
-                    return Box::pin(self.rejected(taken, doubted, error)).await;
+                    return Box::pin(self.rejected(claim, doubted, error)).await;
                 }
                 RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
                     crate::contained(
-                        || tracing::warn!(account = %slot.account(), generation = %taken.spent.generation, "what became of it is not known; the same token is sent once more"),
+                        || tracing::warn!(account = %slot.account(), generation = %claim.spent.generation, "what became of it is not known; the same token is sent once more"),
                     );
                     doubted = 1;
-                    if let Some(now) = Box::pin(self.moved_on(&taken)).await {
+                    if let Some(now) = Box::pin(self.moved_on(&claim)).await {
                         return if is_leaving(&now.grant) {
                             Err(signed_out())
                         } else {
@@ -204,21 +204,21 @@ impl Desk {
                     }
                 }
                 RefreshAnswer::Unknown { error, .. } => {
-                    let doubt = self.leave_in_doubt(&taken, doubted + 1, error);
+                    let doubt = self.leave_in_doubt(&claim, doubted + 1, error);
                     return Err(Box::pin(doubt).await?);
                 }
                 RefreshAnswer::Misconfigured(error) => {
                     self.app_was_refused();
-                    let end = self.end_unspent(taken, doubted, Unspent::Misconfigured, error);
+                    let end = self.end_unspent(claim, doubted, Unspent::Misconfigured, error);
                     return Box::pin(end).await;
                 }
                 RefreshAnswer::Limited(error) => {
                     let wait = error.retry_after().unwrap_or(Grant::SECOND_WORD);
-                    let end = self.end_unspent(taken, doubted, Unspent::Limited(wait), error);
+                    let end = self.end_unspent(claim, doubted, Unspent::Limited(wait), error);
                     return Box::pin(end).await;
                 }
                 RefreshAnswer::NotSent(error) => {
-                    let end = self.end_unspent(taken, doubted, Unspent::NotSent, error);
+                    let end = self.end_unspent(claim, doubted, Unspent::NotSent, error);
                     return Box::pin(end).await;
                 }
             }
@@ -227,25 +227,25 @@ impl Desk {
 
     /// Returns the record if its generation has moved: a holder before this one, stopped past its
     /// lease, may have landed its answer meanwhile, and a spent token is not sent again.
-    async fn moved_on(&self, taken: &Taken) -> Option<Stored> {
-        let now = self.store.load(&taken.stored.grant.account).await.ok()??;
-        (!now.grant.is_at(&taken.spent)).then_some(now)
+    async fn moved_on(&self, claim: &Claim) -> Option<Stored> {
+        let now = self.store.load(&claim.stored.grant.account).await.ok()??;
+        (!now.grant.is_at(&claim.spent)).then_some(now)
     }
 
     /// Clears the journal entry of an attempt that spent nothing; a send of the same attempt whose
     /// answer never came leaves it in doubt all the same.
     async fn end_unspent(
         &self,
-        taken: Taken,
+        claim: Claim,
         doubted: u32,
         why: Unspent,
         error: Error,
     ) -> Result<Outcome> {
         if doubted > 0 {
-            return Err(self.leave_in_doubt(&taken, doubted, error).await?);
+            return Err(self.leave_in_doubt(&claim, doubted, error).await?);
         }
-        let attempt = taken.attempt_at(self.clock.uptime());
-        self.settle(taken.stored, |grant, _| {
+        let attempt = claim.attempt_at(self.clock.uptime());
+        self.settle(claim.stored, |grant, _| {
             let is_own = grant.unspent(&attempt, why);
             Ok(if is_own { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
         })
@@ -253,15 +253,15 @@ impl Desk {
         Err(error)
     }
 
-    async fn not_sent_in_time(&self, taken: Taken, doubted: u32) -> Result<Outcome> {
+    async fn not_sent_in_time(&self, claim: Claim, doubted: u32) -> Result<Outcome> {
         let error = Error::new(Reason::Deadline, "the lease ran out before the request was sent");
-        self.end_unspent(taken, doubted, Unspent::NotSent, error).await
+        self.end_unspent(claim, doubted, Unspent::NotSent, error).await
     }
 
-    async fn leave_in_doubt(&self, taken: &Taken, sends: u32, error: Error) -> Result<Error> {
-        let attempt = taken.attempt_at(self.clock.uptime());
-        self.settle(taken.stored.clone(), |grant, _| {
-            let is_current = grant.left_in_doubt(&taken.spent, &attempt, sends);
+    async fn leave_in_doubt(&self, claim: &Claim, sends: u32, error: Error) -> Result<Error> {
+        let attempt = claim.attempt_at(self.clock.uptime());
+        self.settle(claim.stored.clone(), |grant, _| {
+            let is_current = grant.left_in_doubt(&claim.spent, &attempt, sends);
             Ok(if is_current { Step::Save((), LeaseEnd::Now) } else { Step::Leave(()) })
         })
         .await?;
@@ -272,13 +272,13 @@ impl Desk {
     async fn keep_unread(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
-        taken: Taken,
+        claim: Claim,
         mut unreadable: Unreadable,
     ) -> Result<Error> {
         unreadable.body.truncate(Self::MOST_UNREAD);
         let status = unreadable.status;
-        let attempt = taken.attempt_at(self.clock.uptime());
-        let (landing, stored) = taken.received(Answer::Unread(unreadable), self.now());
+        let attempt = claim.attempt_at(self.clock.uptime());
+        let (landing, stored) = claim.received(Answer::Unread(unreadable), self.now());
         let landing = Landing { attempt, ..landing };
         self.land(slot, landing, stored).await?;
         let message = "X answered success without a token that could be read; the answer is kept";
@@ -286,12 +286,12 @@ impl Desk {
     }
 
     /// Hears "the token is invalid": adopts what another holder made, or writes the verdict.
-    async fn rejected(&self, taken: Taken, doubted: u32, error: Error) -> Result<Outcome> {
-        let Taken { attempt, spent, .. } = taken;
+    async fn rejected(&self, claim: Claim, doubted: u32, error: Error) -> Result<Outcome> {
+        let Claim { attempt, spent, .. } = claim;
         self.breaker.note(self.clock.uptime(), true);
         self.app_was_accepted();
         let may_condemn = !self.breaker.is_open(self.clock.uptime());
-        let fresh = self.load(&taken.stored.grant.account).await?;
+        let fresh = self.load(&claim.stored.grant.account).await?;
         let (verdict, stored) = self
             .settle(fresh, |grant, there| {
                 // Both words are dated by the store's clock: two machines may have heard them.
