@@ -23,6 +23,7 @@ pub enum Action {
 }
 
 /// One login, without its secrets.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct LoginStatus {
     /// Names it.

@@ -20,7 +20,7 @@ mod dsn;
 use dsn::Dsn;
 
 mod failure;
-use failure::{failure, is_conflict};
+use failure::{failure, is_conflict, is_undone};
 
 mod fill;
 
@@ -28,6 +28,7 @@ mod lane;
 use lane::Lane;
 
 mod lent;
+use lent::Lent;
 
 mod meta;
 
@@ -40,7 +41,7 @@ use rows::{Draft, LeaseColumn, stored};
 mod schema;
 
 mod session;
-use session::{SETTINGS, Statement, TRIES, Value, bounded, connection, pause, read, transact};
+use session::{SETTINGS, Statement, TRIES, Value, bounded, pause, read, transact};
 
 mod tls;
 
@@ -113,31 +114,45 @@ impl PostgresStore {
         }
     }
 
-    /// Takes one record away and writes another, or neither.
     async fn relabel_once(
         &self,
-        (from, read): (&Account, Revision),
+        from: (&Account, Revision),
         grant: &Grant,
         expected: Option<Revision>,
     ) -> Result<bool, Failed> {
-        let read = rows::signed(read.0)?;
-        let mut client = connection(&self.pools).await?;
-        let tx = client.transaction().await?;
-        tx.batch_execute(SETTINGS).await?;
-        let from: [Value<'_>; 3] =
-            [(&from.app, Type::TEXT), (&from.user, Type::TEXT), (&read, Type::INT8)];
-        let Some(taken) = tx.query_typed(rows::DELETE, &from).await?.pop() else {
-            return Ok(false);
-        };
-        let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
-        let Statement { sql, values } = draft.write();
-        let is_done = !tx.query_typed(sql, &values).await?.is_empty();
-        // What is not committed is rolled back when it is dropped.
-        if is_done {
-            tx.commit().await?;
+        let home = self.pools.here()?;
+        let mut lent = Lent::by(&home).await?;
+        let outcome = relabel_on(&mut lent, from, grant, expected).await;
+        if !matches!(&outcome, Err(Failed::Server(why)) if !is_undone(why)) {
+            lent.give_back();
         }
-        Ok(is_done)
+        outcome
     }
+}
+
+/// Takes one record away and writes another, or neither.
+async fn relabel_on(
+    client: &mut Lent<'_>,
+    (from, read): (&Account, Revision),
+    grant: &Grant,
+    expected: Option<Revision>,
+) -> Result<bool, Failed> {
+    let read = rows::signed(read.0)?;
+    let tx = client.transaction().await?;
+    tx.batch_execute(SETTINGS).await?;
+    let from: [Value<'_>; 3] =
+        [(&from.app, Type::TEXT), (&from.user, Type::TEXT), (&read, Type::INT8)];
+    let Some(taken) = tx.query_typed(rows::DELETE, &from).await?.pop() else {
+        return Ok(false);
+    };
+    let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
+    let Statement { sql, values } = draft.write();
+    let is_done = !tx.query_typed(sql, &values).await?.is_empty();
+    // What is not committed is rolled back when it is dropped.
+    if is_done {
+        tx.commit().await?;
+    }
+    Ok(is_done)
 }
 
 /// Why a transaction in several steps failed.

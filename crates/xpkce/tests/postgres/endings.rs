@@ -106,6 +106,22 @@ async fn a_connection_that_failed_is_used_no_more_though_its_end_is_not_seen() {
 }
 
 #[tokio::test]
+async fn a_connection_on_which_a_relabel_failed_is_used_no_more() {
+    let subject = postgres().await;
+    let store = Wire::to(server().port).store(&subject).await;
+    let (first, other) = (grant(account()), grant(Account::new("app", "another")));
+    store.swap(&first, None, LeaseEnd::Now).await.unwrap();
+    let locked = subject.lock(LOCK).await;
+    let relabel = store.relabel((&first.account, Revision(1)), &other, None);
+    let (relabelled, ()) = join(relabel, subject.until(&end_waiting(&subject))).await;
+    assert!(relabelled.is_err(), "{relabelled:?}");
+    drop(locked);
+    // What is changed is sent once.
+    let swapped = store.swap(&first, Some(Revision(1)), LeaseEnd::Keep).await.unwrap();
+    assert!(matches!(swapped, Swapped::Done(_)), "{swapped:?}");
+}
+
+#[tokio::test]
 async fn who_waits_for_a_row_that_somebody_has_locked_is_told_so_by_the_server() {
     let subject = postgres().await;
     let store = subject.store().await;

@@ -1,7 +1,7 @@
 //! A connection that is lent by the pool: given back when what was sent on it is answered, and ended
 //! when it is not, so that nobody else waits behind it.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Object};
@@ -49,6 +49,12 @@ impl Deref for Lent<'_> {
 
     fn deref(&self) -> &ClientWrapper {
         self.client.as_ref().expect("it is here until it is given back or dropped")
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut ClientWrapper {
+        self.client.as_mut().expect("it is here until it is given back or dropped")
     }
 }
 
