@@ -70,6 +70,10 @@ impl Login {
         pkce: Option<Pkce>,
         now: Timestamp,
     ) -> Result<Self> {
+        if state.is_none() && pkce.is_none() {
+            // One call for both.
+            return Self::begin(app, now);
+        }
         let state = state.map_or_else(random_state, Ok)?;
         lint::check_state(state.expose())?;
         Self::build(app, state, pkce.map_or_else(Pkce::random, Ok)?, now)
