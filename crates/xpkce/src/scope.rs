@@ -202,8 +202,11 @@ mod tests {
 
     #[test]
     fn a_list_is_as_good_as_a_string() {
-        let list: Scopes = ["tweet.read", "users.read offline.access"].into_iter().collect();
-        assert_eq!(list.to_string(), Scopes::DEFAULT);
+        let names = ["tweet.read", "users.read offline.access"];
+        let read: Scopes = Scopes::DEFAULT.parse().unwrap();
+        for scopes in [names.into_iter().collect(), names.to_vec().into(), names.into(), read] {
+            assert_eq!(scopes.as_str(), Scopes::DEFAULT);
+        }
     }
 
     #[test]

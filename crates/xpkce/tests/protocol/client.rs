@@ -1,8 +1,10 @@
 //! The client over a scripted network.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
+use xpkce::http::{HttpRequest, SendError};
 use xpkce::{
     AccessToken, App, Client, ClientSecret, ErrorKind, Login, ManualClock, Probe, Reason,
     RefreshAnswer, RefreshToken, Revocable,
@@ -27,6 +29,26 @@ fn debug_shows_the_app_and_no_secret() {
     let app = App::confidential(CLIENT_ID, ClientSecret::new("fake-secret"));
     let shown = format!("{:?}", client(app, &Script::new([])));
     assert!(shown.contains(CLIENT_ID) && !shown.contains("fake-secret"), "{shown}");
+}
+
+#[test]
+fn debug_shows_where_a_request_goes_and_how_long_an_answer_is() {
+    let url = "https://api.x.com/2/oauth2/token?fake-code".parse().unwrap();
+    let body = b"fake-secret".to_vec().into();
+    let request = HttpRequest { method: Method::POST, url, headers: HeaderMap::new(), body };
+    assert_eq!(format!("{request:?}"), "HttpRequest(POST /2/oauth2/token)");
+    assert_eq!(format!("{:?}", answer(200, "fake-secret")), "HttpResponse(200, 11 bytes)");
+}
+
+#[test]
+fn a_failure_to_send_says_whether_something_was_sent_and_why() {
+    for (failure, words) in [
+        (SendError::NotSent("fake".into()), "was not sent"),
+        (SendError::MaybeSent("fake".into()), "may have been sent"),
+    ] {
+        assert!(failure.to_string().contains(words), "{failure}");
+        assert_eq!(failure.source().unwrap().to_string(), "fake");
+    }
 }
 
 #[tokio::test]

@@ -259,6 +259,34 @@ async fn a_taken_port_is_named() {
 }
 
 #[tokio::test]
+async fn localhost_is_taken_when_one_of_its_addresses_is() {
+    let Ok(taken) = std::net::TcpListener::bind("[::1]:0") else {
+        return eprintln!("this machine has no IPv6");
+    };
+    let port = taken.local_addr().unwrap().port();
+    let error = Listener::bind(&format!("http://localhost:{port}/callback")).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::PortBusy);
+}
+
+#[tokio::test]
+async fn an_address_is_listened_on_and_no_other() {
+    let all = ["127.0.0.1", "127.0.0.2", "[::1]"];
+    for named in all {
+        let Ok(listener) = Listener::bind_any_port(&format!("http://{named}/callback")).await
+        else {
+            assert_eq!(named, "[::1]", "a machine may lack IPv6");
+            continue;
+        };
+        let url = url::Url::parse(listener.redirect_uri()).unwrap();
+        for ip in all {
+            let is_there =
+                TcpStream::connect(format!("{ip}:{}", url.port().unwrap())).await.is_ok();
+            assert_eq!(is_there, ip == named, "{ip}, where {named} is named");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_this_machine_is_not_listened_on() {
     for uri in [
         "https://127.0.0.1:8080/callback",

@@ -107,6 +107,8 @@ fn a_user_that_is_not_told_is_an_error_by_its_kind() {
     ] {
         assert_eq!(judge_user(&answer(status, body), NOW).unwrap_err().reason(), reason, "{body}");
     }
-    let error = judge_user(&answer(403, not_enrolled), NOW).unwrap_err();
-    assert!(error.to_string().contains("enrolled"));
+    for (status, body, words) in [(403, not_enrolled, "enrolled"), (402, "", "out of credits")] {
+        let error = judge_user(&answer(status, body), NOW).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
