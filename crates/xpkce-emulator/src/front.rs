@@ -1,5 +1,7 @@
 //! What happens to every request: faults strike, the endpoint answers, X's headers are added.
 
+use std::sync::Arc;
+
 use crate::call::Call;
 use crate::endpoint;
 use crate::event::{Event, EventKind};
@@ -11,7 +13,7 @@ use crate::shared::Shared;
 use crate::world::Witness;
 
 /// Answers one request.
-pub(crate) async fn answer(shared: &Shared, call: &Call) -> Reply {
+pub(crate) async fn answer(shared: &Arc<Shared>, call: &Arc<Call>) -> Reply {
     if call.path == "/control" || call.path.starts_with("/control/") {
         return endpoint::control::answer(shared, call);
     }
@@ -28,23 +30,32 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Reply {
     dressed(shared, call, reply)
 }
 
-async fn at_endpoint(shared: &Shared, call: &Call, endpoint: Endpoint) -> Reply {
+async fn at_endpoint(shared: &Arc<Shared>, call: &Arc<Call>, endpoint: Endpoint) -> Reply {
     let Some(struck) = strike(shared, call, endpoint) else {
         return endpoint::answer(shared, call);
     };
+    if !struck.outlives_client {
+        return struck_answer(shared, call, endpoint, &struck).await;
+    }
+    let (shared, call) = (shared.clone(), call.clone());
+    // A task of its own: the connection's ends with the connection.
+    let task = tokio::spawn(async move { struck_answer(&shared, &call, endpoint, &struck).await });
+    task.await.expect("answering does not panic")
+}
+
+async fn struck_answer(shared: &Shared, call: &Call, endpoint: Endpoint, struck: &Struck) -> Reply {
     let waits_after = struck.moment == Moment::AfterCommit;
     if !waits_after {
         tokio::time::sleep(struck.delay).await;
     }
-    if let Some(gathering) = &struck.gathering {
-        gathering.wait().await;
-    }
+    let turn = match &struck.gathering {
+        Some(gathering) => Some(gathering.wait().await),
+        None => None,
+    };
     let is_carried_out = waits_after || struck.fault.needs_answer();
     let reply =
         if is_carried_out { endpoint::answer(shared, call) } else { fault::stand_in(endpoint) };
-    if let Some(gathering) = &struck.gathering {
-        gathering.done();
-    }
+    drop(turn);
     if waits_after {
         tokio::time::sleep(struck.delay).await;
     }

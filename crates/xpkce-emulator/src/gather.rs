@@ -1,6 +1,6 @@
 //! F7: requests that wait for each other, so that a race has a chosen winner.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,16 +13,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Gathering {
     count: usize,
     winner: usize,
-    arrived: Mutex<usize>,
-    /// How many may have gone: 0 until all have arrived, then one more with each that is done.
-    turn: watch::Sender<usize>,
+    present: watch::Sender<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    arrived: usize,
+    /// The places whose turn is over.
+    finished: BTreeSet<usize>,
+}
+
+/// One's turn. Dropping it lets the next one go, also when the client has hung up in the queue.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    gathering: &'a Gathering,
+    place: usize,
 }
 
 impl Gathering {
     pub(crate) fn new(count: usize, winner: usize) -> Self {
         let count = count.clamp(1, 1000);
         let winner = winner.clamp(1, count);
-        Self { count, winner, arrived: Mutex::new(0), turn: watch::Sender::new(0) }
+        Self { count, winner, present: watch::Sender::new(Present::default()) }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -30,22 +42,20 @@ impl Gathering {
     }
 
     /// Waits for one's turn.
-    pub(crate) async fn wait(&self) {
-        let place = {
-            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-            *arrived += 1;
-            self.place(*arrived)
+    pub(crate) async fn wait(&self) -> Turn<'_> {
+        let mut place = 0;
+        self.present.send_modify(|present| {
+            present.arrived += 1;
+            place = self.place(present.arrived);
+        });
+        let turn = Turn { gathering: self, place };
+        let is_next = |present: &Present| {
+            present.arrived >= self.count
+                && (1..place).all(|before| present.finished.contains(&before))
         };
-        if self.arrived() >= self.count {
-            self.turn.send_modify(|turn| *turn = (*turn).max(1));
-        }
-        let mut turn = self.turn.subscribe();
-        let _ = tokio::time::timeout(PATIENCE, turn.wait_for(|turn| *turn >= place)).await;
-    }
-
-    /// Lets the next one go.
-    pub(crate) fn done(&self) {
-        self.turn.send_modify(|turn| *turn += 1);
+        let mut present = self.present.subscribe();
+        let _ = tokio::time::timeout(PATIENCE, present.wait_for(is_next)).await;
+        turn
     }
 
     /// The winner is first; those that arrived before it move back by one.
@@ -56,9 +66,13 @@ impl Gathering {
             a => a,
         }
     }
+}
 
-    fn arrived(&self) -> usize {
-        *self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.gathering.present.send_modify(|present| {
+            present.finished.insert(self.place);
+        });
     }
 }
 

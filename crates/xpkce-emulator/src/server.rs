@@ -68,14 +68,14 @@ async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     is_reused: bool,
-    shared: &Shared,
+    shared: &Arc<Shared>,
     reset: &AtomicBool,
 ) -> Result<Response<WireBody>, Ended> {
     let (head, body) = request.into_parts();
     let Some(body) = read(body).await else {
         return wire::response(Reply::empty(413), reset);
     };
-    let call = Call {
+    let call = Arc::new(Call {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -85,7 +85,7 @@ async fn answer(
         peer: Some(peer),
         is_reused,
         decision: None,
-    };
+    });
     wire::response(front::answer(shared, &call).await, reset)
 }
 

@@ -1,6 +1,7 @@
 //! Playing the browser: a test approves or cancels without a page.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hyper::Method;
 use hyper::header::HeaderMap;
@@ -84,7 +85,7 @@ impl Emulator {
                 return Err(AuthorizeRefused { status: 404, reason });
             }
         };
-        let call = Call {
+        let call = Arc::new(Call {
             method: Method::GET,
             path: "/i/oauth2/authorize".to_owned(),
             query: query.split('#').next().unwrap_or_default().to_owned(),
@@ -94,7 +95,7 @@ impl Emulator {
             peer: None,
             is_reused: false,
             decision: Some(decision),
-        };
+        });
         let transaction = call.transaction_id.clone();
         let shared = self.shared.clone();
         // On the emulator's own runtime: the caller's may be any, or none that has timers.

@@ -79,6 +79,10 @@ pub struct FaultRule {
     /// [`Endpoint::Callback`] it is the redirect that waits, after the commit.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Whether a client that hangs up while the request waits leaves it to be carried out all the
+    /// same, as a server does that does not look. Without it such a request is given up.
+    #[serde(default)]
+    pub outlives_client: bool,
 }
 
 impl FaultRule {
@@ -92,6 +96,7 @@ impl FaultRule {
             times: Some(1),
             for_ms: None,
             delay_ms: 0,
+            outlives_client: false,
         }
     }
 
@@ -139,6 +144,13 @@ impl FaultRule {
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.for_ms = Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         self.always()
+    }
+
+    /// Also carries the request out when its client hangs up while it waits: too late for the client,
+    /// and perhaps after it has asked again.
+    pub fn outlives_client(mut self) -> Self {
+        self.outlives_client = true;
+        self
     }
 
     /// Returns why it could strike nowhere, if it could not.

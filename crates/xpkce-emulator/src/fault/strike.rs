@@ -29,6 +29,7 @@ pub(crate) struct Struck {
     pub(crate) fault: Fault,
     pub(crate) moment: Moment,
     pub(crate) delay: Duration,
+    pub(crate) outlives_client: bool,
     pub(crate) gathering: Option<Arc<Gathering>>,
 }
 
@@ -124,6 +125,7 @@ impl Armed {
             fault: self.rule.fault.clone(),
             moment: self.rule.moment,
             delay: Duration::from_millis(self.rule.delay_ms),
+            outlives_client: self.rule.outlives_client,
             gathering: self.gathering.clone(),
         }
     }

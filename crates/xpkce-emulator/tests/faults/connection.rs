@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use xpkce_emulator::{Cut, Emulator, Endpoint, Fault, FaultRule};
 
 use crate::client::{Client, Tokens};
@@ -65,6 +66,55 @@ async fn f2_a_slow_answer_outlasts_the_client_on_either_side_of_the_commit() {
         assert!(error.is_timeout());
         assert_eq!(x.refreshes(), refreshes);
     }
+}
+
+/// Sends a refresh, and hangs up once the emulator has it.
+async fn hang_up(x: &Emulator, app: &Client, token: &str) {
+    let body =
+        format!("grant_type=refresh_token&refresh_token={token}&client_id={}", app.app.client_id);
+    let head = format!(
+        "POST /2/oauth2/token HTTP/1.1\r\nHost: x\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let asked = x.token_requests();
+    let host = app.base.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+    until("the request arrives", || x.token_requests() > asked).await;
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looking).await.expect(what);
+}
+
+#[tokio::test]
+async fn f2_a_request_can_be_carried_out_after_its_client_has_asked_again() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let tokens = app.sign_in(&x).await;
+    let slow = FaultRule::delay(Endpoint::Refresh, Duration::from_millis(500));
+    x.fault(slow.outlives_client());
+    hang_up(&x, &app, &tokens.refresh).await;
+    assert_eq!(app.refresh(&tokens.refresh).await.status, 200);
+    until("it is a replay by then", || x.replays() == 1).await;
+}
+
+#[tokio::test]
+async fn f2_a_request_whose_client_hangs_up_is_given_up_and_keeps_nobody_waiting() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let tokens = app.sign_in(&x).await;
+    x.fault(FaultRule::new(Endpoint::Refresh, Fault::Gather { count: 2, winner: 1 }));
+    hang_up(&x, &app, &tokens.refresh).await;
+    let again = app.form("/2/oauth2/token", &app.refresh_fields(&tokens.refresh));
+    let again = again.timeout(Duration::from_secs(5)).send().await.unwrap();
+    assert_eq!((again.status().as_u16(), x.refreshes(), x.replays()), (200, 1, 0));
 }
 
 #[tokio::test]
