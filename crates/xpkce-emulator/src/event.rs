@@ -71,6 +71,8 @@ pub enum EventKind {
     FamilyKilled,
     /// A token was revoked by its client.
     Revoked,
+    /// A revocation was refused to an authenticated client.
+    RevokeRefused,
     /// A bearer was refused by the resource API.
     BearerRefused,
     /// A scripted fault struck.
@@ -106,7 +108,7 @@ impl Event {
     }
 
     pub(crate) fn client(mut self, client_id: &str) -> Self {
-        self.client_id = Some(client_id.chars().take(100).collect());
+        self.client_id = Some(client_id.to_owned());
         self
     }
 

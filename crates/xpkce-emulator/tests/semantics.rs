@@ -7,6 +7,8 @@ mod authenticate;
 mod authorize;
 #[path = "semantics/client.rs"]
 mod client;
+#[path = "semantics/evidence.rs"]
+mod evidence;
 #[path = "semantics/exchange.rs"]
 mod exchange;
 #[path = "semantics/flow.rs"]

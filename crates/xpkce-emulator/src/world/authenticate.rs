@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::event::{Event, EventKind};
 use crate::oauth_error::OAuthError;
 use crate::params::Params;
+use crate::seed::AppSeed;
 use crate::world::{Witness, World};
 
 /// The two halves of a Basic header, as sent.
@@ -53,11 +54,27 @@ impl World {
         let judged = self.judge_client(call, params);
         if let Err((error, reason)) = &judged {
             let event = Event::new(EventKind::ClientRefused).reason(reason);
-            let named = params.value("client_id").unwrap_or_default();
-            self.record(witness, event.client(named));
+            let event = match self.claimed(call, params) {
+                Some(app) => event.client(&app.client_id),
+                None => event,
+            };
+            self.record(witness, event);
             return Err(error.clone());
         }
         judged.map_err(|(error, _)| error)
+    }
+
+    /// Returns the app that the request says it is. What names none may be a secret in the wrong place:
+    /// it is not for the log.
+    fn claimed(&self, call: &Call, params: &Params) -> Option<&AppSeed> {
+        match Basic::of(call) {
+            Some(basic) => self.app_of(&basic),
+            None => self.apps.get(params.value("client_id")?),
+        }
+    }
+
+    fn app_of(&self, basic: &Basic) -> Option<&AppSeed> {
+        self.apps.values().find(|app| Basic::is(&basic.id, &app.client_id))
     }
 
     fn judge_client(
@@ -70,11 +87,7 @@ impl World {
             return self.judge_body(in_body);
         }
         let basic = Basic::of(call).ok_or((OAuthError::Authorization, "Basic is unreadable"))?;
-        let app = self
-            .apps
-            .values()
-            .find(|app| Basic::is(&basic.id, &app.client_id))
-            .ok_or((OAuthError::ClientId, "client id unknown"))?;
+        let app = self.app_of(&basic).ok_or((OAuthError::ClientId, "client id unknown"))?;
         if in_body.is_some_and(|id| id != app.client_id) {
             return Err((OAuthError::ClientId, "client id differs between header and body"));
         }

@@ -35,25 +35,41 @@ impl From<Problem> for Refusal {
 impl World {
     /// Judges the bearer of a resource request that needs all of `scopes`.
     pub(crate) fn bearer(&mut self, call: &Call, scopes: &[&str]) -> Result<Bearer, Refusal> {
-        let token = bearer_of(call).ok_or(Problem::Unauthorized)?;
-        if self.app_bearers.values().any(|known| known == token) {
-            return Err(Problem::UnsupportedAuthentication.into());
-        }
+        let witness = Witness::from(call);
+        let Some(token) = bearer_of(call) else {
+            let event = Event::new(EventKind::BearerRefused).reason("there is none");
+            self.record(&witness, event);
+            return Err(Problem::Unauthorized.into());
+        };
         let key = TokenKey::of(token);
-        let bearer = self.resolve(key).map_err(|why| {
-            let event = Event::new(EventKind::BearerRefused).token(key.fingerprint());
-            self.record(&Witness::from(call), event.reason(why));
-            Problem::Unauthorized
-        })?;
-        let refuse = |problem| Err(Refusal { problem, app_id: bearer.app.app_id.clone() });
+        let judged = self.judge_bearer(token, scopes);
+        judged.map_err(|(refusal, why)| {
+            self.refused(&witness, EventKind::BearerRefused, key, why);
+            refusal
+        })
+    }
+
+    fn judge_bearer(
+        &self,
+        token: &str,
+        scopes: &[&str],
+    ) -> Result<Bearer, (Refusal, &'static str)> {
+        if self.app_bearers.values().any(|known| known == token) {
+            return Err((Problem::UnsupportedAuthentication.into(), "app-only"));
+        }
+        let bearer =
+            self.resolve(TokenKey::of(token)).map_err(|why| (Problem::Unauthorized.into(), why))?;
+        let refuse =
+            |problem, why| Err((Refusal { problem, app_id: bearer.app.app_id.clone() }, why));
         if !bearer.app.enrolled {
-            return refuse(Problem::ClientNotEnrolled);
+            return refuse(Problem::ClientNotEnrolled, "the app is not enrolled");
         }
         if bearer.app.out_of_credits {
-            return refuse(Problem::OutOfCredits);
+            return refuse(Problem::OutOfCredits, "the app has no credits");
         }
-        if !scopes.iter().all(|needed| bearer.scopes.iter().any(|scope| scope == needed)) {
-            return refuse(Problem::Forbidden);
+        let is_missing = |needed: &&&str| !bearer.scopes.iter().any(|scope| scope == **needed);
+        if let Some(missing) = scopes.iter().find(is_missing) {
+            return refuse(Problem::Forbidden, lack_of(missing));
         }
         Ok(bearer)
     }
@@ -89,6 +105,16 @@ impl World {
     pub(crate) fn spend(&mut self, endpoint: &str, bearer: &Bearer, limit: u32) -> Spent {
         let key = format!("{endpoint} {} {}", bearer.app.client_id, bearer.user.id);
         self.windows.spend(&key, limit, self.clock.now())
+    }
+}
+
+/// Says what the bare 403 does not.
+fn lack_of(scope: &str) -> &'static str {
+    match scope {
+        "tweet.read" => "tweet.read is missing",
+        "tweet.write" => "tweet.write is missing",
+        "users.read" => "users.read is missing",
+        _ => "a scope is missing",
     }
 }
 

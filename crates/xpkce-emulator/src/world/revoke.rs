@@ -23,6 +23,7 @@ impl World {
             return self.revoke_unknown(&witness, &client, key);
         };
         if self.grants.get(&grant).is_some_and(|grant| grant.client_id != client) {
+            self.refused(&witness, EventKind::RevokeRefused, key, "of another app");
             return Err(OAuthError::ClientId);
         }
         self.counters.revocations += 1;
@@ -43,13 +44,15 @@ impl World {
         client: &str,
         key: TokenKey,
     ) -> Result<(), OAuthError> {
-        let event = Event::new(EventKind::Revoked).client(client).token(key.fingerprint());
+        let succeeds = self.quirks.revoke_unknown_succeeds;
+        let kind = if succeeds { EventKind::Revoked } else { EventKind::RevokeRefused };
+        let event = Event::new(kind).client(client).token(key.fingerprint());
         self.record(witness, event.reason("the token was not alive"));
-        if self.quirks.revoke_unknown_succeeds {
-            self.counters.revocations += 1;
-            return Ok(());
+        if !succeeds {
+            return Err(OAuthError::Token);
         }
-        Err(OAuthError::Token)
+        self.counters.revocations += 1;
+        Ok(())
     }
 
     /// Kills one token of a grant and leaves the others.

@@ -2,7 +2,7 @@
 
 use xpkce_emulator::{AppSeed, Emulator, EventKind, Quirks};
 
-use crate::client::{Client, REDIRECT, SCOPES, VERIFIER, code_of, param};
+use crate::client::{Client, REDIRECT, SCOPES, VERIFIER, code_of, page_token, param};
 
 async fn refused(app: &Client, changes: &[(&str, &str)]) {
     let answer = app.get(&app.authorize_url(changes)).await;
@@ -214,14 +214,13 @@ async fn the_consent_form_is_accepted_once_and_only_with_its_token() {
     let app = Client::public(&x);
     let page = app.get(&app.authorize_url(&[("scope", SCOPES)])).await;
     assert_eq!(page.status, 200);
-    let token = page.body.split(r#"name="page" value=""#).nth(1).unwrap();
-    let token = token.split('"').next().unwrap();
+    let token = page_token(&page);
     let answer = async |fields: &[(&str, &str)], origin: &str| {
         let post = app.http.post(&app.authorize).form(fields).header("origin", origin);
         crate::client::Answer::of(post.send().await.unwrap()).await
     };
     let own = x.base_url();
-    let good = [("page", token), ("username", "bo_sample"), ("decision", "allow")];
+    let good = [("page", token.as_str()), ("username", "bo_sample"), ("decision", "allow")];
     assert_eq!(answer(&[("page", "guess"), good[1], good[2]], own).await.status, 400);
     assert_eq!(answer(&good, "https://evil.example").await.status, 400);
     let allowed = answer(&good, own).await;

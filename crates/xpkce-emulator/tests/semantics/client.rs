@@ -209,6 +209,12 @@ pub fn param(callback: &str, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
+/// The token hidden in the form of a consent page.
+pub fn page_token(page: &Answer) -> String {
+    let rest = page.body.split(r#"name="page" value=""#).nth(1).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
 pub fn code_of(callback: &str) -> String {
     param(callback, "code").unwrap_or_else(|| panic!("no code: {callback}"))
 }
