@@ -181,7 +181,8 @@ impl Emulator {
     ///
     /// # Panics
     ///
-    /// If it strikes nothing at its endpoint: a fault of the callback strikes there alone.
+    /// If it strikes nothing at its endpoint (a fault of the callback strikes there alone), or a
+    /// thousand are in force already.
     pub fn fault(&self, rule: FaultRule) {
         self.operate(|world| world.arm(rule));
     }

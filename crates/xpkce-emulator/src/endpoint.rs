@@ -47,7 +47,7 @@ pub(crate) fn answer(shared: &Shared, call: &Call) -> Reply {
         ("POST", "/oauth2/token") => app_only::token(shared, call),
         ("POST", "/oauth2/invalidate_token") => app_only::invalidate(shared, call),
         ("POST", "/2/tweets") => posts::create(shared, call),
-        ("GET", "/") => page::front(shared),
+        ("GET" | "HEAD", "/") => page::front(shared),
         ("GET", path) if path.starts_with("/2/tweets/") => posts::read(shared, call),
         (_, "/2/oauth2/token" | "/2/oauth2/revoke" | "/2/users/me" | "/2/tweets") => {
             Reply::empty(405)

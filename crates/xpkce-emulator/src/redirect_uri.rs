@@ -50,8 +50,9 @@ const BLOCKED: [&str; 34] = [
 /// Says what is wrong with it.
 pub(crate) fn check(uri: &str, localhost_registrable: bool) -> Result<(), &'static str> {
     let parsed = Url::parse(uri).map_err(|_| "not an absolute URI")?;
-    if uri.len() > 2000 || uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("too long, or contains white space");
+    // RFC 3986 has no other characters, and a Location header cannot carry them.
+    if uri.len() > 2000 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("too long, or has characters that a URI must percent-encode");
     }
     if BLOCKED.contains(&parsed.scheme()) {
         return Err("the scheme is blocked");
@@ -79,8 +80,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dangerous_schemes_and_relative_forms_are_refused() {
-        for uri in ["javascript:alert(1)", "data:text/html,x", "/callback", "", "https://a/#f"] {
+    fn dangerous_schemes_relative_forms_and_raw_characters_are_refused() {
+        let too_long = format!("https://a/{}", "b".repeat(2000));
+        for uri in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/callback",
+            "",
+            "https://a/#f",
+            "https://a/b c",
+            "https://a/é",
+            &too_long,
+        ] {
             assert!(check(uri, true).is_err(), "{uri}");
         }
     }

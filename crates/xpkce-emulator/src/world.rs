@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Counters, Event, EventKind, EventLog};
-use crate::fault::Faults;
+use crate::fault::{FaultRule, Faults};
 use crate::grant::{Code, Grant, Issued, Pair, Standing};
 use crate::mint::{self, TokenKey, TokenKind};
 use crate::post::Posts;
@@ -105,6 +105,11 @@ impl World {
 
     pub(crate) fn user(&self, id: &str) -> Option<&UserSeed> {
         self.users.iter().find(|user| user.id == id)
+    }
+
+    /// Returns the faults in force.
+    pub(crate) fn fault_rules(&self) -> Vec<FaultRule> {
+        self.faults.rules(self.now())
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

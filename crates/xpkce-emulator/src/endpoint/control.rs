@@ -121,7 +121,7 @@ fn dispatch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         ("GET", "/control/counters") => shown(&shared.world().counters),
         ("GET", "/control/quirks") => shown(&shared.world().quirks),
         ("GET", "/control/lifetimes") => shown(&shared.world().lifetimes),
-        ("GET", "/control/faults") => shown(&shared.world().faults.rules()),
+        ("GET", "/control/faults") => shown(&shared.world().fault_rules()),
         ("DELETE", "/control/faults") => {
             shared.world().faults.clear();
             Ok(json!({}))

@@ -159,6 +159,8 @@ impl FaultRule {
             (Endpoint::Callback, Fault::Callback { .. } | Fault::Slow) => None,
             (Endpoint::Callback, _) => Some("at the endpoint callback only callback and slow do"),
             (_, Fault::Callback { .. }) => Some("callback does at the endpoint callback only"),
+            (Endpoint::Whoami | Endpoint::Resource, Fault::TooYoung { .. }) => None,
+            (_, Fault::TooYoung { .. }) => Some("too_young does where a bearer is sent only"),
             _ => None,
         }
     }

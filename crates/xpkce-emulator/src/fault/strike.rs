@@ -42,38 +42,33 @@ pub(crate) struct Target {
 }
 
 impl Faults {
-    pub(crate) fn arm(&mut self, rule: FaultRule, now: Timestamp) {
+    /// Puts a rule in force and returns whether there was room for it.
+    pub(crate) fn arm(&mut self, rule: FaultRule, now: Timestamp) -> bool {
+        self.0.retain(|armed| !armed.is_over(now));
+        if self.0.len() >= LIMIT {
+            return false;
+        }
         let until = rule.for_ms.map(|ms| now.plus(Duration::from_millis(ms)));
         let gathering = match rule.fault {
             Fault::Gather { count, winner } => Some(Arc::new(Gathering::new(count, winner))),
             _ => None,
         };
-        if let Some(gathering) = &gathering {
-            let count = u32::try_from(gathering.count()).unwrap_or(u32::MAX);
-            let rule = FaultRule { times: Some(count), ..rule };
-            return self.push(Armed {
-                rule,
-                until,
-                seen: 0,
-                struck: 0,
-                gathering: Some(gathering.clone()),
-            });
-        }
-        self.push(Armed { rule, until, seen: 0, struck: 0, gathering });
-    }
-
-    fn push(&mut self, armed: Armed) {
-        if self.0.len() < LIMIT {
-            self.0.push(armed);
-        }
+        let times = match &gathering {
+            Some(gathering) => Some(u32::try_from(gathering.count()).unwrap_or(u32::MAX)),
+            None => rule.times,
+        };
+        let rule = FaultRule { times, ..rule };
+        self.0.push(Armed { rule, until, seen: 0, struck: 0, gathering });
+        true
     }
 
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub(crate) fn rules(&self) -> Vec<FaultRule> {
-        self.0.iter().map(|armed| armed.rule.clone()).collect()
+    pub(crate) fn rules(&self, now: Timestamp) -> Vec<FaultRule> {
+        let in_force = self.0.iter().filter(|armed| !armed.is_over(now));
+        in_force.map(|armed| armed.rule.clone()).collect()
     }
 
     /// Returns the fault that strikes `target`, counting the request for every rule it concerns.

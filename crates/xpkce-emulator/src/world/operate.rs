@@ -28,6 +28,8 @@ pub enum OperateError {
     Taken,
     /// The fault strikes nothing at this endpoint: what does.
     MisplacedFault(&'static str),
+    /// A thousand faults are in force already.
+    TooManyFaults,
 }
 
 impl fmt::Display for OperateError {
@@ -41,6 +43,7 @@ impl fmt::Display for OperateError {
             Self::RedirectUri(why) => write!(f, "the redirect URI cannot be registered: {why}"),
             Self::TooManyRedirectUris => f.write_str("the app already has ten redirect URIs"),
             Self::Taken => f.write_str("the id is taken"),
+            Self::TooManyFaults => f.write_str("a thousand faults are in force already"),
             Self::MisplacedFault(why) => write!(f, "the fault strikes nothing there: {why}"),
         }
     }
@@ -55,8 +58,8 @@ impl World {
         if let Some(why) = rule.misplaced() {
             return Err(OperateError::MisplacedFault(why));
         }
-        self.faults.arm(rule, self.clock.now());
-        Ok(())
+        let is_armed = self.faults.arm(rule, self.clock.now());
+        is_armed.then_some(()).ok_or(OperateError::TooManyFaults)
     }
 
     pub(crate) fn add_app(&mut self, seed: AppSeed) -> Outcome {
@@ -107,6 +110,9 @@ impl World {
     /// The user removes one app, or all, on the connected-apps page.
     pub(crate) fn disconnect(&mut self, username: &str, client_id: Option<&str>) -> Outcome {
         let user = self.user_named(username).ok_or(OperateError::UnknownUser)?.id.clone();
+        if client_id.is_some_and(|id| !self.apps.contains_key(id)) {
+            return Err(OperateError::UnknownApp);
+        }
         for grant in self.live_grants(client_id, Some(&user)) {
             self.kill(grant, "the user disconnected the app");
             self.record_grant(&Witness::default(), grant, Event::new(EventKind::Disconnected));

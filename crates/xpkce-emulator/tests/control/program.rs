@@ -39,8 +39,9 @@ async fn with_json_the_first_line_says_everything_a_client_needs() {
         assert_eq!(app["redirect_uris"][0], "http://127.0.0.1:8080/callback");
     }
     assert_eq!(json["users"].as_array().unwrap().len(), 3);
-    let status = crate::client::http().get(base).send().await.unwrap().status();
-    assert_eq!(status, 200);
+    let http = crate::client::http();
+    assert_eq!(http.get(base).send().await.unwrap().status(), 200);
+    assert_eq!(http.head(base).send().await.unwrap().status(), 200, "as those who wait for it ask");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Each verb does over HTTP what the handle does in Rust.
 
 use serde_json::{Value, json};
-use xpkce_emulator::Emulator;
+use xpkce_emulator::{Emulator, Endpoint, Fault, FaultRule};
 
 use crate::client::{Answer, Client, Tokens, http, param};
 
@@ -47,6 +47,7 @@ async fn a_fault_that_strikes_nothing_where_it_is_put_is_refused() {
         json!({"endpoint": "refresh", "fault": callback}),
         json!({"endpoint": "authorize", "fault": callback}),
         json!({"endpoint": "callback", "fault": {"kind": "reset"}}),
+        json!({"endpoint": "refresh", "fault": {"kind": "too_young", "for_ms": 1000}}),
     ] {
         let refused = post(&x, "fault", rule).await;
         assert_eq!(refused.status, 422);
@@ -56,6 +57,32 @@ async fn a_fault_that_strikes_nothing_where_it_is_put_is_refused() {
     assert_eq!(show(&x, "/faults").await, json!([]));
     done(&x, "fault", json!({"endpoint": "callback", "fault": callback})).await;
     done(&x, "fault", json!({"endpoint": "callback", "fault": {"kind": "slow"}})).await;
+}
+
+#[tokio::test]
+async fn a_fault_is_in_force_until_it_has_struck_or_its_time_is_up() {
+    let x = Emulator::builder().frozen_clock().start().await.unwrap();
+    let app = Client::public(&x);
+    let down = json!({"kind": "status", "status": 503, "body": "empty"});
+    done(&x, "fault", json!({"endpoint": "whoami", "fault": down})).await;
+    let lasting = json!({"endpoint": "revoke", "fault": down, "times": null, "for_ms": 1000});
+    assert_eq!(done(&x, "fault", lasting).await.as_array().unwrap().len(), 2);
+    app.whoami("any").await;
+    assert_eq!(show(&x, "/faults").await[0]["endpoint"], "revoke");
+    done(&x, "advance", json!({"seconds": 1})).await;
+    assert_eq!(show(&x, "/faults").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_fault_for_which_there_is_no_room_is_refused() {
+    let x = Emulator::start().await;
+    for _ in 0..1000 {
+        x.fault(FaultRule::new(Endpoint::Whoami, Fault::Reset));
+    }
+    let rule = json!({"endpoint": "whoami", "fault": {"kind": "reset"}});
+    assert_eq!(post(&x, "fault", rule).await.status, 422);
+    x.clear_faults();
+    x.fault(FaultRule::new(Endpoint::Whoami, Fault::Reset));
 }
 
 #[tokio::test]
@@ -183,6 +210,7 @@ async fn nonsense_is_refused_with_a_reason() {
         ("quirks", json!({"no_such_switch": 1}), 400),
         ("quirks", json!([]), 400),
         ("disconnect", json!({"username": "nobody"}), 422),
+        ("disconnect", json!({"username": "ada_example", "client_id": "nobody"}), 422),
         ("rotate-secret", json!({"client_id": "nobody"}), 422),
         ("frobnicate", json!({}), 404),
     ] {

@@ -124,7 +124,7 @@ pub(super) fn advance(world: &mut World, body: &Advance) -> Done {
 
 pub(super) fn fault(world: &mut World, rule: FaultRule) -> Done {
     world.arm(rule)?;
-    shown(&world.faults.rules())
+    shown(&world.fault_rules())
 }
 
 pub(super) fn disconnect(world: &mut World, body: &Disconnect) -> Done {
