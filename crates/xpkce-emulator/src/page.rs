@@ -25,6 +25,12 @@ pub(crate) fn wrong() -> Reply {
                 "Go back and try logging in again."
             }
         }
+        footer.stamp {
+            p {
+                "Local stand-in for sign-in with X. Like X’s, this page gives no reason; the "
+                a href="/control/events" { "event log" } " does."
+            }
+        }
     };
     sealed(400, "Something went wrong", "'none'", &body)
 }

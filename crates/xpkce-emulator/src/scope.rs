@@ -21,7 +21,7 @@ pub(crate) const KNOWN: [(&str, &str); 27] = [
     ("block.write", "Block and unblock accounts for you"),
     ("bookmark.read", "See your bookmarks and bookmark folders"),
     ("bookmark.write", "Add and remove bookmarks for you"),
-    ("dm.read", "Read your direct messages"),
+    ("dm.read", "See your direct messages"),
     ("dm.write", "Send and manage direct messages for you"),
     ("media.write", "Upload photos and videos for you"),
     ("timeline.read", "See your custom timelines"),

@@ -13,6 +13,7 @@ mod client;
 
 use app::App;
 use browser::{Browser, ENTER, SHIFT, TAB};
+use xpkce_emulator::{AppSeed, Emulator};
 
 const ALLOW: &str = "button[value=allow]";
 const CANCEL: &str = "button[value=cancel]";
@@ -129,10 +130,44 @@ async fn a_phone_needs_no_sideways_scrolling_and_fingers_find_the_buttons() {
 }
 
 #[tokio::test]
-async fn a_faulty_request_shows_the_generic_page() {
+async fn a_long_name_without_a_space_needs_no_sideways_scrolling_either() {
+    let seed = AppSeed::public(&"Lantern".repeat(20)).redirect_uri(client::REDIRECT);
+    let x = Emulator::builder().auto_approve(None).app(seed.clone()).start().await.unwrap();
+    let browser = Browser::start_phone().await;
+    for url in [client::Client::of(&x, seed).authorize_url(&[]), x.base_url().to_owned()] {
+        browser.open(&url).await;
+        let width = browser.evaluate("return document.documentElement.scrollWidth").await;
+        assert_eq!(width, 320, "{url}");
+    }
+    browser.quit().await;
+}
+
+#[tokio::test]
+async fn every_page_is_made_of_landmarks_and_has_one_heading_first() {
+    let app = App::start().await;
+    let browser = Browser::start().await;
+    let consent = app.authorize_url();
+    let wrong = consent.replace("tweet.read", "tweet.reed");
+    for url in [consent.as_str(), wrong.as_str(), app.base_url()] {
+        browser.open(url).await;
+        let parts = "return [...document.body.children].map(e => e.localName).join()";
+        let parts = browser.evaluate(parts).await;
+        assert!(parts == "main,footer" || parts == "main", "{url}: {parts}");
+        assert_eq!(browser.evaluate("return document.querySelectorAll('h1').length").await, 1);
+        assert_eq!(browser.evaluate("return document.documentElement.lang").await, "en");
+    }
+    browser.quit().await;
+}
+
+#[tokio::test]
+async fn a_faulty_request_shows_the_generic_page_and_the_way_to_its_reason() {
     let app = App::start().await;
     let browser = Browser::start().await;
     browser.open(&app.authorize_url().replace("tweet.read", "tweet.reed")).await;
     assert_eq!(browser.text("h1").await, "Something went wrong");
+    let page = browser.text("body").await;
+    assert!(!page.contains("scope"), "the page itself says as little as X's: {page}");
+    browser.click("footer a").await;
+    assert!(browser.text("body").await.contains("a scope is unknown"));
     browser.quit().await;
 }

@@ -38,7 +38,7 @@ pub(crate) fn consent(
                     "Only continue if you trust it." }
             }
         }
-        p.stamp { "Local stand-in for sign-in with X. Nothing here reaches X." }
+        footer.stamp { p { "Local stand-in for sign-in with X. Nothing here reaches X." } }
     };
     sealed(200, &title, &form_action(&request.redirect_uri), &body)
 }
@@ -64,9 +64,7 @@ fn accounts(users: &[UserSeed]) -> Markup {
 }
 
 fn permissions(app: &str, scopes: &[String]) -> Markup {
-    let (does, sees): (Vec<_>, Vec<_>) = scopes
-        .iter()
-        .partition(|scope| scope.ends_with(".write") || *scope == scope::OFFLINE_ACCESS);
+    let (sees, does): (Vec<_>, Vec<_>) = scopes.iter().partition(|scope| is_seen(scope));
     html! {
         section.permissions aria-label="Permissions" {
             @if !sees.is_empty() {
@@ -79,6 +77,11 @@ fn permissions(app: &str, scopes: &[String]) -> Markup {
             }
         }
     }
+}
+
+/// Returns whether a scope lets the app see something rather than do something.
+fn is_seen(scope: &str) -> bool {
+    !scope.ends_with(".write") && scope != scope::OFFLINE_ACCESS
 }
 
 fn listed(scopes: &[&String], class: &str) -> Markup {
@@ -132,5 +135,17 @@ fn form_action(redirect_uri: &str) -> String {
         }
         Ok(uri) => format!("'self' {}:", uri.scheme()),
         Err(_) => "'self'".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_under_a_heading_that_sees_is_something_to_be_seen() {
+        for (scope, words) in scope::KNOWN.iter().filter(|(scope, _)| is_seen(scope)) {
+            assert!(words.starts_with("See "), "{scope}: {words}");
+        }
     }
 }

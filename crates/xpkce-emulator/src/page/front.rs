@@ -19,7 +19,7 @@ pub(crate) fn front(shared: &Shared) -> Reply {
             dl {
                 dt { "Base URL" } dd { code { (shared.base_url) } }
                 dt { "Authorization base URL" } dd { code { (shared.authorization_base_url()) } }
-                dt { "Control" } dd { code { (shared.control_url()) } }
+                dt { "Control" } dd { a href="/control" { code { (shared.control_url()) } } }
             }
             h2 { "Apps" }
             dl {

@@ -39,6 +39,10 @@ impl App {
         Self { emulator, client, host, redirect_uri, visits: Mutex::new(visits) }
     }
 
+    pub fn base_url(&self) -> &str {
+        self.emulator.base_url()
+    }
+
     pub fn host(&self) -> &str {
         &self.host
     }
