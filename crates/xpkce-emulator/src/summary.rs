@@ -37,6 +37,10 @@ pub struct AppSummary {
     pub name: String,
     /// The registered callbacks.
     pub redirect_uris: Vec<String>,
+    /// The API key: the user name at the app-only endpoints.
+    pub api_key: String,
+    /// The API secret, their password. Fake too.
+    pub api_secret: String,
 }
 
 /// A user in a [`Summary`].
@@ -72,6 +76,8 @@ impl From<AppSeed> for AppSummary {
             client_secret: app.client_secret,
             name: app.name,
             redirect_uris: app.redirect_uris,
+            api_key: app.api_key,
+            api_secret: app.api_secret,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::seed::{AppSeed, UserSeed};
 
 pub(crate) use approve::{Page, Verdict};
 pub(crate) use authenticate::Basic;
-pub(crate) use bearer::Bearer;
+pub(crate) use bearer::{Bearer, Refusal};
 pub use operate::OperateError;
 
 /// How many tokens and codes are remembered; beyond that the oldest are unknown.

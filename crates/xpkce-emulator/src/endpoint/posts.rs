@@ -5,12 +5,16 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::problem::Problem;
+use crate::rate::Spent;
 use crate::reply::Reply;
 use crate::shared::Shared;
+use crate::world::{Refusal, World};
 
 /// X's limit for one app and user.
 const CREATE_LIMIT: u32 = 100;
 const READ_LIMIT: u32 = 900;
+/// X's limit for one app.
+const APP_READ_LIMIT: u32 = 450;
 const TEXT_LIMIT: usize = 280;
 
 /// `POST /2/tweets`.
@@ -37,12 +41,11 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
 /// `GET /2/tweets/:id`.
 pub(super) fn read(shared: &Shared, call: &Call) -> Reply {
     let mut world = shared.world();
-    let bearer = match world.bearer(call, &["tweet.read", "users.read"]) {
-        Ok(bearer) => bearer,
+    let spent = match spend_reading(&mut world, call) {
+        Ok(spent) => spent,
         Err(refusal) => return refusal.problem.reply(&world.quirks, &refusal.app_id),
     };
-    let spent = world.spend("read post", &bearer, READ_LIMIT);
-    let id = call.path.trim_start_matches("/2/tweets/");
+    let id = call.path.strip_prefix("/2/tweets/").unwrap_or_default();
     let found = id.parse().ok().and_then(|id| world.posts.read(id));
     let mut reply = match found {
         _ if spent.is_over => Problem::TooManyRequests.reply(&world.quirks, ""),
@@ -54,6 +57,18 @@ pub(super) fn read(shared: &Shared, call: &Call) -> Reply {
     };
     spent.describe(&mut reply);
     reply
+}
+
+/// A post can be read without a user as well: X's endpoint takes app-only tokens.
+fn spend_reading(world: &mut World, call: &Call) -> Result<Spent, Refusal> {
+    const ENDPOINT: &str = "read post";
+    match world.app_only(call) {
+        Some(app) => Ok(world.spend_app_only(ENDPOINT, &app?, APP_READ_LIMIT)),
+        None => {
+            let bearer = world.bearer(call, &["tweet.read", "users.read"])?;
+            Ok(world.spend(ENDPOINT, &bearer, READ_LIMIT))
+        }
+    }
 }
 
 fn text_of(body: &[u8]) -> Option<String> {

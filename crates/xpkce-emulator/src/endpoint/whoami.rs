@@ -12,7 +12,7 @@ use crate::world::Bearer;
 const LIMIT: u32 = 75;
 const SCOPES: [&str; 2] = ["tweet.read", "users.read"];
 /// The fields that may be asked for (OpenAPI 2.167).
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "confirmed_email",
     "connection_status",
     "created_at",
@@ -36,6 +36,7 @@ const KNOWN: [&str; 23] = [
     "verified",
     "verified_followers_count",
     "verified_type",
+    "withheld",
 ];
 
 pub(super) fn answer(shared: &Shared, call: &Call) -> Reply {
@@ -61,8 +62,7 @@ fn asked_for(call: &Call) -> Option<Vec<String>> {
     let list = params.value("user.fields").unwrap_or_default();
     let asked: Vec<String> =
         list.split(',').filter(|field| !field.is_empty()).map(str::to_owned).collect();
-    let is_known = |field: &String| field == "withheld" || KNOWN.contains(&field.as_str());
-    asked.iter().all(is_known).then_some(asked)
+    asked.iter().all(|field| KNOWN.contains(&field.as_str())).then_some(asked)
 }
 
 fn described(bearer: &Bearer, asked: &[String]) -> Fields {

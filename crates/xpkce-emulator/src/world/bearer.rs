@@ -59,19 +59,25 @@ impl World {
         }
         let bearer =
             self.resolve(TokenKey::of(token)).map_err(|why| (Problem::Unauthorized.into(), why))?;
-        let refuse =
-            |problem, why| Err((Refusal { problem, app_id: bearer.app.app_id.clone() }, why));
-        if !bearer.app.enrolled {
-            return refuse(Problem::ClientNotEnrolled, "the app is not enrolled");
-        }
-        if bearer.app.out_of_credits {
-            return refuse(Problem::OutOfCredits, "the app has no credits");
-        }
+        judge_app(&bearer.app)?;
         let is_missing = |needed: &&&str| !bearer.scopes.iter().any(|scope| scope == **needed);
-        if let Some(missing) = scopes.iter().find(is_missing) {
-            return refuse(Problem::Forbidden, lack_of(missing));
+        match scopes.iter().find(is_missing) {
+            Some(missing) => Err((Problem::Forbidden.into(), lack_of(missing))),
+            None => Ok(bearer),
         }
-        Ok(bearer)
+    }
+
+    /// Judges a request that needs no user, if it brings an app-only token: returns the app.
+    pub(crate) fn app_only(&mut self, call: &Call) -> Option<Result<String, Refusal>> {
+        let token = bearer_of(call)?;
+        let (client_id, _) = self.app_bearers.iter().find(|(_, known)| *known == token)?;
+        let app = self.apps.get(client_id)?;
+        let judged = judge_app(app).map(|()| app.client_id.clone());
+        Some(judged.map_err(|(refusal, why)| {
+            let key = TokenKey::of(token);
+            self.refused(&Witness::from(call), EventKind::BearerRefused, key, why);
+            refusal
+        }))
     }
 
     /// Returns how long ago the call's bearer was issued, if it is alive.
@@ -90,9 +96,6 @@ impl World {
         let grant = self.grants.get(&token.grant).ok_or("its grant is gone")?;
         let app = self.apps.get(&grant.client_id).ok_or("its app is gone")?;
         let user = self.user(&grant.user_id).ok_or("its user is gone")?;
-        if app.suspended {
-            return Err("the app is suspended");
-        }
         Ok(Bearer {
             user: user.clone(),
             app: app.clone(),
@@ -106,6 +109,26 @@ impl World {
         let key = format!("{endpoint} {} {}", bearer.app.client_id, bearer.user.id);
         self.windows.spend(&key, limit, self.clock.now())
     }
+
+    /// Counts an app-only request of this app against `limit` per 15 minutes.
+    pub(crate) fn spend_app_only(&mut self, endpoint: &str, client_id: &str, limit: u32) -> Spent {
+        let key = format!("{endpoint} app-only {client_id}");
+        self.windows.spend(&key, limit, self.clock.now())
+    }
+}
+
+/// Judges what concerns an app whoever the token speaks for.
+fn judge_app(app: &AppSeed) -> Result<(), (Refusal, &'static str)> {
+    let (problem, why) = if app.suspended {
+        (Problem::Unauthorized, "the app is suspended")
+    } else if !app.enrolled {
+        (Problem::ClientNotEnrolled, "the app is not enrolled")
+    } else if app.out_of_credits {
+        (Problem::OutOfCredits, "the app has no credits")
+    } else {
+        return Ok(());
+    };
+    Err((Refusal { problem, app_id: app.app_id.clone() }, why))
 }
 
 /// Says what the bare 403 does not.

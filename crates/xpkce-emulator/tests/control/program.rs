@@ -32,14 +32,18 @@ async fn with_json_the_first_line_says_everything_a_client_needs() {
     assert_eq!(json["authorization_base_url"], format!("{base}/i"));
     assert_eq!(json["control_url"], format!("{base}/control"));
     assert_eq!(json["auto_approve"], "bo_sample");
+    let http = crate::client::http();
     let apps = json["apps"].as_array().unwrap();
     assert!(apps[0]["client_secret"].is_null());
     assert_eq!(apps[1]["client_secret"].as_str().unwrap().len(), 50);
     for app in apps {
         assert_eq!(app["redirect_uris"][0], "http://127.0.0.1:8080/callback");
     }
+    let basic = (apps[1]["api_key"].as_str().unwrap(), apps[1]["api_secret"].as_str());
+    let app_only = http.post(format!("{base}/oauth2/token")).basic_auth(basic.0, basic.1);
+    let app_only = app_only.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
+    assert_eq!(app_only.status(), 200);
     assert_eq!(json["users"].as_array().unwrap().len(), 3);
-    let http = crate::client::http();
     assert_eq!(http.get(base).send().await.unwrap().status(), 200);
     assert_eq!(http.head(base).send().await.unwrap().status(), 200, "as those who wait for it ask");
 }

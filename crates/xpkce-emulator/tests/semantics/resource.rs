@@ -154,18 +154,20 @@ async fn a_post_needs_three_scopes_and_can_be_read_back() {
     assert_eq!(missing.status(), 404);
 }
 
+async fn app_only_token(app: &Client, api_secret: &str) -> Answer {
+    let request = app
+        .http
+        .post(format!("{}/oauth2/token", app.base))
+        .basic_auth(&app.app.api_key, Some(api_secret))
+        .form(&[("grant_type", "client_credentials")]);
+    Answer::of(request.send().await.unwrap()).await
+}
+
 #[tokio::test]
 async fn app_only_tokens_are_one_per_app_and_no_use_at_whoami() {
     let x = Emulator::start().await;
     let app = Client::public(&x);
-    let fetch = async |secret: &str| {
-        let request = app
-            .http
-            .post(format!("{}/oauth2/token", app.base))
-            .basic_auth(&app.app.api_key, Some(secret))
-            .form(&[("grant_type", "client_credentials")]);
-        Answer::of(request.send().await.unwrap()).await
-    };
+    let fetch = async |secret: &str| app_only_token(&app, secret).await;
     let bearer = fetch(&app.app.api_secret).await.text("access_token");
     assert!(bearer.starts_with("AAAAAAAAAAAAAAAA") && bearer.contains("%2F"));
     assert_eq!(fetch(&app.app.api_secret).await.text("access_token"), bearer);
@@ -192,6 +194,29 @@ async fn app_only_tokens_are_one_per_app_and_no_use_at_whoami() {
     assert_eq!(invalidate().await.text("access_token"), bearer);
     assert_eq!(invalidate().await.json()["errors"][0]["code"], 89);
     assert_eq!(app.whoami(&bearer).await.status, 401);
+}
+
+#[tokio::test]
+async fn an_app_only_token_reads_a_post_and_writes_none() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let scope = "tweet.read tweet.write users.read";
+    let access = app.sign_in_with(&x, scope).await.text("access_token");
+    let posts = format!("{}/2/tweets", app.base);
+    let write = async |bearer: &str| {
+        let post = app.http.post(&posts).bearer_auth(bearer).body(r#"{"text":"hello"}"#);
+        Answer::of(post.send().await.unwrap()).await
+    };
+    let id = write(&access).await.json()["data"]["id"].as_str().unwrap().to_owned();
+    let bearer = app_only_token(&app, &app.app.api_secret).await.text("access_token");
+    assert_eq!(write(&bearer).await.json()["title"], "Unsupported Authentication");
+    let read = app.http.get(format!("{posts}/{id}")).bearer_auth(&bearer).send().await.unwrap();
+    let read = Answer::of(read).await;
+    assert_eq!((read.status, &read.json()["data"]["text"]), (200, &"hello".into()));
+    assert_eq!(read.header("x-rate-limit-limit"), "450");
+    x.suspend_app(&app.app.client_id);
+    let read = app.http.get(format!("{posts}/{id}")).bearer_auth(&bearer).send().await.unwrap();
+    assert_eq!(read.status(), 401);
 }
 
 #[tokio::test]
