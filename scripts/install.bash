@@ -12,6 +12,7 @@ export PATH=$TOOLS/cargo/bin:$PATH:/usr/sbin
 SYSTEM_NEEDS=(
     cc=gcc
     ar=binutils
+    curl=curl
     git=git
     python3=python3
     chromium=chromium

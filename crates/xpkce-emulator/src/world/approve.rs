@@ -111,7 +111,7 @@ impl World {
         let event = Event::new(EventKind::Approved).client(&request.client_id).user(&user.username);
         self.record(witness, event.token(TokenKey::of(&code).fingerprint()));
         if fault == Some(CallbackFault::Late) {
-            self.clock.advance(seconds(self.lifetimes.code.saturating_add(1)));
+            self.advance(seconds(self.lifetimes.code.saturating_add(1)));
         }
         let target = answer_url(request, &code, fault);
         let errand = match fault {

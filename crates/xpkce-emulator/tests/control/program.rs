@@ -48,6 +48,22 @@ async fn with_json_the_first_line_says_everything_a_client_needs() {
     assert_eq!(http.head(base).send().await.unwrap().status(), 200, "as those who wait for it ask");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_signs_in_with_curl() {
+    let (_running, line) = first_line(&["--json", "--auto-approve"]);
+    let json: Value = serde_json::from_str(&line).unwrap();
+    let readme = include_str!("../../README.md");
+    let (_, script) = readme.split_once("```sh\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    let (start, script) = script.split_once('\n').unwrap();
+    assert!(start.starts_with("xpkce-emulator --port 8090"), "{start}");
+    let script = script.replace("http://127.0.0.1:8090", json["base_url"].as_str().unwrap());
+    let shell = Command::new("sh").args(["-euc", &script]).env("NO_PROXY", "*").output().unwrap();
+    let said = String::from_utf8_lossy(&shell.stdout);
+    assert!(said.contains(r#""username":"ada_example""#), "{said}{shell:?}");
+    assert!(said.contains(r#""kind": "exchanged""#), "{said}");
+}
+
 #[test]
 fn without_json_it_is_readable() {
     let (_running, line) = first_line(&[]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
-use xpkce_emulator::{CallbackFault, Emulator, Endpoint, FaultRule, Lifetimes};
+use xpkce_emulator::{CallbackFault, Emulator, Endpoint, EventKind, FaultRule, Lifetimes};
 
 use crate::client::{Client, REDIRECT, Tokens, code_of, param};
 
@@ -46,9 +46,10 @@ async fn a_code_can_come_twice_in_one_query() {
 
 #[tokio::test]
 async fn a_late_callback_carries_an_expired_code() {
-    let (_x, app, late) = callback(CallbackFault::Late, "s").await;
+    let (x, app, late) = callback(CallbackFault::Late, "s").await;
     let answer = app.exchange(&code_of(&late)).await;
     assert_eq!(answer.oauth_error().2, "Value passed for the authorization code was invalid.");
+    assert!(x.events().iter().any(|event| event.kind == EventKind::ClockAdvanced));
 }
 
 #[tokio::test]

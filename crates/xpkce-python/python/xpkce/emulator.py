@@ -30,6 +30,8 @@ class App(TypedDict):
     client_secret: Optional[str]
     name: str
     redirect_uris: list[str]
+    api_key: str
+    api_secret: str
 
 
 class User(TypedDict):
