@@ -17,6 +17,13 @@ pub(crate) struct Grant {
     pub(crate) refresh: Option<TokenKey>,
 }
 
+impl Grant {
+    /// Returns whether it has a token that nobody has killed; it may have expired.
+    pub(crate) fn is_live(&self) -> bool {
+        self.refresh.is_some() || !self.access.is_empty()
+    }
+}
+
 /// One token, remembered by its digest.
 #[derive(Debug)]
 pub(crate) struct Issued {

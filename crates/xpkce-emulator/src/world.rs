@@ -178,6 +178,14 @@ impl World {
         }
     }
 
+    /// [`World::kill`], written down if anything was alive.
+    fn kill_family(&mut self, witness: &Witness, id: u64, why: &'static str) {
+        if self.grants.get(&id).is_some_and(Grant::is_live) {
+            self.kill(id, why);
+            self.record_grant(witness, id, Event::new(EventKind::FamilyKilled).reason(why));
+        }
+    }
+
     /// Marks one token dead, unless it already is or is spent.
     fn put_down(&mut self, key: TokenKey, why: &'static str) {
         if let Some(token) = self.tokens.find_mut(key)
@@ -190,7 +198,7 @@ impl World {
     /// Returns the grants that still have a live token, by app or user where given.
     fn live_grants(&self, client_id: Option<&str>, user_id: Option<&str>) -> Vec<u64> {
         let is_meant = |grant: &Grant| {
-            (grant.refresh.is_some() || !grant.access.is_empty())
+            grant.is_live()
                 && client_id.is_none_or(|id| id == grant.client_id)
                 && user_id.is_none_or(|id| id == grant.user_id)
         };

@@ -10,6 +10,9 @@ use crate::params::Params;
 use crate::rate::Spent;
 use crate::world::{Witness, World, seconds};
 
+/// How many grants are kept before the dead ones are thrown out.
+const GRANTS: usize = 10_000;
+
 impl World {
     /// Answers a token request of either grant type, and says what is left of the limit, if there is
     /// one (E9) and the request came so far.
@@ -145,8 +148,10 @@ impl World {
             self.kill(old, "superseded by another sign-in");
             self.record_grant(witness, old, Event::new(EventKind::Superseded));
         }
-        // Only live grants are worth keeping: dead tokens carry their own reason.
-        self.grants.retain(|_, grant| grant.refresh.is_some() || !grant.access.is_empty());
+        // Dead ones are kept to name the owners of dead tokens, as long as there is room.
+        if self.grants.len() > GRANTS {
+            self.grants.retain(|_, grant| grant.is_live());
+        }
     }
 
     fn redeemed_again(&mut self, witness: &Witness, key: TokenKey) {
@@ -155,8 +160,7 @@ impl World {
         let event = Event::new(EventKind::DoubleRedeem).token(key.fingerprint());
         self.record_grant(witness, grant, event);
         if self.quirks.double_redeem_revokes {
-            self.kill(grant, "its code was redeemed twice");
-            self.record_grant(witness, grant, Event::new(EventKind::FamilyKilled));
+            self.kill_family(witness, grant, "its code was redeemed twice");
         }
     }
 }

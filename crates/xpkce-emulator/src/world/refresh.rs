@@ -84,9 +84,8 @@ impl World {
             return Ok(pair);
         }
         self.refused(witness, EventKind::Replayed, key, "spent");
-        if self.quirks.replay_kills_family && self.grants.contains_key(&grant) {
-            self.kill(grant, "a spent token of its family was replayed");
-            self.record_grant(witness, grant, Event::new(EventKind::FamilyKilled));
+        if self.quirks.replay_kills_family {
+            self.kill_family(witness, grant, "a spent token of its family was replayed");
         }
         Err(OAuthError::Token)
     }

@@ -75,6 +75,33 @@ async fn a_page_that_approves_as_nobody_says_so() {
 }
 
 #[tokio::test]
+async fn a_token_that_a_newer_sign_in_killed_is_refused_with_its_owner_named() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let old = app.sign_in(&x).await;
+    app.sign_in(&x).await;
+    assert_eq!(app.refresh(&old.refresh).await.status, 400);
+    let refused = last(&x, EventKind::RefreshRefused);
+    assert_eq!(refused.reason, Some("superseded by another sign-in"));
+    assert_eq!(refused.client_id, Some(app.app.client_id));
+    assert_eq!((refused.username.as_deref(), refused.generation), (Some("ada_example"), Some(1)));
+}
+
+#[tokio::test]
+async fn a_family_is_killed_once() {
+    let quirks = Quirks { replay_kills_family: true, ..Quirks::default() };
+    let x = Emulator::builder().quirks(quirks).start().await.unwrap();
+    let app = Client::public(&x);
+    let spent = app.sign_in(&x).await;
+    app.refresh(&spent.refresh).await;
+    for _ in 0..2 {
+        assert_eq!(app.refresh(&spent.refresh).await.status, 400);
+    }
+    let killed = x.events().into_iter().filter(|event| event.kind == EventKind::FamilyKilled);
+    assert_eq!((killed.count(), x.replays()), (1, 2));
+}
+
+#[tokio::test]
 async fn a_refused_revocation_is_not_written_down_as_one() {
     let x = Emulator::start().await;
     let (app, other) = (Client::public(&x), Client::confidential(&x));
