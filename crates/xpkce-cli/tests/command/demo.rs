@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::browser::get;
 use crate::screen::Screen;
 use crate::world::{PROGRAM, World, snapshot};
 
@@ -44,4 +45,20 @@ fn an_interrupted_demonstration_leaves_nothing_behind() {
     screen.type_when_told("Press Allow", "\u{3}");
     assert_eq!(screen.rest().0, Some(130));
     assert!(std::fs::read_dir(&temp).unwrap().next().is_none());
+}
+
+#[test]
+fn a_denial_of_the_demonstration_is_told_in_the_browser() {
+    let world = World::new();
+    let mut screen = Screen::open(&world, "BROWSER=/bin/true exec $XPKCE demo");
+    screen.type_when_told("Press Allow", "");
+    let shown = screen.shown();
+    let parameter = |name: &str| {
+        let (_, rest) = shown.split_once(name).unwrap();
+        rest.split(['&', '\r', '\n']).next().unwrap().replace("%3A", ":").replace("%2F", "/")
+    };
+    let (uri, state) = (parameter("&redirect_uri="), parameter("&state="));
+    let page = get(&format!("{uri}?error=access_denied&state={state}"));
+    assert!(page.contains("You did not approve"), "{page}");
+    assert_eq!(screen.rest().0, Some(3));
 }

@@ -143,8 +143,8 @@ impl Stage {
             visit = &mut callback => visit?,
             approved = &mut approving => { approved?; callback.await? }
         };
-        let approval = login.approve(visit.callback_url())?;
-        let outcome = self.keeper.sign_in(approval).await;
+        let outcome =
+            async { self.keeper.sign_in(login.approve(visit.callback_url())?).await }.await;
         visit.tell(&outcome).await;
         Ok(outcome?)
     }
