@@ -35,27 +35,31 @@ async fn at_endpoint(shared: &Arc<Shared>, call: &Arc<Call>, endpoint: Endpoint)
         return endpoint::answer(shared, call);
     };
     if !struck.outlives_client {
-        return struck_answer(shared, call, endpoint, &struck).await;
+        return struck_answer(shared, call, endpoint, struck).await;
     }
     let (shared, call) = (shared.clone(), call.clone());
     // A task of its own: the connection's ends with the connection.
-    let task = tokio::spawn(async move { struck_answer(&shared, &call, endpoint, &struck).await });
+    let task = tokio::spawn(async move { struck_answer(&shared, &call, endpoint, struck).await });
     task.await.expect("answering does not panic")
 }
 
-async fn struck_answer(shared: &Shared, call: &Call, endpoint: Endpoint, struck: &Struck) -> Reply {
+async fn struck_answer(
+    shared: &Shared,
+    call: &Call,
+    endpoint: Endpoint,
+    mut struck: Struck,
+) -> Reply {
     let waits_after = struck.moment == Moment::AfterCommit;
     if !waits_after {
         tokio::time::sleep(struck.delay).await;
     }
-    let turn = match &struck.gathering {
-        Some(gathering) => Some(gathering.wait().await),
-        None => None,
-    };
+    if let Some(turn) = &struck.turn {
+        turn.wait().await;
+    }
     let is_carried_out = waits_after || struck.fault.needs_answer();
     let reply =
         if is_carried_out { endpoint::answer(shared, call) } else { fault::stand_in(endpoint) };
-    drop(turn);
+    drop(struck.turn.take());
     if waits_after {
         tokio::time::sleep(struck.delay).await;
     }

@@ -1,6 +1,7 @@
 //! F7: requests that wait for each other, so that a race has a chosen winner.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -25,8 +26,8 @@ struct Present {
 
 /// One's turn. Dropping it lets the next one go, also when the client has hung up in the queue.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
-    gathering: &'a Gathering,
+pub(crate) struct Turn {
+    gathering: Arc<Gathering>,
     place: usize,
 }
 
@@ -41,21 +42,14 @@ impl Gathering {
         self.count
     }
 
-    /// Waits for one's turn.
-    pub(crate) async fn wait(&self) -> Turn<'_> {
+    /// Counts one more as arrived.
+    pub(crate) fn arrive(self: &Arc<Self>) -> Turn {
         let mut place = 0;
         self.present.send_modify(|present| {
             present.arrived += 1;
             place = self.place(present.arrived);
         });
-        let turn = Turn { gathering: self, place };
-        let is_next = |present: &Present| {
-            present.arrived >= self.count
-                && (1..place).all(|before| present.finished.contains(&before))
-        };
-        let mut present = self.present.subscribe();
-        let _ = tokio::time::timeout(PATIENCE, present.wait_for(is_next)).await;
-        turn
+        Turn { gathering: self.clone(), place }
     }
 
     /// The winner is first; those that arrived before it move back by one.
@@ -68,7 +62,19 @@ impl Gathering {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Turn {
+    /// Waits until all have arrived and those before are done.
+    pub(crate) async fn wait(&self) {
+        let is_next = |present: &Present| {
+            present.arrived >= self.gathering.count
+                && (1..self.place).all(|before| present.finished.contains(&before))
+        };
+        let mut present = self.gathering.present.subscribe();
+        let _ = tokio::time::timeout(PATIENCE, present.wait_for(is_next)).await;
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
         self.gathering.present.send_modify(|present| {
             present.finished.insert(self.place);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fault::{Endpoint, Fault, FaultRule, Moment};
-use crate::gather::Gathering;
+use crate::gather::{Gathering, Turn};
 
 /// How many rules may be in force.
 const LIMIT: usize = 1000;
@@ -24,13 +24,14 @@ struct Armed {
 }
 
 /// A fault that strikes the request at hand.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Struck {
     pub(crate) fault: Fault,
     pub(crate) moment: Moment,
     pub(crate) delay: Duration,
     pub(crate) outlives_client: bool,
-    pub(crate) gathering: Option<Arc<Gathering>>,
+    /// Taken at once: who is struck and hangs up has arrived all the same.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// What of a request decides whether a rule strikes it.
@@ -121,7 +122,7 @@ impl Armed {
             moment: self.rule.moment,
             delay: Duration::from_millis(self.rule.delay_ms),
             outlives_client: self.rule.outlives_client,
-            gathering: self.gathering.clone(),
+            turn: self.gathering.as_ref().map(Gathering::arrive),
         }
     }
 }
