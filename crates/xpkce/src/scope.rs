@@ -215,6 +215,9 @@ mod tests {
         let endless = many.clone() + &"s511 ".repeat(200_000);
         assert_eq!(Scopes::parse(&endless), Scopes::parse(&many));
         assert!(!Scopes::parse(&("a ".repeat(200_000) + "b")).contains("b"));
+        let repeated: Scopes = std::iter::repeat_n("a", Scopes::LOOKED_AT).chain(["b"]).collect();
+        assert!(!repeated.contains("b"));
+        assert_eq!(Scopes::parse(&(many + "one more")).len(), Scopes::MAX);
     }
 
     #[test]
