@@ -5,7 +5,7 @@
 //! refreshes in two places, or dies between the answer and the save, has lost its user's login.
 //!
 //! - [`Keeper`] is for programs that go on: it signs in, saves, and hands out an access token that
-//!   is always valid, in any number of tasks, threads and processes on one store.
+//!   it refreshes before it ends, in any number of tasks, threads and processes on one store.
 //! - [`OAuth2PkceAuth`] is X's own class, for code that keeps its token itself; [`blocking`] has it
 //!   without an async runtime.
 //! - [`Login`], [`Approval`] and [`Client`] are what both are made of. Without default features
@@ -33,9 +33,10 @@
 //!
 //! # Features
 //!
-//! `hyper` (the client that sends), `keeper`, `sqlite`, `loopback` (the callback listener) and
-//! `blocking` are on by default. `postgres` adds the store for many machines, `metrics` the
-//! measuring of [`metrics`], `testing` the clock that is moved by hand and the contract that a store of your own must pass.
+//! On by default are `hyper` (the client that sends), `keeper` (with the store in memory), `sqlite`
+//! (the store of one machine), `loopback` (the callback listener) and `blocking`. `postgres` adds
+//! the store for many machines, `metrics` the measuring of [`metrics`], `testing` the clock that is
+//! moved by hand and the contract that a store of your own must pass.
 //
 // What is named above and not compiled in is found among the features.
 #![cfg_attr(not(feature = "keeper"), doc = "\n\n[`Keeper`]: #features")]
