@@ -134,7 +134,7 @@ async fn no_random_kill_ends_a_login_that_was_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_kills_end_logins_that_others_keep() {
+async fn the_same_kills_are_counted_for_who_keeps_a_login_in_another_way() {
     let kills = how_many(20);
     for who in peers() {
         let theirs = score(&who, 1, kills).await;
