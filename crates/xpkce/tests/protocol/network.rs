@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use xpkce::http::{HttpClient as _, HttpRequest, HttpResponse, HyperClient, MAX_BODY, SendError};
 use xpkce::{App, Client, ErrorKind, RefreshAnswer, RefreshToken, SystemClock};
 
@@ -95,6 +95,13 @@ fn request(url: &str) -> HttpRequest {
         headers: HeaderMap::new(),
         body: b"a=b".to_vec().into(),
     }
+}
+
+/// A port that refuses whoever connects, and that no other test is given meanwhile.
+fn bound_and_deaf() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 fn is_maybe_sent(answer: &Result<HttpResponse, SendError>) -> bool {
@@ -225,9 +232,8 @@ async fn a_body_that_breaks_off_is_kept_as_far_as_it_came() {
 
 #[tokio::test]
 async fn a_connection_that_was_never_made_sent_nothing() {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = bound_and_deaf();
     let nobody = socket.local_addr().unwrap();
-    drop(socket);
     assert!(is_not_sent(&post(&client(), &format!("http://{nobody}")).await));
     // A server that does not speak TLS.
     let plain = Server::start([Does::SaysAndCloses("HTTP/1.1 400 No\r\n\r\n".into())]).await;
@@ -311,9 +317,8 @@ async fn a_cookie_is_not_kept() {
 
 #[tokio::test]
 async fn an_error_holds_no_query() {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/path?token=s3cret", socket.local_addr().unwrap());
-    drop(socket);
+    let nobody = bound_and_deaf();
+    let url = format!("http://{}/path?token=s3cret", nobody.local_addr().unwrap());
     let Err(error) = post(&client(), &url).await else { panic!() };
     assert!(!format!("{error:?}").contains("s3cret"));
 }
