@@ -4,8 +4,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::world::World;
+use xpkce::{Clock as _, SystemClock};
+
+use crate::world::{Done, World};
 
 const ADD: [&str; 6] = ["app", "add", "other", "--public", "--client-id", "fake-client"];
 
@@ -14,12 +17,21 @@ fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
+/// Runs a command that looks again for about five seconds, and may take longer on a busy machine.
+fn waits_and_is_refused(world: &World, command: &[&str]) -> Done {
+    let begun = SystemClock.uptime();
+    let refused = world.run(command).exited(5);
+    let waited = SystemClock.uptime() - begun;
+    assert!(waited > Duration::from_secs(4), "it waited for {waited:?}");
+    refused
+}
+
 #[test]
 fn who_changes_the_apps_waits_a_while_and_says_what_for() {
     let world = World::with_app();
     let lock = File::options().write(true).open(world.home().join("apps.lock")).unwrap();
     lock.lock().unwrap();
-    let refused = world.run(&ADD).exited(5);
+    let refused = waits_and_is_refused(&world, &ADD);
     assert!(refused.stderr.contains("another program is changing the apps"), "{}", refused.stderr);
     drop(lock);
     world.run(&ADD).succeeded();
@@ -30,7 +42,7 @@ fn who_changes_the_keys_waits_a_while_and_says_what_for() {
     let world = World::signed_in();
     let folder = File::open(world.home()).unwrap();
     folder.lock().unwrap();
-    let refused = world.run(&["key", "rotate"]).exited(5);
+    let refused = waits_and_is_refused(&world, &["key", "rotate"]);
     assert!(refused.stderr.contains("another program is changing the keys"), "{}", refused.stderr);
     drop(folder);
     world.run(&["key", "rotate"]).succeeded();

@@ -312,6 +312,8 @@ fn two_that_run_at_once_rotate_each_login_once() {
     let world = World::signed_in();
     world.sign_in_as("bo_sample");
     make_due(&world);
+    // So long that the second is there before the first is done.
+    world.x.fault(FaultRule::delay(Endpoint::Refresh, Duration::from_secs(1)).always());
     std::thread::scope(|scope| {
         let first = scope.spawn(|| world.run(&["keep", "--once"]));
         let second = scope.spawn(|| world.run(&["keep", "--once"]));
