@@ -115,7 +115,7 @@ def test_concurrent_refreshes_spend_one_token(x, both, signed_in):
             results.append(outcome(auth.refresh_token))
 
         threads = [threading.Thread(target=refresh) for _ in range(8)]
-        x.fault("refresh", {"kind": "slow"}, delay_ms=200)
+        x.fault("refresh", {"kind": "slow"}, delay_ms=2000)
         [thread.start() for thread in threads]
         [thread.join() for thread in threads]
         failures = [result for result in results if isinstance(result, Exception)]

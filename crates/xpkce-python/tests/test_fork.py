@@ -124,9 +124,12 @@ def test_many_threads_fork_and_refresh_at_once(wire, ours):
     stop, failures = threading.Event(), []
 
     def requests_on(auth: Any) -> None:
-        while not stop.is_set():
-            auth.token = {"refresh_token": "r"}
-            auth.refresh_token()
+        try:
+            while not stop.is_set():
+                auth.token = {"refresh_token": "r"}
+                auth.refresh_token()
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
 
     def forks() -> None:
         try:
@@ -143,6 +146,7 @@ def test_many_threads_fork_and_refresh_at_once(wire, ours):
     stop.set()
     [thread.join(60) for thread in threads]
     assert failures == []
+    assert not any(thread.is_alive() for thread in threads + forking)
 
 
 def test_a_sign_in_begun_before_a_fork_during_a_refresh_is_finished_in_the_child(
