@@ -46,9 +46,10 @@ section_lint() {
 
 section_core() {
     cargo clippy --locked -p xpkce --no-default-features -- -D warnings
-    local forbidden
-    forbidden=$(cargo tree --locked -p xpkce --no-default-features -e normal --prefix none |
-        grep -E '^(tokio|hyper|rusqlite) ' || true)
+    local tree forbidden
+    tree=$(cargo tree --locked -p xpkce --no-default-features -e normal --prefix none)
+    grep -q '^xpkce ' <<<"$tree" || die "this is not the library's tree: $tree"
+    forbidden=$(grep -E '^(tokio|hyper|rusqlite) ' <<<"$tree" || true)
     [ -z "$forbidden" ] || die "the core alone pulls in: $forbidden"
 }
 
