@@ -27,12 +27,12 @@ pub(crate) struct LoginFlags {
 }
 
 impl LoginFlags {
-    /// Finds the one login that the flags name, leaving out those that were signed out.
+    /// Finds the one login that the flags name, leaving out those that were signed out, unless it is
+    /// the only one.
     pub(crate) async fn choose(&self, settings: &Settings<'_>, vault: &Vault) -> Result<Stored> {
         let mut found = self.find(settings, vault).await?;
-        let is_live = |stored: &Stored| stored.grant.state != State::SignedOut;
-        if found.iter().any(is_live) {
-            found.retain(is_live);
+        if found.len() > 1 {
+            found.retain(|stored| stored.grant.state != State::SignedOut);
         }
         if found.len() > 1 {
             return Err(several(settings, &found));

@@ -2,7 +2,7 @@
 
 use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem};
 
-use super::{NO_ANSWERS, dead, follow, three_logins, two_apps};
+use super::{NO_ANSWERS, dead, follow, sign_in, three_logins, two_apps};
 use crate::pasted::paste;
 use crate::screen::Screen;
 
@@ -20,6 +20,19 @@ fn with_two_apps_and_nobody_signed_in_the_hint_signs_in() {
     let told = world.run(&["status"]).succeeded().stderr;
     let next = told.lines().find_map(|line| line.strip_prefix("Next: ")).unwrap();
     paste(&world, next, NO_ANSWERS).succeeded();
+}
+
+#[test]
+fn where_everybody_has_signed_out_somebody_must_sign_in_and_the_hint_does() {
+    for command in [&["token"][..], &["refresh"], &["request", "GET", "/2/users/me"]] {
+        let world = two_apps();
+        for app in ["lantern", "harbour"] {
+            sign_in(&world, app, "ada_example");
+            world.run(&["logout", "--yes", "--app", app]).succeeded();
+        }
+        follow(&world, &world.run(command).exited(3));
+        world.run(command).succeeded();
+    }
 }
 
 #[test]
