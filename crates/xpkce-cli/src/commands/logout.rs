@@ -8,7 +8,7 @@ use xpkce::{ErrorKind, TokenSource};
 
 use super::Context;
 use crate::choose::LoginFlags;
-use crate::config::Settings;
+use crate::config::ChosenApp;
 use crate::failure::{Failure, Kind, Result};
 use crate::vault::Vault;
 use crate::view::{CONNECTED_APPS, Who};
@@ -49,12 +49,14 @@ impl Logout {
             context.output.say("Nothing was changed.");
             return Ok(());
         }
-        let source = self.source(&settings, &vault, &grant.account)?;
+        let chosen = settings.app_of(&grant.account.app);
+        let flag = chosen.as_ref().ok().and_then(ChosenApp::flag).map(str::to_owned);
+        let source = self.source(chosen, &vault, &grant.account)?;
         let outcome = if self.forget {
             source.forget().await.map_err(Failure::from)
         } else {
             let asking = context.output.waiting("asking X to revoke the tokens", source.sign_out());
-            asking.await.map_err(|why| unrevoked(why, &who))
+            asking.await.map_err(|why| unrevoked(why, &who).for_app(flag.as_deref()))
         };
         told(context, who, outcome?)
     }
@@ -70,11 +72,11 @@ impl Logout {
     /// To forget a login no app is needed.
     fn source(
         &self,
-        settings: &Settings<'_>,
+        chosen: Result<ChosenApp>,
         vault: &Vault,
         account: &Account,
     ) -> Result<TokenSource> {
-        let app = match settings.app_of(&account.app) {
+        let app = match chosen {
             Err(_) if self.forget => xpkce::App::public(&account.app),
             chosen => chosen?.app(&vault.sealer)?,
         };

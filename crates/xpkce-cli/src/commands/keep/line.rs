@@ -97,7 +97,7 @@ impl Line {
             Report::Round(round) if **round == Round::default() => return None,
             Report::Round(round) => Event::Round { app, round: RoundView::of(round) },
             Report::Failed(why, wait) => {
-                let error = ErrorView::of(why);
+                let error = ErrorView::of(&app, why);
                 Event::Failed { app, error, again_in: wait.as_secs() }
             }
             _ => return None,
@@ -156,7 +156,7 @@ impl Login {
         let (outcome, generation, error) = match tended {
             Tended::Rotated(generation) => ("rotated", Some(generation.0), None),
             Tended::SignedOut => ("signed_out", None, None),
-            Tended::Failed(why) => ("failed", None, Some(ErrorView::of(why))),
+            Tended::Failed(why) => ("failed", None, Some(ErrorView::of(&app, why))),
             _ => return None,
         };
         Some(Self { app, user: clean(user), outcome, generation, error })
@@ -164,8 +164,9 @@ impl Login {
 }
 
 impl ErrorView {
-    fn of(error: &xpkce::Error) -> Self {
-        Self::of_failure(Failure::from(error.clone()))
+    /// Always names the app in a hint about one: others may have come since it was taken up.
+    fn of(app: &str, error: &xpkce::Error) -> Self {
+        Self::of_failure(Failure::from(error.clone()).for_app(Some(app)))
     }
 
     fn of_failure(failure: Failure) -> Self {

@@ -2,7 +2,8 @@
 
 use xpkce_emulator::AppSeed;
 
-use super::{NO_ANSWERS, dead, follow, three_logins, two_apps};
+use super::{NO_ANSWERS, dead, follow, sign_in, three_logins, two_apps};
+use crate::keep::make_due;
 use crate::pasted::{command_in, paste};
 use crate::world::World;
 
@@ -59,6 +60,29 @@ fn a_wrong_secret_of_a_stored_app_is_mended_by_its_hints() {
     let mending = [("public app): ", secret.as_str())];
     paste(&world, command_in(checked.hint()), &mending).succeeded();
     world.run(&["app", "check", "harbour"]).succeeded();
+}
+
+#[test]
+fn a_wrong_secret_that_a_logout_meets_is_looked_into_by_its_hint() {
+    let world = two_apps();
+    sign_in(&world, "harbour", "ada_example");
+    world.x.rotate_secret(&world.x.confidential_app().client_id);
+    let refused = world.run(&["logout", "--yes"]).exited(2);
+    let checked = paste(&world, refused.advised(), NO_ANSWERS).exited(2);
+    assert!(checked.hint().contains("xpkce app add harbour --replace"), "{}", checked.shown);
+}
+
+#[test]
+fn what_keeps_a_login_from_being_kept_is_looked_into_by_its_hint() {
+    let world = three_logins();
+    make_due(&world);
+    world.x.rotate_secret(&world.x.confidential_app().client_id);
+    let kept = world.run(&["keep", "--once", "--json"]).exited(5);
+    let failed = kept.stdout.lines().find(|line| line.contains("\"failed\"")).unwrap();
+    let failed: serde_json::Value = serde_json::from_str(failed).unwrap();
+    let hint = failed["error"]["hint"].as_str().unwrap();
+    let checked = paste(&world, hint, NO_ANSWERS).exited(2);
+    assert!(checked.hint().contains("xpkce app add harbour --replace"), "{}", checked.shown);
 }
 
 #[test]
