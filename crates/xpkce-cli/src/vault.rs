@@ -75,6 +75,11 @@ impl Vault {
 #[cfg(feature = "postgres")]
 const ADDRESS: &str = "set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE";
 
+/// The hint of a server that cannot be reached.
+#[cfg(feature = "postgres")]
+const SERVER: &str =
+    "see whether the server that XPKCE_STORE names runs, and can be reached from here";
+
 /// The one place that knows which kinds of store this build has.
 async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
     match at {
@@ -84,6 +89,7 @@ async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
             let store = xpkce::store::PostgresStore::open(&address).await;
             Ok(Arc::new(store.map_err(|why| match (why.hint(), why.reason()) {
                 (None, Reason::InvalidSetting) => Failure::from(why).hint(ADDRESS),
+                (None, Reason::Store) => Failure::from(why).hint(SERVER),
                 _ => Failure::from(why),
             })?))
         }

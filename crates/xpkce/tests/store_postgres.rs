@@ -208,14 +208,24 @@ async fn a_certificate_is_checked_against_the_root_that_was_given() {
     );
     let store = PostgresStore::open(&server().address("localhost", &tls)).await.unwrap();
     store.next_sign_in().await.unwrap();
-    let other_name = PostgresStore::open(&server().address("127.0.0.1", &tls)).await;
-    assert_eq!(other_name.unwrap_err().reason(), Reason::Store);
+    let other_name = PostgresStore::open(&server().address("127.0.0.1", &tls)).await.unwrap_err();
+    assert_eq!(other_name.reason(), Reason::Store);
+    let hint = other_name.hint().unwrap_or_default();
+    assert!(hint.contains("as its certificate does"), "{other_name:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let address = server().address("localhost", "sslmode=require");
-    assert_eq!(PostgresStore::open(&address).await.unwrap_err().reason(), Reason::Store);
+    let why = PostgresStore::open(&address).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::Store);
+    assert!(why.hint().unwrap_or_default().contains("sslrootcert=FILE"), "{why:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_lacks_what_the_server_asks_for_is_a_setting_to_mend() {
+    let why = PostgresStore::open(&"postgres:///postgres".to_owned().into()).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::InvalidSetting, "{why:?}");
 }
 
 #[tokio::test]

@@ -40,8 +40,8 @@ fn make_due(server: &server::Server) {
 #[test]
 fn an_address_that_cannot_be_used_is_told_with_the_variable_that_holds_it() {
     let mut world = World::with_app();
-    for tail in ["?sslmode=prefer", "?port=x"] {
-        world.set("XPKCE_STORE", &format!("postgres://localhost/x{tail}"));
+    for rest in ["localhost/x?sslmode=prefer", "localhost/x?port=x", "/x"] {
+        world.set("XPKCE_STORE", &format!("postgres://{rest}"));
         let refused = world.run(&["status"]).exited(2);
         assert!(refused.stderr.contains("set XPKCE_STORE to postgres://"), "{}", refused.stderr);
     }
@@ -112,7 +112,7 @@ fn a_server_that_is_down_is_told_and_nothing_is_spent() {
     server.stop();
     for command in [&["keep", "--once"][..], &["keep"], &["refresh"], &["token"]] {
         let refused = world.run(command).exited(6);
-        assert!(refused.hint().contains("XPKCE_STORE"), "{}", refused.stderr);
+        assert!(refused.hint().contains("the server that XPKCE_STORE names"), "{}", refused.stderr);
     }
     assert_eq!(world.x.token_requests(), asked);
     server.restart();

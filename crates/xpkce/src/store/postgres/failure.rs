@@ -9,8 +9,7 @@ use crate::{Error, Reason};
 pub(super) fn failure(why: tokio_postgres::Error) -> Error {
     let meaning = match why.code() {
         Some(code) => meaning(code),
-        None if says_read_only(&why) => read_only(),
-        None => Error::new(Reason::Store, "the connection to the store failed"),
+        None => without_code(&why),
     };
     meaning.with_source(why)
 }
@@ -83,8 +82,26 @@ fn meaning(code: &SqlState) -> Error {
     Error::new(reason, message)
 }
 
-/// The driver has no code for a server that is not the kind that was asked for.
-fn says_read_only(why: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(why)
-        .is_some_and(|source| source.to_string().contains("does not allow writes"))
+/// What the driver itself found wrong, of which it has words alone.
+fn without_code(why: &tokio_postgres::Error) -> Error {
+    let found = std::error::Error::source(why).map(ToString::to_string).unwrap_or_default();
+    if why.to_string().starts_with("invalid configuration") {
+        return Error::new(Reason::InvalidSetting, "the PostgreSQL address lacks something");
+    }
+    if found.contains("does not allow writes") {
+        return read_only();
+    }
+    let failed = Error::new(Reason::Store, "the connection to the store failed");
+    match found {
+        name if name.contains("not valid for name") => {
+            failed.with_hint("name the server in the address as its certificate does")
+        }
+        trust if trust.contains("invalid peer certificate") => failed.with_hint(
+            "add sslrootcert=FILE to the address's parameters: the certificate that vouches for the server's",
+        ),
+        plain if plain.contains("does not support TLS") => failed.with_hint(
+            "turn TLS on at the server, or add sslmode=disable to the address's parameters",
+        ),
+        _ => failed,
+    }
 }
