@@ -208,6 +208,7 @@ async fn spends_on_a_full_disk() {
     let refused = store.swap(&grant(account(0)), Some(revision), spend).await.unwrap_err();
     let told = "no room can be kept for the store: the disk is full";
     assert_eq!(refused.to_string(), told);
+    assert!(refused.hint().unwrap_or_default().starts_with("make room"), "{refused:?}");
     std::fs::remove_file(ballast).unwrap();
     store.swap(&grant(account(0)), Some(revision), spend).await.unwrap();
     store.check().await.unwrap();
@@ -357,6 +358,7 @@ async fn opens_it_on_a_full_disk() {
         assert!(why.to_string().ends_with("the disk is full"), "{why}");
         let why = store.swap(&grant(account(1)), None, LeaseEnd::Keep).await.unwrap_err();
         assert!(why.to_string().ends_with("cannot be used: the disk is full"), "{why}");
+        assert!(why.hint().unwrap_or_default().starts_with("make room"), "{why:?}");
         drop(store);
         let reading = SqliteReading::open(path()).unwrap().unwrap();
         assert!(reading.grant(&account(0)).unwrap().is_some());

@@ -24,12 +24,11 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseCorrupt) => {
             (Reason::StoreDamaged, format!("the store {shown} is damaged; it was left as it is"))
         }
-        Some(ErrorCode::DiskFull) => {
-            (Reason::Store, format!("the store {shown} cannot be written: the disk is full"))
-        }
         // The files beside the store are made with another error.
-        Some(_) if is_full(path, why) => {
-            (Reason::Store, format!("the store {shown} cannot be used: the disk is full"))
+        Some(code) if is_full(path, why) => {
+            let how = if code == ErrorCode::DiskFull { "written" } else { "used" };
+            let message = format!("the store {shown} cannot be {how}: the disk is full");
+            return Error::new(Reason::Store, message).with_source(why.to_string()).with_hint(ROOM);
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
             if is_closed(path) =>
@@ -96,6 +95,9 @@ fn is_read_only(file: &Path) -> bool {
 /// What to do about a read-only folder.
 pub(super) const WRITABLE: &str =
     "let this user write in the store's folder, or run it where that is so";
+
+/// What to do about a full disk.
+pub(super) const ROOM: &str = "make room on the disk that the store is on";
 
 /// Returns whether another connection was in the way and it may pass.
 pub(super) fn is_busy(why: &rusqlite::Error) -> bool {

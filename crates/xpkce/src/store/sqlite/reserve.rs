@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::failure::WRITABLE;
+use super::failure::{ROOM, WRITABLE};
 use crate::{Error, Reason, Result};
 
 /// Enough for the commits of a few hundred grants, or of several with everything in them.
@@ -33,7 +33,9 @@ impl Reserve {
             // Half of it would pass for room, and take some.
             self.release();
             let refused = match why.kind() {
-                Kind::StorageFull | Kind::QuotaExceeded => no_room("the disk is full"),
+                Kind::StorageFull | Kind::QuotaExceeded => {
+                    no_room("the disk is full").with_hint(ROOM)
+                }
                 Kind::ReadOnlyFilesystem | Kind::PermissionDenied => {
                     no_room("its folder is read-only").with_hint(WRITABLE)
                 }
