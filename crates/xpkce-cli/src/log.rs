@@ -37,7 +37,9 @@ fn of_xpkce(level: Level) -> Targets {
 
 /// What a command tells by itself is not logged as well.
 fn quiet() -> Targets {
-    Targets::new().with_default(Level::WARN).with_target("xpkce::keeper::sign_in", LevelFilter::OFF)
+    Targets::new()
+        .with_default(Level::WARN)
+        .with_target("xpkce::keeper::unlabelled", LevelFilter::OFF)
 }
 
 fn parse(setting: &str) -> Result<Targets> {

@@ -1,6 +1,6 @@
 //! A login from its beginning to its end.
 
-use xpkce_emulator::TokenKind;
+use xpkce_emulator::{Endpoint, Fault, FaultRule, Problem, TokenKind};
 
 use crate::world::World;
 
@@ -104,6 +104,15 @@ fn a_sign_in_whose_user_x_does_not_tell_is_saved_and_named_by_a_refresh() {
     let refreshed = world.run(&["refresh", "--json"]).succeeded().json();
     assert_eq!(refreshed["account"], "ada_example");
     world.run(&["token", "--account", "@Ada_Example"]).succeeded();
+}
+
+#[test]
+fn that_x_did_not_tell_who_signed_in_is_told_once() {
+    let world = World::with_app();
+    let down = Fault::Problem { problem: Problem::ServiceUnavailable };
+    world.x.fault(FaultRule::new(Endpoint::Whoami, down).always());
+    let unnamed = world.finish(&world.approve(&world.start(&[]))).succeeded();
+    assert!(unnamed.stderr.starts_with("warning: X did not say who"), "{}", unnamed.stderr);
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Desk {
             Err(_) => Error::new(Reason::Deadline, "X has not said in time who signed in"),
         };
         crate::contained(
-            || tracing::warn!(account = %signed_in.account, error = %why, "the sign-in is saved; whose it is is not known yet"),
+            // A target of its own: who is handed the sign-in may tell it in other words.
+            || tracing::warn!(target: "xpkce::keeper::unlabelled", account = %signed_in.account, error = %why, "the sign-in is saved; whose it is is not known yet"),
         );
         if is_passing(&why) {
             self.label_in_background(&signed_in.account, Self::FIRST_LABEL_PAUSE);
