@@ -32,19 +32,28 @@ impl Terminal {
 
     /// Reads a line of standard input, after a prompt if a person is there. None when it has ended.
     pub(crate) async fn line(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
-        self.prompt(prompt);
-        let line = read(MAX_TEXT, |stdin, bytes| stdin.read_until(b'\n', bytes)).await?;
-        line.map(text).transpose()
+        let line = self.answer(prompt).await?;
+        if line.is_none() {
+            // Ctrl-D leaves the cursor behind the prompt.
+            self.prompt("\n");
+        }
+        Ok(line)
     }
 
     /// Reads a line that is not shown while it is typed.
     pub(crate) async fn secret(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
         let hidden = self.can_ask.then(Hidden::new).flatten();
-        let line = self.line(prompt).await;
+        let line = self.answer(prompt).await;
         if hidden.is_some() {
             let _ = writeln!(io::stderr());
         }
         line
+    }
+
+    async fn answer(self, prompt: &str) -> Result<Option<Zeroizing<String>>> {
+        self.prompt(prompt);
+        let line = read(MAX_TEXT, |stdin, bytes| stdin.read_until(b'\n', bytes)).await?;
+        line.map(text).transpose()
     }
 
     /// Reads text to the end of standard input.

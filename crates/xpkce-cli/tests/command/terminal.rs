@@ -43,6 +43,15 @@ fn an_end_of_input_at_the_secret_prompt_makes_no_public_app() {
 }
 
 #[test]
+fn an_end_of_input_at_a_prompt_is_told_on_a_line_of_its_own() {
+    let world = World::with_app();
+    let mut screen = Screen::open(&world, "NO_COLOR=1 exec $XPKCE login finish");
+    screen.type_when_told("Callback URL: ", "\u{4}");
+    let (_, shown) = screen.rest();
+    assert!(shown.contains("\nerror: standard input ended"), "{shown:?}");
+}
+
+#[test]
 fn ctrl_c_at_the_secret_prompt_exits_with_130_and_restores_the_terminal() {
     let world = World::new();
     let line =
