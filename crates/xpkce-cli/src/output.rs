@@ -22,7 +22,6 @@ const HINT: Style = AnsiColor::Green.on_default().bold();
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     is_json: bool,
-    /// Whether somebody looks at stderr.
     is_watched: bool,
 }
 
@@ -33,6 +32,11 @@ impl Output {
 
     pub(crate) fn is_json(&self) -> bool {
         self.is_json
+    }
+
+    /// Returns whether somebody looks at stderr.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched
     }
 
     /// Writes data to stdout, as it is.

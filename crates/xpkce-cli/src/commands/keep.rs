@@ -40,7 +40,9 @@ SIGTERM ends it with 0, once what was sent to X is saved; Ctrl-C likewise, with 
 Examples:
   xpkce keep
   xpkce keep --metrics 9464
-  */5 * * * * xpkce keep --once             in a crontab";
+
+In a crontab, where it says nothing while nothing is due:
+  */5 * * * * /usr/local/bin/xpkce keep --once";
 
 /// Keep every login alive, with nobody asking.
 ///
@@ -74,7 +76,9 @@ impl Keep {
         let mut keepers = Keepers::start(context, self.app.clone(), tending).await?;
         let serving = self.metrics.map(scrape::Scrape::start).transpose()?;
         let metrics = serving.as_ref().map(scrape::Scrape::url);
-        tell(&lines, Line::started(&keepers.apps(), metrics));
+        if !self.once || context.output.is_json() || context.output.is_watched() {
+            tell(&lines, Line::started(&keepers.apps(), metrics));
+        }
         let telling = print_all(context.output, told);
         if self.once {
             let rounds = self.keep_once(keepers, lines);

@@ -192,8 +192,15 @@ fn every_app_is_kept_or_the_one_that_is_named() {
     assert!(one.stdout.contains("\"app\":\"harbour\"") && !one.stdout.contains("lantern"));
     assert_eq!(world.x.refreshes(), 1);
     let both = world.run(&["keep", "--once"]).succeeded();
-    assert!(both.stderr.contains("keeping the logins of harbour, lantern"), "{}", both.stderr);
+    assert_eq!(both.stderr, "lantern: 1 rotated\n");
     assert_eq!(world.x.refreshes(), 2);
+}
+
+#[test]
+fn a_crontab_hears_nothing_where_nothing_is_due() {
+    let world = World::signed_in();
+    let idle = world.run(&["keep", "--once"]).succeeded();
+    assert_eq!((&*idle.stdout, &*idle.stderr), ("", ""));
 }
 
 #[test]
