@@ -20,6 +20,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
+
 use crate::cli::{Cli, Command};
 use crate::commands::Context;
 use crate::config::Environment;
@@ -108,8 +110,25 @@ fn not_understood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         return ExitCode::from(if is_help { 0 } else { Kind::Usage.exit_code() });
     }
     let text = error.to_string();
-    let mut paragraphs = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
-    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
-    let failure = Failure::new(Kind::Usage, message.replace('\n', " "));
-    Output::new(true).fail(&failure.hint("xpkce --help"), &[])
+    let message = match error.kind() {
+        // What clap has to say is the help itself.
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a command is missing".to_owned()
+        }
+        _ => {
+            let mut paragraphs = text.split("\n\n").map(str::trim).filter(|it| !it.is_empty());
+            let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+            message.replace('\n', " ")
+        }
+    };
+    let failure = Failure::new(Kind::Usage, message).hint(format!("{} --help", named_in(&text)));
+    Output::new(true).fail(&failure, &[])
+}
+
+/// Returns the command whose usage a text of clap shows.
+fn named_in(text: &str) -> String {
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
+    let is_name = |word: &&str| !word.starts_with(['[', '<', '-']);
+    let words = usage.unwrap_or("xpkce").split_whitespace().take_while(is_name);
+    words.collect::<Vec<_>>().join(" ")
 }

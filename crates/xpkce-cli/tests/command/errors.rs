@@ -206,3 +206,17 @@ fn with_json_an_error_is_one_object_on_standard_output() {
         assert!(failed.json()["error"]["hint"].is_string());
     }
 }
+
+#[test]
+fn a_command_that_is_left_out_is_told_in_json_and_its_help_is_the_hint() {
+    let world = World::new();
+    for (line, help) in [
+        (&["--json"][..], "xpkce --help"),
+        (&["app", "--json"], "xpkce app --help"),
+        (&["--json", "key"], "xpkce key --help"),
+    ] {
+        let told = world.run(line).exited(2).json();
+        assert_eq!(told["error"]["message"], "a command is missing", "{line:?}");
+        assert_eq!(told["error"]["hint"], help, "{line:?}");
+    }
+}
