@@ -16,7 +16,7 @@ mod apps;
 mod choice;
 
 pub(crate) use apps::{Apps, StoredApp};
-pub(crate) use choice::{AppFlags, ChosenApp};
+pub(crate) use choice::{AppFlags, ChosenApp, wrong_url};
 
 /// The name of the sealing key among a service's credentials (systemd's `LoadCredential=`).
 const CREDENTIAL: &str = "xpkce.key";
@@ -166,7 +166,8 @@ fn store_at(text: &str) -> Result<StoreAt> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(StoreAt::Postgres(SecretString::from(text)));
     }
-    if is_libpq_dsn(text) {
+    // With a slash too few it would be a file, whose name may hold the password.
+    if is_libpq_dsn(text) || text.starts_with("postgres:") || text.starts_with("postgresql:") {
         return Err(Failure::new(Kind::Configure, "XPKCE_STORE names a PostgreSQL, and is no URL")
             .hint("set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE"));
     }
@@ -211,7 +212,7 @@ mod tests {
         let address = store_at("postgres://user:hunter2@host/db").unwrap();
         assert!(matches!(address, StoreAt::Postgres(_)));
         assert!(!format!("{address:?}").contains("hunter2"));
-        for other in [":memory:", "sqlite::memory:", "file:x?mode=memory"] {
+        for other in [":memory:", "sqlite::memory:", "file:x?mode=memory", "postgres:/u:pw@h/d"] {
             assert_eq!(store_at(other).unwrap_err().kind, Kind::Configure);
         }
         let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();

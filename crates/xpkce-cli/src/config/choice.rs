@@ -126,7 +126,8 @@ impl ChosenApp {
     }
 }
 
-fn wrong_url(why: xpkce::Error, name: &str) -> Failure {
+/// Says what a URL has to be like, and what gave this one.
+pub(crate) fn wrong_url(why: xpkce::Error, name: &str) -> Failure {
     Failure::from(why)
         .hint(format!("give https://…, or http://127.0.0.1:PORT for the emulator; see {name}"))
 }

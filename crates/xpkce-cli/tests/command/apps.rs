@@ -143,3 +143,21 @@ fn special_characters_in_ids_and_secrets_pass_through() {
     world.sign_in(&[]);
     world.run(&["refresh"]).succeeded();
 }
+
+#[test]
+fn an_address_that_is_not_taken_is_told_with_what_gave_it() {
+    let mut world = World::new();
+    let add = ["app", "add", "lantern", "--public", "--client-id", "x"];
+    for (flag, variable) in [
+        ("--base-url", "XPKCE_BASE_URL"),
+        ("--authorization-base-url", "XPKCE_AUTHORIZATION_BASE_URL"),
+    ] {
+        let typed = world.run(&[&add[..], &[flag, "http://example.com"]].concat()).exited(2);
+        assert!(typed.hint().ends_with(&format!("see {flag}")), "{}", typed.stderr);
+        let sound = world.variable(variable);
+        world.set(variable, "http://example.com");
+        let set = world.run(&add).exited(2);
+        assert!(set.hint().ends_with(&format!("see {variable}")), "{}", set.stderr);
+        world.set(variable, &sound);
+    }
+}

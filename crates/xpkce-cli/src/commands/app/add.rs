@@ -6,7 +6,7 @@ use xpkce::{App, ClientSecret, Scopes, Severity, lint};
 
 use super::AppView;
 use crate::commands::Context;
-use crate::config::{AppFlags, Apps, Settings, StoredApp};
+use crate::config::{AppFlags, Apps, Settings, StoredApp, wrong_url};
 use crate::failure::{Failure, Kind, Result};
 use crate::hint::{Flag, quoted};
 use crate::text::clean;
@@ -51,7 +51,7 @@ impl Add {
         let replaced = settings.apps().get(&self.name);
         let draft = self.draft(context, replaced).await?;
         self.refuse_twin(settings.apps(), &draft.client_id)?;
-        check(context, &draft)?;
+        self.check(context, &draft)?;
         let app = stored(&settings, draft).await?;
         Apps::change(settings.home(), |apps| {
             self.refuse_name(apps)?;
@@ -127,6 +127,33 @@ impl Add {
         })
     }
 
+    /// Refuses what X would refuse, and tells what is odd.
+    fn check(&self, context: &Context, draft: &Draft) -> Result<()> {
+        let app = match &draft.secret {
+            Some(secret) => App::confidential(&draft.client_id, secret.clone()),
+            None => App::public(&draft.client_id),
+        };
+        let mut app = app.with_redirect_uri(&draft.redirect_uri).with_scopes(draft.scope.clone());
+        if let Some(url) = &draft.base_url {
+            let given = self.base_url.as_ref().map_or("XPKCE_BASE_URL", |_| "--base-url");
+            app = app.with_base_url(url).map_err(|why| wrong_url(why, given))?;
+        }
+        if let Some(url) = &draft.authorization_base_url {
+            let given = self.authorization_base_url.as_ref();
+            let given =
+                given.map_or("XPKCE_AUTHORIZATION_BASE_URL", |_| "--authorization-base-url");
+            app = app.with_authorization_base_url(url).map_err(|why| wrong_url(why, given))?;
+        }
+        for finding in lint(&app) {
+            let message = clean(&finding.message);
+            if finding.severity == Severity::Error {
+                return Err(Failure::new(Kind::Configure, message).hint(finding.hint));
+            }
+            context.output.warn(&message, Some(finding.hint));
+        }
+        Ok(())
+    }
+
     async fn secret(&self, context: &Context) -> Result<Option<ClientSecret>> {
         if self.public {
             return Ok(None);
@@ -170,29 +197,6 @@ async fn asked_client_id(context: &Context) -> Result<String> {
     }
     let line = context.terminal.line("OAuth 2.0 Client ID: ").await?;
     line.map(|line| line.trim().to_owned()).filter(|id| !id.is_empty()).ok_or_else(missing)
-}
-
-/// Refuses what X would refuse, and tells what is odd.
-fn check(context: &Context, draft: &Draft) -> Result<()> {
-    let app = match &draft.secret {
-        Some(secret) => App::confidential(&draft.client_id, secret.clone()),
-        None => App::public(&draft.client_id),
-    };
-    let mut app = app.with_redirect_uri(&draft.redirect_uri).with_scopes(draft.scope.clone());
-    if let Some(url) = &draft.base_url {
-        app = app.with_base_url(url)?;
-    }
-    if let Some(url) = &draft.authorization_base_url {
-        app = app.with_authorization_base_url(url)?;
-    }
-    for finding in lint(&app) {
-        let message = clean(&finding.message);
-        if finding.severity == Severity::Error {
-            return Err(Failure::new(Kind::Configure, message).hint(finding.hint));
-        }
-        context.output.warn(&message, Some(finding.hint));
-    }
-    Ok(())
 }
 
 async fn stored(settings: &Settings<'_>, draft: Draft) -> Result<StoredApp> {
