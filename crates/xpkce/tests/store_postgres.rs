@@ -15,6 +15,7 @@ mod server;
 #[path = "silence/silence.rs"]
 mod silence;
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -220,6 +221,20 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
     assert!(why.hint().unwrap_or_default().contains("sslrootcert=FILE"), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_says_how_to_go_on_without() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut asked, _) = server.accept().unwrap();
+        asked.read_exact(&mut [0; 8]).unwrap();
+        asked.write_all(b"N").unwrap();
+    });
+    let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?sslmode=require").into();
+    let why = PostgresStore::open(&address).await.unwrap_err();
+    assert!(why.hint().unwrap_or_default().contains("sslmode=disable"), "{why:?}");
 }
 
 #[tokio::test]

@@ -92,16 +92,44 @@ fn without_code(why: &tokio_postgres::Error) -> Error {
         return read_only();
     }
     let failed = Error::new(Reason::Store, "the connection to the store failed");
-    match found {
+    match advice(&found) {
+        Some(hint) => failed.with_hint(hint),
+        None => failed,
+    }
+}
+
+/// What mends a connection that TLS did not let come about.
+fn advice(found: &str) -> Option<&'static str> {
+    Some(match found {
         name if name.contains("not valid for name") => {
-            failed.with_hint("name the server in the address as its certificate does")
+            "name the server in the address as its certificate does"
         }
-        trust if trust.contains("invalid peer certificate") => failed.with_hint(
-            "add sslrootcert=FILE to the address's parameters: the certificate that vouches for the server's",
-        ),
-        plain if plain.contains("does not support TLS") => failed.with_hint(
-            "turn TLS on at the server, or add sslmode=disable to the address's parameters",
-        ),
-        _ => failed,
+        age if age.contains("certificate expired") => "renew the server's certificate",
+        trust if trust.contains("invalid peer certificate") => {
+            "add sslrootcert=FILE to the address's parameters: the certificate that vouches for the server's"
+        }
+        plain if plain.contains("does not support TLS") => {
+            "turn TLS on at the server, or add sslmode=disable to the address's parameters"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::CertificateError::{ExpiredContext, UnknownIssuer};
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_has_ended_is_renewed_and_not_trusted() {
+        let advised = |why| advice(&rustls::Error::InvalidCertificate(why).to_string());
+        let at = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
+        let ended = ExpiredContext { time: at(2), not_after: at(1) };
+        assert_eq!(advised(ended), Some("renew the server's certificate"));
+        assert!(advised(UnknownIssuer).is_some_and(|hint| hint.contains("sslrootcert=FILE")));
     }
 }
