@@ -22,8 +22,9 @@ Examples:
 
 /// Send an authenticated request to the API and print the answer's body.
 ///
-/// After a 401 the token is refreshed and the request sent once more; after a 403 not. An answer of
-/// 400 or more exits with 1, its body on standard output all the same.
+/// After a 401 the token is refreshed and the request sent once more; after a 403 not. A token under
+/// ten seconds old, which X is known to refuse, is sent again two seconds later and not refreshed. An
+/// answer of 400 or more exits with 1, its body on standard output all the same.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Request {
