@@ -18,8 +18,6 @@ pub(crate) fn start(setting: Option<&str>, verbose: u8) -> Result<()> {
     };
     let is_quiet = setting.is_none() && verbose == 0;
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(!is_quiet);
-    // It would say so on standard error, and panic where that is gone.
-    let layer = layer.log_internal_errors(false);
     // Its warnings about a machine without certificates come with every HTTPS request.
     let filter = wanted.with_target("rustls_platform_verifier", LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(filter);

@@ -153,12 +153,6 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_stops_nothing() {
-    let world = World::signed_in();
-    world.shell("XPKCE_LOG=trace $XPKCE refresh 2> /dev/full").succeeded();
-}
-
-#[test]
 fn a_failure_that_cannot_be_told_as_json_is_told_as_talk() {
     let world = World::signed_in();
     let failed = world.shell("$XPKCE status --json > /dev/full").exited(1);
