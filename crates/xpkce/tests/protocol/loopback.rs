@@ -260,12 +260,15 @@ async fn a_taken_port_is_named() {
 
 #[tokio::test]
 async fn localhost_is_taken_when_one_of_its_addresses_is() {
-    let Ok(taken) = std::net::TcpListener::bind("[::1]:0") else {
-        return eprintln!("this machine has no IPv6");
-    };
-    let port = taken.local_addr().unwrap().port();
-    let error = Listener::bind(&format!("http://localhost:{port}/callback")).await.unwrap_err();
-    assert_eq!(error.reason(), Reason::PortBusy);
+    for ip in ["127.0.0.1", "[::1]"] {
+        let Ok(taken) = std::net::TcpListener::bind(format!("{ip}:0")) else {
+            assert_eq!(ip, "[::1]", "a machine may lack IPv6");
+            continue;
+        };
+        let port = taken.local_addr().unwrap().port();
+        let error = Listener::bind(&format!("http://localhost:{port}/callback")).await.unwrap_err();
+        assert_eq!(error.reason(), Reason::PortBusy, "{ip}");
+    }
 }
 
 #[tokio::test]
