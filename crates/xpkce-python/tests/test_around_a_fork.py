@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from test_process import UNWARNED
 
 AROUND = """
 import asyncio, os, signal, sys, threading
@@ -36,7 +37,7 @@ sys.exit(os.waitpid(child, 0)[1] != 0 or not is_well)
 
 def around_a_fork(where: str, settings: dict[str, Any], body: str) -> tuple[int, str]:
     program = AROUND.format(settings=settings | {"store": str(settings["store"])}, body=body)
-    command = [sys.executable, "-c", program, where]
+    command = [sys.executable, *UNWARNED, "-c", program, where]
     ended = subprocess.run(command, timeout=60, capture_output=True, text=True)
     return ended.returncode, ended.stderr
 
@@ -147,6 +148,6 @@ except KeyboardInterrupt:
     is_answered.set()
 forking.join()
 """
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, *UNWARNED, "-c", program]
     ended = subprocess.run(command, timeout=60, capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("True\n", "")

@@ -121,7 +121,7 @@ def test_an_exchange_without_an_access_token_is_an_error_and_the_earlier_token_s
 
     (theirs, lost), (ours, kept) = both(steps)
     assert theirs["access_token"] is None and lost is None
-    assert isinstance(ours, xpkce.ProtocolError | xpkce.InDoubtError) and kept == "earlier"
+    assert isinstance(ours, (xpkce.ProtocolError, xpkce.InDoubtError)) and kept == "earlier"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def test_a_slash_on_the_base_url_is_dropped(wire, both):
         make(wire.base_url + "/", client_id="id").exchange_code("code", "v" * 43)
         return wire.requests[-1].path
 
-    assert both(steps) == ("//2/oauth2/token", "/2/oauth2/token")
+    theirs, ours = both(steps)
+    assert theirs in ["//2/oauth2/token", "/2/oauth2/token"]  # by the version of requests
+    assert ours == "/2/oauth2/token"
 
 
 def test_a_secret_in_a_wrapper_is_not_sent_as_stars(wire, both):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from browser import get, visit
-from test_process import held, in_child, said
+from test_process import UNWARNED, held, in_child, said
 
 from xpkce import Keeper
 
@@ -46,7 +46,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 
 def test_children_forked_during_the_first_request_make_their_own(wire):
     """The first request reads the system's certificates: that takes a while, behind a lock."""
-    command = [sys.executable, "-c", FIRST_REQUEST, wire.base_url]
+    command = [sys.executable, *UNWARNED, "-c", FIRST_REQUEST, wire.base_url]
     for _ in range(4):
         ended = subprocess.run(command, timeout=120, capture_output=True, text=True)
         assert (ended.returncode, ended.stderr) == (0, "")

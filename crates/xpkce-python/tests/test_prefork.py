@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import Any
 
+import gunicorn
 from browser import visit
 
 APPLICATION = """
@@ -46,7 +47,9 @@ def test_gunicorn_workers_share_a_keeper_that_was_open_before_they_were_forked(
         "WIRE": wire.base_url,
     }
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3", "--threads", "2"]
-    command += ["--bind", "127.0.0.1:0", "--no-control-socket", "app:application"]
+    command += ["--bind", "127.0.0.1:0", "app:application"]
+    if gunicorn.version_info >= (25, 1):
+        command.append("--no-control-socket")
     server = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
     said: list[str] = []
     try:

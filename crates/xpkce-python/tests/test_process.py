@@ -17,6 +17,9 @@ import pytest
 
 import xpkce
 
+# CPython 3.12 and newer warn of every fork of a process that has threads.
+UNWARNED = ["-W", "ignore:This process (pid="]
+
 
 def in_child(call: Any) -> Any:
     """Runs `call` in a fork of this process and returns what it returns."""
