@@ -123,8 +123,9 @@ impl PostgresStore {
         let home = self.pools.here()?;
         let mut lent = Lent::by(&home).await?;
         let outcome = relabel_on(&mut lent, from, grant, expected).await;
-        if !matches!(&outcome, Err(Failed::Server(why)) if !is_undone(why)) {
-            lent.give_back();
+        match &outcome {
+            Err(Failed::Server(why)) if !is_undone(why) => lent.end(),
+            _ => lent.give_back(),
         }
         outcome
     }

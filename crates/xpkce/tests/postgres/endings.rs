@@ -92,6 +92,29 @@ async fn a_read_is_asked_again_on_no_connection_that_lay_idle() {
 }
 
 #[tokio::test]
+async fn a_write_that_failed_is_sent_again_on_no_connection_that_lay_idle() {
+    let subject = postgres().await;
+    let [first, other, third, fourth] =
+        ["1", "2", "3", "4"].map(|user| grant(Account::new("app", user)));
+    for grant in [&first, &other] {
+        subject.store().await.swap(grant, None, LeaseEnd::Now).await.unwrap();
+    }
+    for nth in 0..3 {
+        let wire = Wire::to(server().port);
+        let store = wire.store(&subject).await;
+        join_all((0..4).map(|_| store.load(&first.account))).await;
+        wire.spoil();
+        let write = || match nth {
+            0 => store.swap(&first, Some(Revision(1)), LeaseEnd::Keep),
+            1 => store.relabel((&other.account, Revision(1)), &third, None),
+            _ => store.swap(&fourth, None, LeaseEnd::Keep),
+        };
+        write().await.unwrap_err();
+        assert!(matches!(write().await, Ok(Swapped::Done(_))), "{nth}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_failed_is_used_no_more_though_its_end_is_not_seen() {
     let subject = postgres().await;
     let store = Wire::to(server().port).store(&subject).await;

@@ -42,6 +42,11 @@ impl<'h> Lent<'h> {
     pub(super) fn give_back(mut self) {
         drop(self.client.take());
     }
+
+    /// Ends it, and those that lie idle with it: what ended one of them may have ended all.
+    pub(super) fn end(self) {
+        self.home.pool.retain(|_, _| false);
+    }
 }
 
 impl Deref for Lent<'_> {

@@ -51,8 +51,9 @@ pub(super) async fn transact(pools: &Pools, statements: &[Statement<'_>]) -> Res
             let home = pools.here()?;
             let lent = Lent::by(&home).await?;
             let outcome = transact_once(&lent, statements).await;
-            if !outcome.as_ref().is_err_and(|why| !is_undone(why)) {
-                lent.give_back();
+            match &outcome {
+                Err(why) if !is_undone(why) => lent.end(),
+                _ => lent.give_back(),
             }
             match outcome {
                 Err(why) if is_conflict(&why) && tries < TRIES => tries += 1,
@@ -72,11 +73,7 @@ pub(super) async fn read(pools: &Pools, statement: &Statement<'_>) -> Result<Vec
     let asking = async {
         let home = pools.here()?;
         match unless_in_the_way(&home, statement).await {
-            Err(Unanswered::Lost(_)) => {
-                // What ended one of them may have ended all.
-                home.pool.retain(|_, _| false);
-                unless_in_the_way(&home, statement).await
-            }
+            Err(Unanswered::Lost(_)) => unless_in_the_way(&home, statement).await,
             outcome => outcome,
         }
     };
@@ -149,8 +146,9 @@ pub(super) async fn ask_once(
         }
     };
     let answer = answer.map_err(Unanswered::of);
-    if !matches!(answer, Err(Unanswered::Lost(_))) {
-        lent.give_back();
+    match answer {
+        Err(Unanswered::Lost(_)) => lent.end(),
+        _ => lent.give_back(),
     }
     answer
 }
