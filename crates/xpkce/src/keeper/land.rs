@@ -18,10 +18,13 @@ use crate::{Error, Reason, Result, turns};
 impl Desk {
     pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
     pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+    /// How long the store is given to take what it has failed to take, before anybody is told.
+    pub(super) const ONCE_MORE: Duration = Duration::from_secs(5);
 
     /// Saves what X answered. It is in the spill file first, within microseconds, so that a kill
-    /// during the save does not take it along. If the save fails the file is synced, a pair put to
-    /// use, and the answer saved in the background for as long as this process lives.
+    /// during the save does not take it along. If the save fails the file is synced and the save
+    /// tried once more. If that fails too a pair is put to use, and the answer saved in the
+    /// background for as long as this process lives.
     ///
     /// # Errors
     /// The store's, when the answer is not in it yet. The slot serves a pair all the same.
@@ -32,7 +35,16 @@ impl Desk {
         stored: Stored,
     ) -> Result<Stored> {
         let spilled = self.spill(&landing, &stored.grant);
-        let why = match self.save(&landing, stored.clone()).await {
+        let saved = self.save(&landing, stored.clone()).await;
+        let is_durable = saved.is_err() && self.is_durable(spilled.as_ref());
+        let saved = match saved {
+            Err(why) => {
+                let saving = Box::pin(self.save(&landing, stored.clone()));
+                self.once_more(why, saving).await
+            }
+            saved => saved,
+        };
+        let why = match saved {
             Ok(saved) => {
                 self.unspill(spilled);
                 self.serve_landed(slot, &landing, &saved);
@@ -43,7 +55,7 @@ impl Desk {
         crate::contained(
             || tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again"),
         );
-        let spilled = self.sync_spill(spilled);
+        let spilled = spilled.filter(|_| is_durable);
         measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, slot.revision(&stored), self.clock.as_ref());
@@ -58,6 +70,23 @@ impl Desk {
         let message =
             "X rotated the tokens and the store did not take them; they are kept beside it";
         Err(Error::new(why.reason(), format!("{message}: {why}")).with_source(why))
+    }
+
+    /// Tries a save that has failed for `why` once more, where it may have been the way to the store
+    /// that failed. A connection that was cut is made anew; what was saved without an acknowledgement
+    /// is known for its own.
+    pub(super) async fn once_more<T>(
+        &self,
+        why: Error,
+        saving: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        if why.reason() != Reason::Store {
+            return Err(why);
+        }
+        match turns::timeout(Self::ONCE_MORE, saving).await {
+            Ok(Ok(saved)) => Ok(saved),
+            _ => Err(why),
+        }
     }
 
     /// Notes that a pending answer is saved, and serves what the record says now: the login may have

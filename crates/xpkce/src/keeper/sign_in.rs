@@ -140,14 +140,23 @@ impl Desk {
             .map(|grant| Grant { generation: Generation::default(), ..grant });
         let before = before.ok();
         let spilled = before.as_ref().and_then(|before| self.spill(&landing, before));
-        let why = match self.try_insert(&account, &landing).await {
+        let inserted = self.try_insert(&account, &landing).await;
+        let is_durable = inserted.is_err() && self.is_durable(spilled.as_ref());
+        let inserted = match inserted {
+            Err(why) => {
+                let inserting = Box::pin(self.find_or_insert(&account, &landing));
+                self.once_more(why, inserting).await
+            }
+            inserted => inserted,
+        };
+        let why = match inserted {
             Ok(stored) => {
                 self.unspill(spilled);
                 return Ok(stored);
             }
             Err(why) => why,
         };
-        let spilled = self.sync_spill(spilled);
+        let spilled = spilled.filter(|_| is_durable);
         let kept = match spilled {
             Some(_) => "they are kept beside it and saved as soon as it does",
             None => "they are kept in this process alone, and saved if it does before the end",
@@ -179,6 +188,15 @@ impl Desk {
         }
     }
 
+    /// Saves a sign-in's pair that may be saved already: under its own name, or recovered from the
+    /// spill file, and labelled, by another process.
+    async fn find_or_insert(&self, account: &Account, landing: &Landing) -> Result<Stored> {
+        match self.find(&account.app, &landing.spent.grant_id).await? {
+            Some(found) => Ok(found),
+            None => self.try_insert(account, landing).await,
+        }
+    }
+
     async fn insert_at_last(
         self: Arc<Self>,
         account: Account,
@@ -190,13 +208,8 @@ impl Desk {
         loop {
             turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
-            // It may have been recovered from the spill file, and labelled, by another process.
-            let saved = match self.find(&account.app, &landing.spent.grant_id).await {
-                Ok(None) => self.try_insert(&account, &landing).await.map(drop),
-                found => found.map(drop),
-            };
-            match saved {
-                Ok(()) => return self.unspill(spilled),
+            match self.find_or_insert(&account, &landing).await {
+                Ok(_) => return self.unspill(spilled),
                 Err(why) => crate::contained(
                     || tracing::warn!(error = %why, "the store still takes no sign-in"),
                 ),

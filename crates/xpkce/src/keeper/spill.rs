@@ -169,10 +169,10 @@ impl Desk {
         spilled.is_none() && !is_over
     }
 
-    /// Makes a spilled pair outlive the machine. None, with an event, if that fails: then nobody
+    /// Makes a spilled pair outlive the machine. False, with an event, if that fails: then nobody
     /// may rely on it.
-    pub(super) fn sync_spill(&self, slot: Option<room::Slot>) -> Option<room::Slot> {
-        slot.filter(|_| self.is_synced())
+    pub(super) fn is_durable(&self, slot: Option<&room::Slot>) -> bool {
+        slot.is_some() && self.is_synced()
     }
 
     fn is_synced(&self) -> bool {

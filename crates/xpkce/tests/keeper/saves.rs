@@ -6,6 +6,7 @@ use std::time::Duration;
 use xpkce::ErrorKind;
 use xpkce::grant::State;
 use xpkce::keeper::{Report, Tending};
+use xpkce::store::Store as _;
 use xpkce_emulator::{Fault, FaultRule};
 
 use crate::picky::Picky;
@@ -220,4 +221,29 @@ async fn a_save_whose_acknowledgement_was_lost_is_one_rotation() {
     assert!(grant.candidates.is_empty());
     let files = std::fs::read_dir(world.folder.path()).unwrap();
     assert_eq!(files.count(), 0, "a pair that is saved is left beside the store");
+}
+
+#[tokio::test]
+async fn a_save_whose_acknowledgement_is_lost_is_told_as_what_it_is() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    let mut call = Box::pin(source.refresh());
+    world.hold(&mut call).await;
+    store.lost_acknowledgements.store(1, SeqCst);
+    world.release(&world.keeper()).await;
+    assert_eq!(call.await.unwrap().generation().0, 2);
+    assert_eq!(world.grant(&source).await.candidates.len(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_acknowledgement_is_lost_is_one_sign_in() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    store.lost_acknowledgements.store(1, SeqCst);
+    let source = world.sign_in(&keeper).await;
+    assert_eq!(source.access_token().await.unwrap().generation().0, 1);
+    assert_eq!(world.store.list(None, 10).await.unwrap().len(), 1);
 }
