@@ -145,6 +145,27 @@ async fn a_connection_on_which_a_relabel_failed_is_used_no_more() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_gone_in_the_midst_of_a_relabel_holds_nobody_up_for_long() {
+    let subject = postgres().await;
+    let port = silent_after(b"DELETE FROM xpkce_grants", server().port);
+    let (parameters, first) = (subject.parameters(), grant(account()));
+    let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?{parameters}");
+    let gone = PostgresStore::open(&address.into()).await.unwrap();
+    gone.swap(&first, None, LeaseEnd::Now).await.unwrap();
+    let another = grant(Account::new("app", "another"));
+    let deleting = subject.connections("state = 'idle in transaction' AND query LIKE '%DELETE%'");
+    let store = subject.store().await;
+    let swapping = async {
+        subject.until(&format!("SELECT count(*) {deleting}")).await;
+        store.swap(&first, Some(Revision(1)), LeaseEnd::Keep).await
+    };
+    let relabelling = gone.relabel((&first.account, Revision(1)), &another, None);
+    let (swapped, relabelled) = join(swapping, relabelling).await;
+    assert!(relabelled.is_err(), "{relabelled:?}");
+    assert!(matches!(swapped, Ok(Swapped::Done(_))), "{swapped:?}");
+}
+
+#[tokio::test]
 async fn who_waits_for_a_row_that_somebody_has_locked_is_told_so_by_the_server() {
     let subject = postgres().await;
     let store = subject.store().await;
@@ -227,6 +248,33 @@ fn connect(client: TcpStream, server: u16, counts: (Arc<AtomicUsize>, Arc<Atomic
     };
     std::thread::spawn(move || pass(client, server, way));
     std::thread::spawn(move || pass(server_too, client_too, || Way::On));
+}
+
+/// A way to the server on which nothing arrives any more after a piece with these words, and that
+/// tells nobody.
+fn silent_after(words: &'static [u8], server: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pass_until = move |mut from: TcpStream, mut to: TcpStream| {
+        let (mut bytes, mut is_silent) = ([0; 16 * 1024], false);
+        while let Ok(read @ 1..) = from.read(&mut bytes) {
+            if !is_silent && to.write_all(&bytes[..read]).is_err() {
+                return;
+            }
+            is_silent |= bytes[..read].windows(words.len()).any(|there| there == words);
+        }
+    };
+    // Ends with the process.
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", server)));
+            let server = server.unwrap();
+            let [client_too, server_too] = [&client, &server].map(|it| it.try_clone().unwrap());
+            std::thread::spawn(move || pass_until(client, server));
+            std::thread::spawn(move || pass(server_too, client_too, || Way::On));
+        }
+    });
+    port
 }
 
 /// Where what was read goes.

@@ -98,6 +98,7 @@ async fn what_the_server_says_is_told_as_what_it_means() {
         ("40001", Reason::Busy, "again and again"),
         ("40P01", Reason::Busy, "again and again"),
         ("XX001", Reason::StoreDamaged, "is damaged"),
+        ("25P03", Reason::Busy, "undid what it had begun"),
         ("XX002", Reason::StoreDamaged, "is damaged"),
         ("22012", Reason::Store, "refused a statement"),
     ] {

@@ -75,6 +75,9 @@ fn meaning(code: &SqlState) -> Error {
             (Reason::Busy, "other transactions were in the way again and again")
         }
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            (Reason::Busy, "the store waited for this program, and undid what it had begun")
+        }
             (Reason::StoreDamaged, "the store is damaged")
         }
         _ => (Reason::Store, "the store refused a statement"),

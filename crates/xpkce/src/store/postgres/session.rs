@@ -29,8 +29,11 @@ macro_rules! settings {
     };
 }
 
-/// Makes the transaction's commit durable and gives each of its statements a deadline.
-pub(super) const SETTINGS: &str = settings!();
+/// Makes the transaction's commit durable and gives each of its statements a deadline, and each pause
+/// between them: a client that is gone in the midst of it, without a word, would keep its rows locked
+/// for as long as the server's system takes to notice. Shorter than a lock is waited for.
+pub(super) const SETTINGS: &str =
+    concat!(settings!(), "; SET LOCAL idle_in_transaction_session_timeout = 5000");
 
 const BEGIN: &str = concat!("BEGIN ISOLATION LEVEL READ COMMITTED; ", settings!());
 
