@@ -7,8 +7,8 @@ use crate::{Error, Reason};
 
 /// Turns the driver's error into ours.
 pub(super) fn failure(why: tokio_postgres::Error) -> Error {
-    let meaning = match why.code() {
-        Some(code) => meaning(code),
+    let meaning = match why.as_db_error() {
+        Some(said) => meaning(said.code(), said.message()),
         None => without_code(&why),
     };
     meaning.with_source(why)
@@ -46,13 +46,17 @@ pub(super) fn is_stopped(why: &tokio_postgres::Error) -> bool {
     why.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
+const REFUSED: &str = "the store refused the user or the password";
+const NO_DATABASE: &str = "the store's database does not exist";
+
 fn read_only() -> Error {
     let message = "the store's server takes no writes: it is a standby, or read-only";
     Error::new(Reason::Store, message).with_hint("name the server that takes writes")
 }
 
-fn meaning(code: &SqlState) -> Error {
+fn meaning(code: &SqlState, said: &str) -> Error {
     let (reason, message) = match *code {
+        SqlState::PROTOCOL_VIOLATION => return of_pooler(said),
         SqlState::READ_ONLY_SQL_TRANSACTION => return read_only(),
         SqlState::DISK_FULL => {
             return Error::new(Reason::Store, "the store's disk is full")
@@ -63,24 +67,39 @@ fn meaning(code: &SqlState) -> Error {
                 .with_hint("grant it the tables xpkce_…, or CREATE on their schema to make them");
         }
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            (Reason::InvalidSetting, "the store refused the user or the password")
+            (Reason::InvalidSetting, REFUSED)
         }
-        SqlState::INVALID_CATALOG_NAME => {
-            (Reason::InvalidSetting, "the store's database does not exist")
+        SqlState::INVALID_CATALOG_NAME => (Reason::InvalidSetting, NO_DATABASE),
+        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
+            (Reason::Store, "the store's server is stopping, or starting")
         }
         SqlState::LOCK_NOT_AVAILABLE => (Reason::Busy, "another transaction holds the row"),
         SqlState::QUERY_CANCELED => (Reason::Busy, "the store did not answer in time"),
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            (Reason::Busy, "the store waited for this program, and undid what it had begun")
+        }
         SqlState::TOO_MANY_CONNECTIONS => (Reason::Busy, "the store has no free connection"),
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
             (Reason::Busy, "other transactions were in the way again and again")
         }
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
-        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
-            (Reason::Busy, "the store waited for this program, and undid what it had begun")
-        }
             (Reason::StoreDamaged, "the store is damaged")
         }
         _ => (Reason::Store, "the store refused a statement"),
+    };
+    Error::new(reason, message)
+}
+
+/// What a pooler says for itself. PgBouncer has one code for all of it, and most of it is that it has no
+/// connection to the server: `server_login_retry`, `query_wait_timeout`, `server conn crashed?`.
+fn of_pooler(said: &str) -> Error {
+    let is_about = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let (reason, message) = if is_about(&["authentication failed", "no such user", "role \""]) {
+        (Reason::InvalidSetting, REFUSED)
+    } else if is_about(&["no such database", "does not exist"]) {
+        (Reason::InvalidSetting, NO_DATABASE)
+    } else {
+        (Reason::Store, "the store's server cannot be reached through its pooler now")
     };
     Error::new(reason, message)
 }
@@ -134,5 +153,25 @@ mod tests {
         let ended = ExpiredContext { time: at(2), not_after: at(1) };
         assert_eq!(advised(ended), Some("renew the server's certificate"));
         assert!(advised(UnknownIssuer).is_some_and(|hint| hint.contains("sslrootcert=FILE")));
+    }
+
+    #[test]
+    fn a_pooler_without_its_server_is_told_from_one_that_refuses_the_address() {
+        for (said, reason) in [
+            ("server login has been failed, try again later (server_login_retry)", Reason::Store),
+            ("pgbouncer cannot connect to server", Reason::Store),
+            ("query_wait_timeout", Reason::Store),
+            ("server conn crashed?", Reason::Store),
+            ("\"trust\" authentication failed", Reason::InvalidSetting),
+            ("no such user: other", Reason::InvalidSetting),
+            ("role \"other\" does not exist", Reason::InvalidSetting),
+            ("no such database: other", Reason::InvalidSetting),
+            ("database \"other\" does not exist", Reason::InvalidSetting),
+        ] {
+            let why = meaning(&SqlState::PROTOCOL_VIOLATION, said);
+            assert_eq!(why.reason(), reason, "{said}: {why}");
+            let is_away = why.to_string().contains("cannot be reached");
+            assert_eq!(is_away, reason == Reason::Store, "{said}: {why}");
+        }
     }
 }
