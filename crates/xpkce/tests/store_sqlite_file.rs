@@ -318,6 +318,28 @@ async fn a_swap_waits_for_the_lock_and_lands() {
 }
 
 #[tokio::test]
+async fn a_spend_that_joins_those_who_wait_for_the_lock_is_not_begun_without_room() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    write(&store, None).await.unwrap();
+    // In the place of the room that is kept.
+    fs::create_dir(folder.path().with_file_name("xpkce.db-reserve")).unwrap();
+    let lock = Connection::open(folder.path()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (other, own) = (grant(Account::new("app", "other")), sample());
+    let mut waits = store.swap(&other, None, LeaseEnd::Keep);
+    let mut spend = store.swap(&own, Some(Revision(1)), LeaseEnd::In(Lease::SPAN));
+    for write in [&mut waits, &mut spend] {
+        assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        // One that has lost is answered once those before it have been taken in.
+        assert!(matches!(self::write(&store, None).await.unwrap(), Swapped::Moved(Some(_))));
+    }
+    lock.execute_batch("COMMIT").unwrap();
+    assert!(matches!(waits.await.unwrap(), Swapped::Done(_)));
+    assert_eq!(spend.await.unwrap_err().reason(), Reason::Store);
+}
+
+#[tokio::test]
 async fn writes_that_wait_together_are_committed_together() {
     const WRITES: u64 = 64;
     const PAGE: u64 = 4096;

@@ -111,18 +111,14 @@ impl Writer {
     /// that was kept is there for the others.
     fn commit(&mut self, batch: &mut Batch<'_>) -> Result<()> {
         let reserve = Reserve::beside(&self.place.path);
-        if batch.has_spends()
-            && let Err(why) = reserve.keep()
-        {
-            batch.refuse_spends(&why);
-        }
-        let outcome = match self.commit_once(batch) {
+        batch.keep_room(&reserve);
+        let outcome = match self.commit_once(batch, Some(&reserve)) {
             Err(Failed::Sqlite(why)) if is_full(&self.place.path, &why) => {
                 batch.refuse_spends(&failure(&self.place.path, &why));
                 if !batch.writes.is_empty() {
                     reserve.release();
                 }
-                self.commit_once(batch)
+                self.commit_once(batch, None)
             }
             outcome => outcome,
         };
@@ -132,9 +128,15 @@ impl Writer {
         })
     }
 
-    fn commit_once(&mut self, batch: &mut Batch<'_>) -> Result<(), Failed> {
+    /// Commits the batch, with those that come while it waits for its turn; none come where there is
+    /// no reserve.
+    fn commit_once(
+        &mut self,
+        batch: &mut Batch<'_>,
+        reserve: Option<&Reserve>,
+    ) -> Result<(), Failed> {
         let path = Arc::clone(&self.place.path);
-        let Some(tx) = begin(self.db()?, batch)? else {
+        let Some(tx) = begin(self.db()?, batch, reserve)? else {
             return Ok(());
         };
         schema::recheck(&tx, &path)?;
@@ -194,6 +196,7 @@ impl From<Error> for Failed {
 fn begin<'db>(
     db: &'db Connection,
     batch: &mut Batch<'_>,
+    reserve: Option<&Reserve>,
 ) -> rusqlite::Result<Option<Transaction<'db>>> {
     let mut backoff = Backoff::start();
     while !batch.writes.is_empty() {
@@ -205,7 +208,10 @@ fn begin<'db>(
                 if !backoff.wait() {
                     return Err(why);
                 }
-                batch.fill();
+                if let Some(reserve) = reserve {
+                    batch.fill();
+                    batch.keep_room(reserve);
+                }
             }
             begun => return begun.map(Some),
         }
@@ -243,8 +249,12 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn has_spends(&self) -> bool {
-        self.writes.iter().any(|write| write.is_spend())
+    /// Makes sure of the room that a spend needs, or refuses it.
+    fn keep_room(&mut self, reserve: &Reserve) {
+        let has_spends = self.writes.iter().any(|write| write.is_spend());
+        if has_spends && let Err(why) = reserve.keep() {
+            self.refuse_spends(&why);
+        }
     }
 
     fn refuse_spends(&mut self, why: &Error) {
