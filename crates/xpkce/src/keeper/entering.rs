@@ -45,7 +45,8 @@ impl Desk {
         match kept {
             Err(why) if is_full(&why) => {
                 let message = "no room can be kept for the tokens, so X was not asked for them: the disk is full";
-                Err(Error::new(Reason::Store, message).with_source(why))
+                let hint = format!("make room on the disk that {} is on", folder.display());
+                Err(Error::new(Reason::Store, message).with_source(why).with_hint(hint))
             }
             _ => Ok(()),
         }

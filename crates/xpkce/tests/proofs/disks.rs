@@ -119,6 +119,7 @@ async fn a_code_is_not_spent(kind: Kind, told: &str) {
     ballast.set_len(ballast.metadata().unwrap().len() - 64 * 1024).unwrap();
     drop(ballast);
     let why = keeper.sign_in(login.approve(&callback).unwrap()).await.unwrap_err();
+    assert!(why.hint().is_some_and(|hint| hint.starts_with("make room on the disk")), "{why:?}");
     let why = why.to_string();
     assert!(why.starts_with(told) && why.ends_with("the disk is full"), "{why}");
     assert_eq!(home.x.token_requests(), 0, "the code is spent");
