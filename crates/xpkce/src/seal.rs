@@ -92,6 +92,10 @@ impl fmt::Debug for Sealed {
     }
 }
 
+/// What to do where a key is missing that may have come since this program began.
+const AS_IT_BEGAN: &str =
+    "give it all keys of this store and start it again: it has those that it began with";
+
 /// Seals and opens with a ring of keys, of which the last one added seals.
 pub struct Sealer {
     ring: ArcSwap<Ring>,
@@ -147,7 +151,12 @@ impl Sealer {
     /// moved from another place.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         let ring = self.ring_with(&sealed.key)?;
-        let key = ring.key(&sealed.key)?;
+        let key = ring.key(&sealed.key).map_err(|why| match place {
+            // The store's own check did not open either: it is the wrong key altogether.
+            Place::KeyCheck => why,
+            _ if self.file.is_some() => why,
+            _ => why.with_hint(AS_IT_BEGAN),
+        })?;
         let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(&sealed.text).map_err(|_| {
             Error::new(Reason::Key, format!("{place} is not in base64: it was altered"))
         })?);

@@ -237,3 +237,18 @@ async fn keys_in_use_are_those_of_records_and_logins() {
     let third = Sealer::from_key_file(folder.key_file()).unwrap();
     assert_eq!(keys_in_use(&store, &third).await.unwrap().len(), 2);
 }
+
+#[test]
+fn a_key_that_came_since_a_credential_was_read_is_had_by_a_new_start() {
+    let folder = Folder::new();
+    Sealer::generate_key_file(folder.key_file()).unwrap();
+    let service = Sealer::from_credential(folder.key_file()).unwrap();
+    let newer = Sealer::rotate_key_file(folder.key_file()).unwrap();
+    let hint = |place| {
+        let why = service.open(place, &newer.seal(place, b"it").unwrap()).unwrap_err();
+        why.hint().unwrap().to_owned()
+    };
+    assert!(hint(Place::Login("state")).contains("start it again"));
+    // It is found at the start itself, where another start mends nothing.
+    assert!(!hint(Place::KeyCheck).contains("start it again"));
+}
