@@ -136,6 +136,8 @@ impl From<xpkce::Error> for Failure {
             message.push_str(&format!(" (HTTP {status})"));
         }
         let hint = match (advice(error.reason()), error.retry_after()) {
+            // The wait alone mends no setting.
+            (Some(advice), _) if error.kind() == ErrorKind::Configure => advice,
             (_, Some(wait)) => format!("wait {}, then run it again", span(wait)).into(),
             (Some(advice), None) => advice,
             (None, None) => match error.hint() {
@@ -260,6 +262,14 @@ mod tests {
         let error = xpkce::Error::new(Reason::RateLimited, "X asks to wait");
         let failure = Failure::from(error.with_retry_after(Duration::from_secs(90)));
         assert_eq!(failure.hint, Some("wait 1 min 30 s, then run it again".into()));
+    }
+
+    #[test]
+    fn an_app_that_x_refuses_is_looked_into_though_it_is_not_asked_again_yet() {
+        let refused = || xpkce::Error::new(Reason::WrongSecretOrAppType, "X refused the client");
+        for error in [refused(), refused().with_retry_after(Duration::from_secs(90))] {
+            assert_eq!(Failure::from(error).hint, Some(Hint::about(CHECK)));
+        }
     }
 
     #[test]

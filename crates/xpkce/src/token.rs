@@ -22,6 +22,8 @@ mod salvage;
 
 pub(crate) use judge::CODE_IN_DOUBT;
 pub use judge::{judge_exchange, judge_refresh, judge_revoke, rejudge};
+#[cfg(feature = "keeper")]
+pub(crate) use refusal::CHECK_CLIENT;
 pub(crate) use refusal::{Refusal, transaction_id};
 pub use request::{Revocable, exchange_request, refresh_request, revoke_request};
 

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Desk;
+use crate::token::CHECK_CLIENT;
 use crate::{Error, Reason, Result};
 
 /// How often X has refused the app in a row, and until when it is not asked again.
@@ -28,6 +29,7 @@ impl Desk {
             Reason::WrongSecretOrAppType,
             "X refused this app's credentials a moment ago; it is not asked again yet",
         )
+        .with_hint(CHECK_CLIENT)
         .with_retry_after(until - now))
     }
 

@@ -17,6 +17,10 @@ const MAX_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The wait when X limits without saying for how long.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
+/// What to do about an app that X refuses.
+pub(crate) const CHECK_CLIENT: &str =
+    "check the secret; leave it out if X's console says Native App or Single Page App";
+
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -122,7 +126,7 @@ impl Refusal {
             ),
             Self::Client => (
                 "X refused the client: the secret is wrong, or the app is of the other type",
-                "check the secret; leave it out if X's console says Native App or Single Page App",
+                CHECK_CLIENT,
             ),
             Self::Limit => ("X asks to wait", "call again after the wait"),
             Self::Server => return (format!("X failed with {status}"), "call again in a while"),
