@@ -209,12 +209,17 @@ impl fmt::Debug for Login {
     }
 }
 
-/// A checked callback. Single use: X takes a code once, within 30 seconds.
+/// A checked callback. Single use: X takes a code once, within [`LIFETIME`](Self::LIFETIME).
 pub struct Approval {
     pub(crate) code: AuthorizationCode,
     pub(crate) verifier: CodeVerifier,
     pub(crate) origin: Origin,
     pub(crate) redirect_uri: String,
+}
+
+impl Approval {
+    /// How long X lets a code live, from when the user approves.
+    pub const LIFETIME: Duration = Duration::from_secs(30);
 }
 
 impl fmt::Debug for Approval {

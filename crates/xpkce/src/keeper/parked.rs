@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{Desk, Keeper, SignedIn};
-use crate::login::{Login, callback_state};
+use crate::login::{Approval, Login, callback_state};
 use crate::seal::{Place, Sealer};
 use crate::store::{PendingLogin, Store};
 use crate::{Error, Reason, Result, Timestamp};
@@ -43,7 +43,7 @@ impl Keeper {
 
     /// Finishes a sign-in that [`take_login`] took out. One whose code X did not take waits on: for
     /// the whole callback, for the app that it began with, for the store or X to be within reach
-    /// again, for the wait that X asks for, or for the right secret. The same callback finishes it,
+    /// again, for a wait that X asks for and a code outlives, or for the right secret. The same callback finishes it,
     /// while X lets the code live. What X or the user has ended does not wait, nor what may have
     /// reached X without an answer.
     ///
@@ -67,7 +67,7 @@ impl Desk {
             Ok((seat, rotated)) => return self.save_sign_in(seat, rotated).await,
             Err(why) => why,
         };
-        if !has_ended(why.reason())
+        if !has_ended(&why)
             && let Err(lost) =
                 park_login(self.store.as_ref(), &self.sealer, login, self.now()).await
         {
@@ -80,10 +80,14 @@ impl Desk {
 }
 
 /// Returns whether a sign-in that has failed so is over: the user or X says so, or X may have taken
-/// the code. A code must not be sent once more then: RFC 6749 section 4.1.2.
-fn has_ended(reason: Reason) -> bool {
+/// the code, or asks to wait for longer than the code lives. A code must not be sent once more then:
+/// RFC 6749 section 4.1.2.
+fn has_ended(why: &Error) -> bool {
+    if why.reason() == Reason::RateLimited {
+        return why.retry_after().is_some_and(|wait| wait > Approval::LIFETIME);
+    }
     matches!(
-        reason,
+        why.reason(),
         Reason::Denied
             | Reason::AuthorizationFailed
             | Reason::CodeRejected
@@ -116,7 +120,7 @@ fn parked(sealer: &Sealer, login: &Login) -> Result<PendingLogin> {
 }
 
 /// Takes out the parked sign-in that a callback belongs to, of whatever app. Works once, until it
-/// is parked again.
+/// is parked again. One that does not open with these keys waits on for who has its own.
 ///
 /// # Errors
 /// [`Reason::LoginExpired`] when no such sign-in waits, and the store's own.
@@ -127,15 +131,26 @@ pub async fn take_login(
     now: Timestamp,
 ) -> Result<Login> {
     let key = login_key(callback_state(callback_url)?.expose());
-    let Some(sealed) = store.take_login(&key, now).await? else {
-        let message = "no sign-in waits for this callback: it was finished already, or it is \
-                       older than ten minutes, or it was begun with another store";
-        return Err(Error::new(Reason::LoginExpired, message).with_hint("begin the sign-in again"));
+    let Some(sealed) = store.take_login(&key, now).await? else { return Err(none_waits()) };
+    let opened = match sealer.open(Place::Login(&key), &sealed) {
+        Ok(opened) => opened,
+        Err(why) => {
+            // When it ends is sealed in it: it may lie here for longer, and lives no longer.
+            let login = PendingLogin { key, login: sealed, expires_at: now + Login::LIFETIME };
+            store.put_login(&login, now).await?;
+            return Err(why);
+        }
     };
-    let opened = sealer.open(Place::Login(&key), &sealed)?;
     let text = std::str::from_utf8(&opened)
         .map_err(|_| Error::new(Reason::StoreDamaged, "a parked sign-in is not text"))?;
-    Login::from_json(text)
+    let login = Login::from_json(text)?;
+    if login.is_expired(now) { Err(none_waits()) } else { Ok(login) }
+}
+
+fn none_waits() -> Error {
+    let message = "no sign-in waits for this callback: it was finished already, or it is older \
+                   than ten minutes, or it was begun with another store";
+    Error::new(Reason::LoginExpired, message).with_hint("begin the sign-in again")
 }
 
 /// Names a parked sign-in without telling its state.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use xpkce::keeper::{fresh_token, reseal};
 use xpkce::seal::{KeySource, Sealer, unlock};
@@ -110,4 +111,27 @@ async fn a_store_that_takes_nothing_is_no_login_that_does_not_open() {
     world.store.fail_writes(true);
     let why = reseal(&*world.store, &both).await.unwrap_err();
     assert_eq!(why.kind(), ErrorKind::Store);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_does_not_open_waits_on_for_who_has_its_key_and_no_longer_than_it_lives() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    let anothers = Sealer::from_text(ANOTHER).unwrap();
+    let other = world.start_in(Process { sealer: Arc::new(anothers), ..world.process() });
+    let [login, late] = [keeper.begin_login().unwrap(), keeper.begin_login().unwrap()];
+    for login in [&login, &late] {
+        keeper.park_login(login).await.unwrap();
+    }
+    let callback = world.x.approve(login.url()).await;
+    assert_eq!(other.finish_login(&callback).await.unwrap_err().reason(), Reason::Key);
+    keeper.finish_login(&callback).await.unwrap();
+
+    let callback = format!("?state={}&code=a-code", late.state().expose());
+    world.advance(Duration::from_secs(599));
+    assert_eq!(other.finish_login(&callback).await.unwrap_err().reason(), Reason::Key);
+    world.advance(Duration::from_secs(2));
+    let why = keeper.finish_login(&callback).await.unwrap_err();
+    assert_eq!(why.reason(), Reason::LoginExpired);
+    assert_eq!(world.x.token_requests(), 1);
 }

@@ -79,6 +79,15 @@ async fn a_sign_in_that_x_asks_to_wait_with_is_finished_by_the_same_callback() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_x_asks_to_wait_with_for_longer_than_its_code_lives_waits_no_longer() {
+    let world = World::start().await;
+    for (secs, again) in [(30, Ok(())), (31, Err(Reason::LoginExpired))] {
+        let wait = Fault::RateLimited { reset_in: Some(secs), retry_after: None };
+        assert_eq!(finish_twice(&world, wait).await, (Reason::RateLimited, again));
+    }
+}
+
+#[tokio::test]
 async fn a_sign_in_whose_client_x_refuses_is_finished_by_the_same_callback() {
     let world = World::start().await;
     let refused = Fault::OauthError {

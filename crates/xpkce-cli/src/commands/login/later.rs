@@ -1,11 +1,9 @@
 //! A sign-in in two processes: one prints the URL, another takes the callback.
 
-use std::time::Duration;
-
 use clap::Args;
 use xpkce::Clock as _;
 use xpkce::keeper::{park_login, take_login};
-use xpkce::{Keeper, Login, Reason, SystemClock};
+use xpkce::{Approval, Keeper, Login, Reason, SystemClock};
 
 use super::paste::{Waiting, callback};
 use super::{Begin, report};
@@ -73,13 +71,10 @@ impl Finish {
     }
 }
 
-/// How long X lets a code live.
-const CODE_LIFE: Duration = Duration::from_secs(30);
-
 /// A slip of the hand ends no sign-in, nor does what X did not hear, nor a wait that its code outlives;
 /// whatever else went wrong does, but for what `ends_sign_in` keeps the advice of.
 fn failed(why: xpkce::Error) -> Failure {
-    let is_short = why.retry_after().is_some_and(|wait| wait <= CODE_LIFE);
+    let is_short = why.retry_after().is_some_and(|wait| wait <= Approval::LIFETIME);
     match why.reason() {
         Reason::MalformedCallback | Reason::NotSent => Failure::from(why),
         Reason::RateLimited if is_short => Failure::from(why),
