@@ -308,9 +308,14 @@ impl Grant {
         self.lease = None;
     }
 
+    /// Returns whether the lease is this attempt's own.
+    pub fn is_held_by(&self, attempt: &Attempt) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.attempt == attempt.id)
+    }
+
     /// Releases the lease if it is this attempt's own.
     fn release(&mut self, attempt: &Attempt) -> bool {
-        let is_own = self.lease.as_ref().is_some_and(|lease| lease.attempt == attempt.id);
+        let is_own = self.is_held_by(attempt);
         if is_own {
             self.lease = None;
             if self.state == State::Spending {

@@ -121,6 +121,7 @@ impl Desk {
         leaving: &GrantId,
         attempt: &Attempt,
     ) -> Result<Option<(SignOut, Stored)>> {
+        let account = stored.grant.account.clone();
         let marked = self.settle(stored, |grant, now| {
             if grant.grant_id != *leaving {
                 return Ok(Step::Leave(None));
@@ -131,7 +132,14 @@ impl Desk {
                 SignOut::Busy | SignOut::Already => Step::Leave(Some(begun)),
             })
         });
-        let (begun, stored) = marked.await?;
+        let (begun, stored) = match marked.await {
+            Ok(marked) => marked,
+            // The write may have landed all the same: then the lease there is our own.
+            Err(why) => match self.store.load(&account).await {
+                Ok(Some(now)) if now.grant.is_held_by(attempt) => (Some(SignOut::Revoke), now),
+                _ => return Err(why),
+            },
+        };
         Ok(begun.map(|begun| (begun, stored)))
     }
 

@@ -141,7 +141,7 @@ impl Desk {
                 }
                 // The write may have landed all the same: then the lease there is our own.
                 Err(why) => match self.store.load(&grant.account).await {
-                    Ok(Some(now)) if is_own(&now.grant, &attempt) => now.revision,
+                    Ok(Some(now)) if now.grant.is_held_by(&attempt) => now.revision,
                     _ => return Err(why),
                 },
             };
@@ -338,10 +338,6 @@ impl Desk {
 
 fn is_leaving(grant: &Grant) -> bool {
     matches!(grant.state, State::SigningOut | State::SignedOut)
-}
-
-fn is_own(grant: &Grant, attempt: &Attempt) -> bool {
-    grant.lease.as_ref().is_some_and(|lease| lease.attempt == attempt.id)
 }
 
 fn no_answer() -> Error {

@@ -1,5 +1,6 @@
 //! Sign-outs: confirmed, unconfirmed, forgotten.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -118,4 +119,14 @@ async fn a_sign_out_does_not_wait_for_ever_for_who_is_refreshing() {
     assert_eq!((why.reason(), why.retry_after()), (Reason::Busy, Some(Duration::from_secs(40))));
     world.release(&keeper).await;
     call.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_out_whose_mark_is_not_acknowledged_goes_on() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let source = world.sign_in(&world.start_on(store.clone())).await;
+    store.lost_acknowledgements.store(1, SeqCst);
+    assert_eq!(source.sign_out().await.unwrap(), SignedOut::Revoked);
+    assert_eq!(world.grant(&source).await.lease, None);
 }
