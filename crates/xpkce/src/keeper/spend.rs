@@ -111,7 +111,10 @@ impl Desk {
                 Begin::Wait(until) => {
                     return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
                 }
-                Begin::NoRefreshToken => return Err(Box::pin(self.no_refresh_token(stored)).await?),
+                Begin::NoRefreshToken => {
+                    stored = Box::pin(self.without_refresh_token(stored)).await?;
+                    continue;
+                }
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
@@ -313,7 +316,8 @@ impl Desk {
         }
     }
 
-    async fn no_refresh_token(&self, stored: Stored) -> Result<Error> {
+    /// Puts a candidate in the place of the refresh token that is missing, if it still is.
+    async fn without_refresh_token(&self, stored: Stored) -> Result<Stored> {
         let (attempt, now) = (self.attempt(stored.now)?, self.now());
         let (_, stored) = self
             .settle(stored, |grant, _| {
@@ -325,14 +329,15 @@ impl Desk {
                 Ok(Step::Save((), LeaseEnd::Now))
             })
             .await?;
-        Ok(match stored.grant.death {
-            Some(death) => dead(&stored.grant, death),
-            None => Error::new(
+        match stored.grant.death {
+            _ if stored.grant.refresh.is_some() => Ok(stored),
+            Some(death) => Err(dead(&stored.grant, death)),
+            None => Err(Error::new(
                 Reason::NoRefreshToken,
                 "this login has no refresh token, because offline.access was not granted",
             )
-            .with_hint(WITH_OFFLINE_ACCESS),
-        })
+            .with_hint(WITH_OFFLINE_ACCESS)),
+        }
     }
 }
 

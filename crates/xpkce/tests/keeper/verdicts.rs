@@ -193,6 +193,23 @@ async fn a_login_without_offline_access_ends_with_its_access_token() {
 }
 
 #[tokio::test]
+async fn a_login_without_offline_access_tries_the_pair_of_the_sign_in_before_and_then_ends() {
+    let world = World::start().await;
+    world.sign_in(&world.keeper()).await;
+    let app = world.x.public_app();
+    let keeper = world.keeper_of(&app, world.store.clone(), "tweet.read users.read");
+    let source = world.sign_in(&keeper).await;
+    assert_eq!(world.grant(&source).await.candidates.len(), 1);
+    world.advance(A_LIFE);
+    let asked = world.x.token_requests();
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!((why.kind(), world.x.token_requests()), (ErrorKind::Retry, asked + 1));
+    world.advance(Duration::from_secs(61));
+    let why = source.access_token().await.unwrap_err();
+    assert_eq!((why.kind(), world.x.token_requests()), (ErrorKind::SignIn, asked + 2));
+}
+
+#[tokio::test]
 async fn a_login_without_offline_access_is_dead_from_the_very_end_of_its_access_token_on() {
     let world = World::start().await;
     let app = world.x.public_app();

@@ -58,10 +58,15 @@ impl Grant {
         self.condemn(attempt, first)
     }
 
-    /// Ends a grant whose access token has ended and that has nothing to refresh with.
+    /// Ends a grant whose access token has ended and that has nothing to refresh with. One that has
+    /// a candidate tries it.
     pub fn ran_out(&mut self, attempt: &Attempt) {
-        if !matches!(self.state, State::SigningOut | State::SignedOut) {
-            self.die(Death::NoRefreshToken, attempt);
+        if matches!(self.state, State::SigningOut | State::SignedOut) {
+            return;
+        }
+        match self.candidates.pop() {
+            Some(candidate) => self.try_candidate(candidate, attempt, unheard(attempt)),
+            None => self.die(Death::NoRefreshToken, attempt),
         }
     }
 
@@ -80,8 +85,8 @@ impl Grant {
         if self.state != State::SignInNeeded {
             return self.push_candidate(candidate);
         }
-        let unheard = Rejection { at: attempt.at, after_doubt: false };
-        self.try_candidate(candidate, attempt, self.rejection.unwrap_or(unheard));
+        let first = self.rejection.unwrap_or_else(|| unheard(attempt));
+        self.try_candidate(candidate, attempt, first);
     }
 
     /// A candidate's refresh token is sealed under the candidate's own name, so it becomes current
@@ -104,4 +109,9 @@ impl Grant {
         self.not_before = None;
         self.note(What::CalledDead, attempt);
     }
+}
+
+/// X's word on a token that it was not asked about.
+fn unheard(attempt: &Attempt) -> Rejection {
+    Rejection { at: attempt.at, after_doubt: false }
 }
