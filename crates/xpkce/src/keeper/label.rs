@@ -30,7 +30,7 @@ impl Desk {
     const FIRST_USE_PAUSE: Duration = Duration::from_secs(2);
 
     /// How long a sign-in waits to be labelled; it goes on in the background.
-    const LABEL_PATIENCE: Duration = Duration::from_secs(15);
+    pub(super) const LABEL_PATIENCE: Duration = Duration::from_secs(15);
     pub(super) const FIRST_LABEL_PAUSE: Duration = Duration::from_millis(500);
     const LONGEST_LABEL_PAUSE: Duration = Duration::from_secs(15 * 60);
     /// How long the end of the keeper waits for a label that is being asked for.
@@ -130,7 +130,7 @@ impl Desk {
         renewed
     }
 
-    async fn label_named(self: &Arc<Self>, account: &Account) -> Result<SignedIn> {
+    pub(super) async fn label_named(self: &Arc<Self>, account: &Account) -> Result<SignedIn> {
         let stored = self.load(account).await?;
         self.label(stored).await
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Desk;
 use super::measure::{self, Spill};
@@ -14,7 +15,7 @@ use super::spill::Spilled;
 use crate::grant::{Account, Grant, GrantId, State};
 use crate::store::Stored;
 use crate::token::rejudge;
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Reason, Result, turns};
 
 impl Desk {
     /// Looks for a pair that somebody received for this grant, before its token is sent again.
@@ -59,17 +60,19 @@ impl Desk {
         Ok(changed(latest, stored))
     }
 
-    /// Saves sign-ins that an earlier process could not save. They have no record yet to find
-    /// them by, so only a dead holder's are taken: a living one may be saving them under two names.
-    pub(super) async fn recover_sign_ins(&self) -> Result<u64> {
-        let mut saved = 0;
+    /// Saves sign-ins that an earlier process could not save, and names them. They have no record
+    /// yet to find them by, so only a dead holder's are taken: a living one may be saving them under
+    /// two names.
+    pub(super) async fn recover_sign_ins(&self) -> Result<Vec<Account>> {
+        let mut saved = Vec::new();
         for foreign in self.foreign().into_iter().filter(Foreign::is_dead) {
             for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
                     continue;
                 };
+                let account = spilled.account.clone();
                 match self.recover_sign_in(spilled).await? {
-                    SignInFound::Saved => saved += 1,
+                    SignInFound::Saved => saved.push(account),
                     SignInFound::SavedBefore => {}
                     SignInFound::Left => continue,
                 }
@@ -77,6 +80,30 @@ impl Desk {
             }
         }
         Ok(saved)
+    }
+
+    /// Looks for a sign-in that has ended a login of the same user, of whose token X says now that it
+    /// is invalid: its process may have died with the new pair in its file alone.
+    pub(super) async fn recover_successor(self: &Arc<Self>) {
+        let saved = match self.recover_sign_ins().await {
+            Ok(saved) => saved,
+            Err(why) => {
+                crate::contained(
+                    || tracing::warn!(error = %why, "an earlier sign-in could not be recovered"),
+                );
+                return;
+            }
+        };
+        for account in saved.iter().filter(|account| self.is_ours(account)) {
+            let labelling = turns::timeout(Self::LABEL_PATIENCE, self.label_named(account));
+            if !matches!(labelling.await, Ok(Ok(_))) {
+                self.label_in_background(account, Self::FIRST_LABEL_PAUSE);
+            }
+        }
+    }
+
+    fn is_ours(&self, account: &Account) -> bool {
+        account.app == self.client.app().client_id()
     }
 
     async fn recover_sign_in(&self, spilled: Spilled) -> Result<SignInFound> {
@@ -104,7 +131,11 @@ impl Desk {
     /// Saves everything of this app that dead holders received and could not save, and returns how
     /// many pairs that were.
     pub(super) async fn recover_all(self: &Arc<Self>) -> Result<u64> {
-        let mut saved = self.recover_sign_ins().await?;
+        let sign_ins = self.recover_sign_ins().await?;
+        for account in sign_ins.iter().filter(|account| self.is_ours(account)) {
+            self.label_in_background(account, Duration::ZERO);
+        }
+        let mut saved = sign_ins.len() as u64;
         for (account, grant_id) in self.left_behind() {
             let stored = match self.store.load(&account).await? {
                 None => self.find(&account.app, &grant_id).await?,
@@ -133,9 +164,7 @@ impl Desk {
         // A dead holder's file is never being written.
         let records = dead.flat_map(|foreign| foreign.records().unwrap_or_default());
         let spilled = records.filter_map(|(_, record)| Spilled::parse(&record));
-        let is_ours = |spilled: &Spilled| {
-            !spilled.is_sign_in() && spilled.account.app == self.client.app().client_id()
-        };
+        let is_ours = |spilled: &Spilled| !spilled.is_sign_in() && self.is_ours(&spilled.account);
         spilled.filter(is_ours).map(|spilled| (spilled.account, spilled.grant_id)).collect()
     }
 

@@ -168,7 +168,10 @@ impl Desk {
         loop {
             // Checked just before the bytes leave, by a clock that goes on in suspension.
             if self.clock.uptime().saturating_sub(claim.since) + Self::SEND >= Lease::SPAN {
-                return Box::pin(self.not_sent_in_time(claim, doubted)).await;
+                let why = "the lease ran out before the request was sent";
+                let error = Error::new(Reason::Deadline, why);
+                let end = self.end_unspent(claim, doubted, Unspent::NotSent, error);
+                return Box::pin(end).await;
             }
             let sent_at = self.clock.uptime();
             let sending = self.client.refresh(&claim.refresh);
@@ -191,6 +194,7 @@ impl Desk {
                     return Err(Box::pin(self.keep_unread(slot, claim, unreadable)).await?);
                 }
                 RefreshAnswer::Rejected(error) => {
+                    Box::pin(self.recover_successor()).await;
                     return Box::pin(self.rejected(claim, doubted, error)).await;
                 }
                 RefreshAnswer::Unknown { resend: true, .. } if may_resend => {
@@ -254,11 +258,6 @@ impl Desk {
         })
         .await?;
         Err(error)
-    }
-
-    async fn not_sent_in_time(&self, claim: Claim, doubted: u32) -> Result<Outcome> {
-        let error = Error::new(Reason::Deadline, "the lease ran out before the request was sent");
-        self.end_unspent(claim, doubted, Unspent::NotSent, error).await
     }
 
     async fn leave_in_doubt(&self, claim: &Claim, sends: u32, error: Error) -> Result<Error> {

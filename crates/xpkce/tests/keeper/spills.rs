@@ -312,6 +312,27 @@ async fn a_sign_in_is_recovered_once_though_its_spill_comes_back() {
 }
 
 #[tokio::test]
+async fn a_login_goes_on_with_a_later_sign_in_whose_process_could_not_save_it() {
+    let world = World::start().await;
+    let account = world.sign_in(&world.keeper()).await.account().clone();
+    drop(sign_in_into_a_failing_store(&world).await);
+    let source = world.keeper().token_source(&account.user);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 2);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(world.x.replays(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_queue_recovers_is_labelled() {
+    let world = World::start().await;
+    drop(sign_in_into_a_failing_store(&world).await);
+    let keeper = world.keeper();
+    assert_eq!(keeper.keep_once(&Tending::new()).await.unwrap().recovered, 1);
+    let account = Account::new(world.x.public_app().client_id, world.x.users()[0].id.clone());
+    world.eventually(async || world.grant_of(&account).await.is_some()).await;
+}
+
+#[tokio::test]
 async fn a_sign_in_of_a_store_that_was_put_away_keeps_nobody_from_the_one_in_its_place() {
     let world = World::with_users(1).await;
     let keeper = sign_in_into_a_failing_store(&world).await;

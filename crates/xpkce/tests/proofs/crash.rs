@@ -202,10 +202,11 @@ impl Scene {
     /// A login may be lost only if X had issued its pair and nothing durable had it yet.
     fn expect(&self, has_issued: bool, steps: &[&str]) -> Found {
         let saves = steps.iter().any(|step| step.starts_with("before saving ready"));
-        // A rotated pair is in the spill file before it is saved; a sign-in's is not.
+        // A pair is in the spill file before it is saved; a first sign-in's is looked for by nobody
+        // here.
         let is_kept = match self.deed {
-            Deed::Refresh | Deed::SignOut => saves,
-            Deed::SignIn | Deed::SignInAgain => steps.contains(&"after saving ready"),
+            Deed::Refresh | Deed::SignOut | Deed::SignInAgain => saves,
+            Deed::SignIn => steps.contains(&"after saving ready"),
         };
         match (self.deed, has_issued && !is_kept) {
             (Deed::SignOut, _) => Found::SignedOut,
