@@ -86,6 +86,23 @@ async fn requests_of_an_app_that_are_refused_together_are_one_refusal() {
 }
 
 #[tokio::test]
+async fn who_is_not_asked_about_because_x_refuses_the_app_is_advised_like_who_was() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    let refusal = Fault::OauthError {
+        status: 401,
+        error: "unauthorized_client".into(),
+        description: "Missing valid authorization header".into(),
+    };
+    world.x.fault(world.on_refresh(refusal));
+    let asked = source.refresh().await.unwrap_err();
+    let not_asked = source.refresh().await.unwrap_err();
+    assert!(not_asked.to_string().contains("not asked again yet"), "{not_asked}");
+    assert!(asked.hint().is_some());
+    assert_eq!(not_asked.hint(), asked.hint());
+}
+
+#[tokio::test]
 async fn a_disconnected_app_is_a_dead_login_after_the_second_word() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
