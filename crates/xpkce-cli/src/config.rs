@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use secrecy::SecretString;
 use xpkce::ClientSecret;
-use xpkce::seal::KeySource;
-use xpkce::store::is_libpq_dsn;
+use xpkce::seal::{KeySource, KeyText};
+use xpkce::store::{PostgresUri, is_libpq_dsn};
 
 use crate::failure::{Failure, Kind, Result};
 
@@ -32,7 +32,7 @@ pub(crate) struct Environment {
     base_url: Option<String>,
     authorization_base_url: Option<String>,
     store: Option<SecretString>,
-    key: Option<SecretString>,
+    key: Option<KeyText>,
     key_file: Option<PathBuf>,
     credentials: Option<PathBuf>,
     log: Option<String>,
@@ -51,7 +51,7 @@ impl Environment {
             base_url: variable("XPKCE_BASE_URL")?,
             authorization_base_url: variable("XPKCE_AUTHORIZATION_BASE_URL")?,
             store: variable("XPKCE_STORE")?.map(SecretString::from),
-            key: variable("XPKCE_KEY")?.map(SecretString::from),
+            key: variable("XPKCE_KEY")?.map(KeyText::new),
             key_file: variable("XPKCE_KEY_FILE")?.map(PathBuf::from),
             credentials: variable("CREDENTIALS_DIRECTORY")?.map(PathBuf::from),
             log: variable("XPKCE_LOG")?,
@@ -102,12 +102,12 @@ pub(crate) struct Settings<'e> {
 pub(crate) enum StoreAt {
     /// One SQLite file.
     File(PathBuf),
-    /// A PostgreSQL server. Its address is a secret.
+    /// A PostgreSQL server.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(dead_code, reason = "only a build with PostgreSQL connects to it")
     )]
-    Postgres(SecretString),
+    Postgres(PostgresUri),
 }
 
 impl<'e> Settings<'e> {
@@ -164,7 +164,7 @@ fn store_at(text: &str) -> Result<StoreAt> {
         return Err(failure.hint("set XPKCE_STORE to sqlite:PATH, or unset it"));
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(StoreAt::Postgres(SecretString::from(text)));
+        return Ok(StoreAt::Postgres(PostgresUri::new(text)));
     }
     // With a slash too few it would be a file, whose name may hold the password.
     if is_libpq_dsn(text) || text.starts_with("postgres:") || text.starts_with("postgresql:") {

@@ -35,6 +35,7 @@ pub mod private;
 pub(crate) use private::{closing, open as open_file};
 
 mod unlock;
+pub use crate::secret::KeyText;
 pub use unlock::{KeySource, open_check, unlock};
 
 mod uses;

@@ -62,6 +62,16 @@ secret! {
     /// What the callback brings: single use, 30 seconds at X. RFC 6749 section 1.3.1.
     AuthorizationCode
 }
+#[cfg(feature = "keeper")]
+secret! {
+    /// Sealing keys as text: 32 bytes each in base64, between white space; the last one seals.
+    KeyText
+}
+#[cfg(feature = "keeper")]
+secret! {
+    /// A `postgres://` connection URI, with the password that may be in it.
+    PostgresUri
+}
 
 impl Clone for AccessToken {
     fn clone(&self) -> Self {
@@ -70,6 +80,13 @@ impl Clone for AccessToken {
 }
 
 impl Clone for ClientSecret {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+#[cfg(feature = "keeper")]
+impl Clone for KeyText {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }

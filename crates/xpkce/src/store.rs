@@ -23,6 +23,7 @@ mod boot;
 pub mod contract;
 
 mod libpq;
+pub use crate::secret::PostgresUri;
 pub use libpq::is_libpq_dsn;
 
 mod memory;

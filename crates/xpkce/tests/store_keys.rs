@@ -6,10 +6,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use tempfile::TempDir;
 use xpkce::grant::Account;
-use xpkce::seal::{KeySource, Place, Sealer, keys_in_use, unlock};
+use xpkce::seal::{KeySource, KeyText, Place, Sealer, keys_in_use, unlock};
 use xpkce::store::contract::grant;
 use xpkce::store::{LeaseEnd, MemoryStore, PendingLogin, Store};
 use xpkce::{Clock as _, Reason, SystemClock, Timestamp};
@@ -202,7 +201,7 @@ async fn another_stores_key_is_refused() {
 
 #[tokio::test]
 async fn a_key_from_the_environment_unlocks_its_store() {
-    let text = |byte: &str| KeySource::Text(SecretString::from(byte.repeat(43) + "="));
+    let text = |byte: &str| KeySource::Text(KeyText::new(byte.repeat(43) + "="));
     let store = MemoryStore::default();
     unlock(&store, &text("A")).await.unwrap();
     unlock(&store, &text("A")).await.unwrap();

@@ -26,7 +26,7 @@ use tokio_postgres::{Client, NoTls};
 use xpkce::grant::{Account, Grant, Lease, State};
 use xpkce::http::Pending;
 use xpkce::store::contract::{Subject, grant};
-use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
+use xpkce::store::{LeaseEnd, PostgresStore, PostgresUri, Revision, Store, Swapped};
 use xpkce::{Reason, Timestamp};
 
 use self::server::server;
@@ -232,14 +232,15 @@ async fn a_server_without_tls_says_how_to_go_on_without() {
         asked.read_exact(&mut [0; 8]).unwrap();
         asked.write_all(b"N").unwrap();
     });
-    let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?sslmode=require").into();
+    let address =
+        PostgresUri::new(format!("postgres://xpkce@127.0.0.1:{port}/postgres?sslmode=require"));
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert!(why.hint().unwrap_or_default().contains("sslmode=disable"), "{why:?}");
 }
 
 #[tokio::test]
 async fn an_address_that_lacks_what_the_server_asks_for_is_a_setting_to_mend() {
-    let why = PostgresStore::open(&"postgres:///postgres".to_owned().into()).await.unwrap_err();
+    let why = PostgresStore::open(&PostgresUri::new("postgres:///postgres")).await.unwrap_err();
     assert_eq!(why.reason(), Reason::InvalidSetting, "{why:?}");
 }
 
@@ -247,7 +248,7 @@ async fn an_address_that_lacks_what_the_server_asks_for_is_a_setting_to_mend() {
 async fn a_dead_server_is_named_and_its_password_is_not() {
     let silence = Silence::listen();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("postgres://xpkce:hunter2@127.0.0.1:{closed}/postgres").into();
+    let address = PostgresUri::new(format!("postgres://xpkce:hunter2@127.0.0.1:{closed}/postgres"));
     let why = PostgresStore::open(&address).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
     assert!(why.to_string().contains("the connection to the store failed"), "{why}");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio_postgres::NoTls;
 use xpkce::http::Pending;
 use xpkce::store::contract::Subject;
-use xpkce::store::{PostgresStore, Store};
+use xpkce::store::{PostgresStore, PostgresUri, Store};
 
 use self::pooler::pooler;
 use self::server::server;
@@ -47,7 +47,8 @@ impl Subject for Pooled {
         Box::pin(async {
             let port = pooler().port;
             let address = format!("postgres://xpkce@127.0.0.1:{port}/{}", self.database);
-            Arc::new(PostgresStore::open(&address.into()).await.unwrap()) as Arc<dyn Store>
+            Arc::new(PostgresStore::open(&PostgresUri::new(address)).await.unwrap())
+                as Arc<dyn Store>
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use xpkce::store::{PostgresStore, SqliteStore, Store};
+use xpkce::store::{PostgresStore, PostgresUri, SqliteStore, Store};
 
 use super::{Bench, OURS};
 use crate::commits;
@@ -33,7 +33,7 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
         eprintln!("   PostgreSQL is not installed: left out");
         return;
     };
-    let address = server.address().into();
+    let address = PostgresUri::new(server.address());
     let store = block_on(PostgresStore::open(&address)).expect("a store");
     let store: Arc<dyn Store> = Arc::new(store);
     let crowd = Crowd::sign_in(&endpoint.kept, store.clone(), Some(folder.path()), count);

@@ -1,7 +1,5 @@
 //! The same command on the store of many machines.
 
-use secrecy::ExposeSecret as _;
-
 use std::process::Command;
 
 use crate::keep::Keeping;
@@ -13,7 +11,7 @@ mod server;
 
 fn on_postgres(server: &server::Server) -> World {
     let mut world = World::with_app();
-    world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose_secret());
+    world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose());
     world
 }
 

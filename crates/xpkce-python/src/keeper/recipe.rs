@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pyo3::PyResult;
-use secrecy::SecretString;
-use xpkce::seal::{KeySource, unlock};
-use xpkce::store::{SqliteStore, Store, is_libpq_dsn};
+use xpkce::seal::{KeySource, KeyText, unlock};
+use xpkce::store::{PostgresUri, SqliteStore, Store, is_libpq_dsn};
 use xpkce::{App, Client, ClientSecret, Error, Keeper, Reason, Result, Scopes, SystemClock};
 
 use crate::failure::raise;
@@ -21,8 +20,7 @@ pub(super) struct Recipe {
 
 enum StoreAt {
     File(PathBuf),
-    /// The address is a secret.
-    Postgres(SecretString),
+    Postgres(PostgresUri),
 }
 
 impl Recipe {
@@ -36,7 +34,7 @@ impl Recipe {
     ) -> PyResult<Self> {
         let store = StoreAt::parse(store).map_err(|why| raise(&why))?;
         let key = match (key, key_file, &store) {
-            (Some(text), _, _) => KeySource::Text(text.into()),
+            (Some(text), _, _) => KeySource::Text(KeyText::new(text)),
             (None, Some(path), _) => KeySource::File(absolute(&path).map_err(|why| raise(&why))?),
             (None, None, StoreAt::File(path)) => KeySource::File(path.with_file_name("key")),
             (None, None, StoreAt::Postgres(_)) => return Err(raise(&no_key())),
@@ -100,7 +98,7 @@ impl StoreAt {
         // Whatever is no text is a path.
         let Some(text) = store.to_str() else { return Self::at(Path::new(&store)) };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.to_owned().into()));
+            return Ok(Self::Postgres(PostgresUri::new(text)));
         }
         if is_libpq_dsn(text) {
             return Err(Error::new(Reason::InvalidSetting, "a store on PostgreSQL is a URL")
@@ -129,12 +127,12 @@ impl StoreAt {
 }
 
 #[cfg(feature = "postgres")]
-async fn open_postgres(address: &SecretString) -> Result<Arc<dyn Store>> {
+async fn open_postgres(address: &PostgresUri) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(xpkce::store::PostgresStore::open(address).await?))
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn open_postgres(_: &SecretString) -> Result<Arc<dyn Store>> {
+async fn open_postgres(_: &PostgresUri) -> Result<Arc<dyn Store>> {
     Err(Error::new(Reason::InvalidSetting, "this build of xpkce cannot use PostgreSQL"))
 }
 

@@ -3,9 +3,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
-use super::{Place, Sealed, Sealer};
+use super::{KeyText, Place, Sealed, Sealer};
 use crate::Result;
 use crate::store::Store;
 
@@ -19,7 +17,7 @@ pub enum KeySource {
     /// service manager has put there: who may read it is the manager's affair. Never made here.
     Credential(PathBuf),
     /// The keys themselves, as [`Sealer::from_text`] reads them.
-    Text(SecretString),
+    Text(KeyText),
 }
 
 /// What a store's key check holds.
@@ -60,7 +58,7 @@ fn read(source: &KeySource) -> Result<Sealer> {
     match source {
         KeySource::File(path) => Sealer::from_key_file(path),
         KeySource::Credential(path) => Sealer::from_credential(path),
-        KeySource::Text(text) => Sealer::from_text(text.expose_secret()),
+        KeySource::Text(text) => Sealer::from_text(text.expose()),
     }
 }
 

@@ -42,8 +42,9 @@ const WORDS: [&str; 38] = [
     "user",
 ];
 
-/// For the faces, which read addresses: returns whether a store's address is in libpq's form, `host=… password=…`. It is no path then,
-/// and nothing of it may be repeated.
+/// Returns whether a store's address is in libpq's keyword form, `host=… password=…`. The command
+/// and the Python package, which take paths as well, ask this so that they do not make a file whose
+/// name holds a password.
 pub fn is_libpq_dsn(address: &str) -> bool {
     let Some((word, _)) = address.split_once('=') else { return false };
     WORDS.contains(&word.trim())

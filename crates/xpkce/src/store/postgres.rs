@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::Type;
 
@@ -14,6 +13,7 @@ use super::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped, minut
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
+use crate::secret::PostgresUri;
 use crate::{Error, Result, Timestamp};
 
 mod dsn;
@@ -53,17 +53,18 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store at a `postgres://` address, and makes its tables where there are none.
+    /// Opens the store at a connection URI, and makes its tables where there are none.
     ///
     /// A connection to another machine is encrypted and its certificate checked, by the system's
     /// roots or by `sslrootcert`; `sslmode=disable` turns that off. The server must take writes.
     ///
     /// # Errors
-    /// [`Reason::InvalidSetting`](crate::Reason::InvalidSetting) for the address, the user or the password,
-    /// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when a newer version made the tables, and [`Reason::Store`](crate::Reason::Store) when the
-    /// server is out of reach or takes no writes.
-    pub async fn open(address: &SecretString) -> Result<Self> {
-        let Dsn { config, roots } = Dsn::parse(address.expose_secret())?;
+    /// [`Reason::InvalidSetting`](crate::Reason::InvalidSetting) when the URI, the user or the
+    /// password is wrong, [`Reason::StoreNewer`](crate::Reason::StoreNewer) when a newer version
+    /// made the tables, and [`Reason::Store`](crate::Reason::Store) when the server is out of reach
+    /// or takes no writes.
+    pub async fn open(uri: &PostgresUri) -> Result<Self> {
+        let Dsn { config, roots } = Dsn::parse(uri.expose())?;
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => tls::unused()?,
             _ => tls::connector(roots.as_deref())?,

@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all};
 use xpkce::Reason;
 use xpkce::grant::Account;
 use xpkce::store::contract::grant;
-use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
+use xpkce::store::{LeaseEnd, PostgresStore, PostgresUri, Revision, Store, Swapped};
 
 use crate::server::server;
 use crate::{Postgres, postgres};
@@ -150,7 +150,7 @@ async fn a_client_that_is_gone_in_the_midst_of_a_relabel_holds_nobody_up_for_lon
     let port = silent_after(b"DELETE FROM xpkce_grants", server().port);
     let (parameters, first) = (subject.parameters(), grant(account()));
     let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?{parameters}");
-    let gone = PostgresStore::open(&address.into()).await.unwrap();
+    let gone = PostgresStore::open(&PostgresUri::new(address)).await.unwrap();
     gone.swap(&first, None, LeaseEnd::Now).await.unwrap();
     let another = grant(Account::new("app", "another"));
     let deleting = subject.connections("state = 'idle in transaction' AND query LIKE '%DELETE%'");
@@ -227,7 +227,7 @@ impl Wire {
     async fn store(&self, subject: &Postgres) -> PostgresStore {
         let (port, parameters) = (self.port, subject.parameters());
         let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?{parameters}");
-        PostgresStore::open(&address.into()).await.unwrap()
+        PostgresStore::open(&PostgresUri::new(address)).await.unwrap()
     }
 
     /// Lets every connection there is go bad; new ones are whole.

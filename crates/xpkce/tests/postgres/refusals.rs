@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use xpkce::Reason;
 use xpkce::grant::{Account, Grant};
 use xpkce::store::contract::grant;
-use xpkce::store::{LeaseEnd, PostgresStore, Revision, Store, Swapped};
+use xpkce::store::{LeaseEnd, PostgresStore, PostgresUri, Revision, Store, Swapped};
 
 use crate::server::server;
 use crate::{Postgres, postgres};
@@ -43,7 +43,7 @@ impl Postgres {
         self.execute(&format!("CREATE ROLE {user} LOGIN; GRANT {rights} TO {user}")).await;
         let (port, parameters) = (server().port, self.parameters());
         let address = format!("postgres://{user}@127.0.0.1:{port}/postgres?{parameters}");
-        PostgresStore::open(&address.into()).await
+        PostgresStore::open(&PostgresUri::new(address)).await
     }
 }
 

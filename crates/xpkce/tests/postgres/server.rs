@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use secrecy::SecretString;
+use xpkce::store::PostgresUri;
 
 /// Starts a server on port `$1` in a folder of its own, and stops it when its input ends, however
 /// this program does. Speaks TLS with a certificate that it signs itself. A line `stop` lets it die
@@ -123,9 +123,9 @@ impl Server {
         assert_eq!(process.1.next().expect("the server has ended").unwrap(), verb);
     }
 
-    pub fn address(&self, host: &str, parameters: &str) -> SecretString {
+    pub fn address(&self, host: &str, parameters: &str) -> PostgresUri {
         let port = self.port;
-        format!("postgres://xpkce@{host}:{port}/postgres?{parameters}").into()
+        PostgresUri::new(format!("postgres://xpkce@{host}:{port}/postgres?{parameters}"))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use xpkce::grant::Account;
 use xpkce::http::{HttpClient, HyperClient};
 use xpkce::seal::{KeySource, unlock};
-use xpkce::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use xpkce::store::{MemoryStore, PostgresStore, PostgresUri, SqliteStore, Store};
 use xpkce::{
     App, Client, ClientSecret, Clock, Keeper, Scopes, SystemClock, Timestamp, TokenSource,
 };
@@ -72,7 +72,7 @@ impl Place {
     pub async fn store(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
         match &self.postgres {
             Some(address) => {
-                let server = PostgresStore::open(&address.clone().into()).await.unwrap();
+                let server = PostgresStore::open(&PostgresUri::new(address)).await.unwrap();
                 Arc::new(ServerAhead(server, clock))
             }
             None => {
