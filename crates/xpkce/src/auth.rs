@@ -18,6 +18,8 @@ mod session;
 
 pub use builder::OAuth2PkceAuthBuilder;
 use session::Session;
+#[cfg(feature = "blocking")]
+pub(crate) use session::shared_worker;
 
 /// Signs one user in and keeps the token in memory.
 ///

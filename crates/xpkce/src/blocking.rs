@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::auth::shared_worker;
 use crate::{AccessToken, App, CodeVerifier, OAuth2PkceAuthBuilder, Result, Token};
 
 /// [`crate::OAuth2PkceAuth`] with calls that wait for the answer. Made of one, with `from`.
@@ -42,7 +43,7 @@ impl OAuth2PkceAuth {
     ///
     /// As there.
     pub fn exchange_code(&self, code: &str, code_verifier: Option<&str>) -> Result<Arc<Token>> {
-        self.wait(self.0.session().exchange_code(code, code_verifier)?)
+        wait(self.0.session().exchange_code(code, code_verifier)?)
     }
 
     /// As [`crate::OAuth2PkceAuth::fetch_token`].
@@ -51,7 +52,7 @@ impl OAuth2PkceAuth {
     ///
     /// As there.
     pub fn fetch_token(&self, callback_url: &str) -> Result<Arc<Token>> {
-        self.wait(self.0.session().fetch_token(callback_url)?)
+        wait(self.0.session().fetch_token(callback_url)?)
     }
 
     /// As [`crate::OAuth2PkceAuth::refresh_token`].
@@ -60,7 +61,7 @@ impl OAuth2PkceAuth {
     ///
     /// As there.
     pub fn refresh_token(&self) -> Result<Arc<Token>> {
-        self.wait(self.0.session().refresh()?.landing)
+        wait(self.0.session().refresh()?.landing)
     }
 
     /// As [`crate::OAuth2PkceAuth::is_token_expired`].
@@ -105,11 +106,11 @@ impl OAuth2PkceAuth {
     pub fn set_token(&self, token: Option<Token>) {
         self.0.set_token(token);
     }
+}
 
-    fn wait<F>(&self, landing: F) -> Result<Arc<Token>>
-    where
-        F: Future<Output = Result<Arc<Token>>> + Send + 'static,
-    {
-        self.0.session().worker()?.wait(landing)?
-    }
+fn wait<F>(landing: F) -> Result<Arc<Token>>
+where
+    F: Future<Output = Result<Arc<Token>>> + Send + 'static,
+{
+    shared_worker()?.wait(landing)?
 }

@@ -50,12 +50,6 @@ impl Session {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the thread, started at its first use, and again in a fork of this process.
-    #[cfg_attr(not(feature = "blocking"), allow(clippy::unused_self, reason = "a face asks it"))]
-    pub(crate) fn worker(&self) -> Result<Arc<Worker>> {
-        shared_worker()
-    }
-
     pub(super) fn begin(&self, state: Option<State>) -> Result<String> {
         let mut held = self.held();
         let now = self.client.clock().now();
@@ -131,7 +125,7 @@ impl Session {
     }
 
     pub(crate) fn refresh(self: &Arc<Self>) -> Result<Refreshing> {
-        let worker = self.worker()?;
+        let worker = shared_worker()?;
         let mut held = self.held();
         let spent = held.spendable().ok_or_else(no_refresh_token)?;
         Ok(self.spending(&worker, &mut held, spent))
@@ -162,7 +156,7 @@ impl Session {
     fn redeem(self: &Arc<Self>, approval: Approval, login: Option<Login>) -> Result<Landing> {
         let session = self.clone();
         let verifier = CodeVerifier::new(approval.verifier.expose());
-        let worker = match self.worker() {
+        let worker = match shared_worker() {
             Ok(worker) => worker,
             Err(why) => {
                 login.into_iter().for_each(|login| self.held().restore(login));
@@ -216,7 +210,7 @@ impl Session {
 
     /// Lands the answer to an exchange, and spends at once a refresh token that came alone.
     async fn land_first(self: &Arc<Self>, rotated: Rotated) -> Result<Arc<Token>> {
-        let worker = self.worker()?;
+        let worker = shared_worker()?;
         let spending = {
             let mut held = self.held();
             match self.land(&mut held, None, rotated) {
@@ -301,7 +295,8 @@ fn leaves_code(why: &Error) -> bool {
     }
 }
 
-fn shared_worker() -> Result<Arc<Worker>> {
+/// Returns the thread, started at its first use, and again in a fork of this process.
+pub(crate) fn shared_worker() -> Result<Arc<Worker>> {
     let there = SHARED.load();
     if let Some(worker) = there.as_ref().filter(|worker| !worker.is_forked()) {
         return Ok(worker.clone());
