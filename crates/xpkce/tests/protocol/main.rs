@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod callback;
+mod client;
 mod judging;
 mod linting;
 mod records;
 mod refusals;
+mod secrecy;
 #[path = "../silence/silence.rs"]
 mod silence;
 mod support;
@@ -15,8 +17,6 @@ mod witness;
 
 #[cfg(feature = "hyper")]
 mod auth;
-#[cfg(feature = "tokio")]
-mod client;
 #[cfg(feature = "hyper")]
 mod doubts;
 #[cfg(feature = "hyper")]
@@ -31,7 +31,5 @@ mod loopback;
 mod network;
 #[cfg(feature = "hyper")]
 mod proxies;
-#[cfg(feature = "tokio")]
-mod secrecy;
 #[cfg(feature = "hyper")]
 mod sharing;

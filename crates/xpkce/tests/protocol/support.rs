@@ -59,13 +59,13 @@ impl With for HttpResponse {
 pub struct Script {
     answers: Mutex<VecDeque<Result<HttpResponse, SendError>>>,
     sent: Mutex<Vec<HttpRequest>>,
-    #[cfg(feature = "tokio")]
+    #[cfg(feature = "hyper")]
     gate: Option<Gate>,
     _silence: Silence,
 }
 
 /// Where a scripted answer waits until a test lets it go.
-#[cfg(feature = "tokio")]
+#[cfg(feature = "hyper")]
 #[derive(Clone)]
 pub struct Gate {
     pub reached: Arc<tokio::sync::Semaphore>,
@@ -81,13 +81,13 @@ impl Script {
         Self {
             answers: Mutex::new(answers.into_iter().collect()),
             sent: Mutex::default(),
-            #[cfg(feature = "tokio")]
+            #[cfg(feature = "hyper")]
             gate: None,
             _silence: Silence::listen(),
         }
     }
 
-    #[cfg(feature = "tokio")]
+    #[cfg(feature = "hyper")]
     pub fn gated(
         answers: impl IntoIterator<Item = Result<HttpResponse, SendError>>,
     ) -> (Arc<Self>, Gate) {
@@ -124,7 +124,7 @@ impl HttpClient for Script {
         self.sent.lock().unwrap().push(request);
         let answer = self.answers.lock().unwrap().pop_front().expect("one answer a request");
         Box::pin(async move {
-            #[cfg(feature = "tokio")]
+            #[cfg(feature = "hyper")]
             if let Some(gate) = &self.gate {
                 gate.reached.add_permits(1);
                 gate.open.acquire().await.unwrap().forget();
