@@ -17,6 +17,7 @@ pub enum Severity {
 }
 
 /// One finding. Its texts hold no secret.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
     /// How sure it is that X refuses.
@@ -73,6 +74,7 @@ const CALLBACK_PARAMETERS: [&str; 5] = ["state", "code", "error", "iss", "code_c
 
 /// Looks for everything that X would refuse, and for what is unusual, the errors first: X's
 /// documentation of its authorize URL and callbacks, and RFC 6749 sections 3.1.2 and 3.3.
+#[must_use]
 pub fn lint(app: &App) -> Vec<Lint> {
     let mut found = Vec::new();
     look_for_errors(app, &mut found);

@@ -90,6 +90,7 @@ impl Scopes {
     }
 
     /// Returns the names that it holds and `other` does not.
+    #[must_use]
     pub fn missing_from(&self, other: &Self) -> Self {
         self.iter().filter(|name| !other.contains(name)).collect()
     }

@@ -49,6 +49,7 @@ pub struct Token {
 }
 
 /// An access token as it was issued.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Issued {
     /// Authorizes requests.
@@ -62,6 +63,8 @@ pub struct Issued {
 }
 
 /// What an answer brought: an access token, a refresh token, or both.
+#[non_exhaustive]
+#[must_use = "the old pair is spent: this is the only copy of the new one"]
 pub struct Rotated {
     /// The new access token.
     pub access: Option<Issued>,
@@ -76,6 +79,7 @@ pub struct Rotated {
 }
 
 /// A success without a token that could be read. Kept, because the pair may be in it.
+#[non_exhaustive]
 pub struct Unreadable {
     /// The status.
     pub status: u16,
@@ -84,6 +88,7 @@ pub struct Unreadable {
 }
 
 /// What became of a refresh token that was sent. Every answer is one of these.
+#[must_use = "it may hold the only copy of the new pair"]
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum RefreshAnswer {

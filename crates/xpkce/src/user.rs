@@ -10,6 +10,7 @@ use crate::token::Refusal;
 use crate::{Error, Reason, Result, Timestamp};
 
 /// The user behind a token, as `GET /2/users/me` names it.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// X's user id: digits; the key to store by, for it does not change.

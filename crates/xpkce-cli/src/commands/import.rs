@@ -73,14 +73,11 @@ async fn revive(context: &Context, keeper: &Keeper, taken: &SignedIn) -> xpkce::
     let source = keeper.token_source(user);
     let asking = context.output.waiting("asking X for a new token", source.refresh());
     let expires_at = asking.await?.expires_at();
-    Ok(keeper.label(user).await.unwrap_or_else(|why| SignedIn {
-        account: taken.account.clone(),
-        username: None,
-        scopes: taken.scopes.clone(),
-        expires_at: Some(expires_at),
-        has_refresh_token: true,
-        has_replaced: false,
-        unlabelled_because: Some(why),
+    Ok(keeper.label(user).await.unwrap_or_else(|why| {
+        let mut unlabelled = taken.clone();
+        unlabelled.expires_at = Some(expires_at);
+        unlabelled.unlabelled_because = Some(why);
+        unlabelled
     }))
 }
 

@@ -14,7 +14,8 @@ use crate::token::{Rotated, Token};
 use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
 /// What a sign-in came to. The pair is saved, whatever else failed.
-#[derive(Debug)]
+#[non_exhaustive]
+#[derive(Clone, Debug)]
 pub struct SignedIn {
     /// Names the login from now on.
     pub account: Account,

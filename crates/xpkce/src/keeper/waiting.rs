@@ -13,6 +13,7 @@ use crate::store::Stored;
 use crate::{Result, Timestamp};
 
 /// Who is spending a login, or signing it out.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct LeaseHolder {
     /// Who.
@@ -24,6 +25,7 @@ pub struct LeaseHolder {
 }
 
 /// A pair that the store has not taken yet.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingPair {
     /// Whose it is.

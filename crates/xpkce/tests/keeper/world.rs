@@ -186,7 +186,7 @@ impl World {
 
     /// Lets X answer what it holds back, by a second request that means nothing.
     pub async fn release(&self, keeper: &Keeper) {
-        keeper.client().refresh(&RefreshToken::new("fake-refresh-token")).await;
+        let _ = keeper.client().refresh(&RefreshToken::new("fake-refresh-token")).await;
     }
 }
 

@@ -54,7 +54,7 @@ fn a_failure_to_send_says_whether_something_was_sent_and_why() {
 #[tokio::test]
 async fn a_public_client_names_itself_in_the_body_alone() {
     let http = Script::new([Ok(answer(200, PAIR))]);
-    client(app(), &http).redeem(approval()).await.unwrap();
+    let _ = client(app(), &http).redeem(approval()).await.unwrap();
     assert_eq!(http.url(0), "https://api.x.com/2/oauth2/token");
     assert_eq!(http.field(0, "client_id").unwrap(), CLIENT_ID);
     assert_eq!(http.field(0, "grant_type").unwrap(), "authorization_code");
@@ -73,7 +73,7 @@ async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
         RefreshAnswer::Misconfigured(_)
     ));
     let app = App::confidential("an+ id", ClientSecret::new("se:cr% t"));
-    client(app, &http).refresh(&RefreshToken::new("r")).await;
+    let _ = client(app, &http).refresh(&RefreshToken::new("r")).await;
     // base64 of an%2B%20id:se%3Acr%25%20t: whoever decodes forms or URLs reads that space.
     assert_eq!(
         http.header(0, "authorization").unwrap(),
@@ -111,7 +111,7 @@ async fn an_approval_of_an_app_whose_servers_are_spelled_in_another_way_is_sent(
     let approval = login.approve(&format!("?state={}&code=c", login.state().expose())).unwrap();
     let app = app().with_base_url("https://API.X.com:443/").unwrap();
     let app = app.with_authorization_base_url("HTTPS://x.com:443/i//").unwrap();
-    client(app, &http).redeem(approval).await.unwrap();
+    let _ = client(app, &http).redeem(approval).await.unwrap();
 }
 
 #[tokio::test]

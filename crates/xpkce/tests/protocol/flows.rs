@@ -109,7 +109,7 @@ async fn what_is_wrong_with_an_exchange_is_told_apart() {
 
     let begun = login(&client);
     let callback = x.approve(begun.url()).await;
-    client.redeem(begun.approve(&callback).unwrap()).await.unwrap();
+    let _ = client.redeem(begun.approve(&callback).unwrap()).await.unwrap();
     assert_eq!(refused(begun.approve(&callback).unwrap()).await, Reason::CodeRejected);
 
     let late = approval(&x, &client).await;
@@ -179,7 +179,7 @@ async fn an_odd_success_brings_what_is_in_it() {
             assert!(access.expires_in >= Duration::from_secs(7199), "{odd:?}");
             client.me(&access.access_token).await.unwrap();
         }
-        rotated(client.refresh(&pair.refresh.unwrap()).await);
+        let _ = rotated(client.refresh(&pair.refresh.unwrap()).await);
     }
 }
 
