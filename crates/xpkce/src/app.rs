@@ -1,4 +1,4 @@
-//! An app as X's console registers it: who it is, where it is called back, and where X is.
+//! An app as it is registered in X's console, and the addresses of X's servers.
 
 use std::sync::OnceLock;
 
@@ -13,16 +13,17 @@ pub const DEFAULT_BASE_URL: &str = "https://api.x.com";
 /// Where X's consent page is.
 pub const DEFAULT_AUTHORIZATION_BASE_URL: &str = "https://x.com/i";
 
-/// Where a sign-in on this machine is called back. X's console wants `127.0.0.1`, not `localhost`.
+/// The callback of a sign-in on this machine. X's console wants `127.0.0.1`, not `localhost`.
 pub const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8080/callback";
 
-/// RFC 9110, section 4.1, asks servers to take URIs of 8,000 bytes; paths and queries are added to this.
+/// RFC 9110, section 4.1, asks servers to take URIs of 8,000 bytes; paths and queries are added to
+/// this.
 const MAX_BASE_URL: usize = 2048;
 
 /// An app's registration. RFC 6749 section 2.
 ///
-/// Client id, secret and redirect URI lose the white space around them: a line break after a value
-/// of the environment looks like a wrong secret to X.
+/// White space around the client id, the secret and the redirect URI is removed: to X, a secret
+/// with the line break that followed it in a file is a wrong secret.
 #[derive(Clone, Debug)]
 pub struct App {
     client_id: String,
@@ -38,7 +39,8 @@ pub struct App {
 }
 
 impl App {
-    /// Describes a public client: "Native App" or "Single Page App" in X's console.
+    /// Describes a public client, in X's console a "Native App" or "Single Page App". Its redirect
+    /// URI is [`DEFAULT_REDIRECT_URI`], it asks for no scopes, and X is at its usual addresses.
     pub fn public(client_id: impl AsRef<str>) -> Self {
         Self {
             client_id: client_id.as_ref().trim().to_owned(),
@@ -53,15 +55,16 @@ impl App {
         }
     }
 
-    /// Describes a confidential client: "Web App", "Automated App or Bot" in X's console. An empty
-    /// secret is not taken for none: every request with it is refused before it is sent.
+    /// Describes a confidential client, in X's console a "Web App" or "Automated App or Bot". With
+    /// an empty secret every request is refused before it is sent: that is a mistake, and not a
+    /// public client.
     #[expect(clippy::needless_pass_by_value, reason = "a secret is handed over, not lent")]
     pub fn confidential(client_id: impl AsRef<str>, secret: ClientSecret) -> Self {
         let secret = ClientSecret::new(secret.expose().trim());
         Self { secret: Some(secret), ..Self::public(client_id) }
     }
 
-    /// Sets the callback, exactly as it is registered at X: port and trailing slash count.
+    /// Sets the redirect URI, exactly as it is registered at X, down to port and trailing slash.
     #[must_use]
     pub fn with_redirect_uri(mut self, redirect_uri: impl AsRef<str>) -> Self {
         self.redirect_uri = redirect_uri.as_ref().trim().to_owned();
@@ -70,7 +73,7 @@ impl App {
         self
     }
 
-    /// Sets the scopes to ask for. None at first: the parameter is left out.
+    /// Sets the scopes to ask for. Without any the parameter is left out of the URL.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = (!scopes.is_empty()).then_some(scopes);
@@ -82,9 +85,9 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Configure`](crate::ErrorKind::Configure) when it is neither HTTPS nor plain HTTP to this
-    /// machine, is not written as `scheme://host`, has a query, a fragment or a user, or is not of
-    /// visible ASCII characters.
+    /// [`Configure`](crate::ErrorKind::Configure) when the URL is neither HTTPS nor plain HTTP to
+    /// this machine, is not written as `scheme://host`, has a query, a fragment or a user name, or
+    /// has characters other than visible ASCII.
     pub fn with_base_url(mut self, url: impl AsRef<str>) -> Result<Self> {
         self.base_url = checked_base(url.as_ref())?;
         self.token_url = token_url(&self.base_url)?;
@@ -111,12 +114,12 @@ impl App {
         self.secret.as_ref()
     }
 
-    /// Returns the callback.
+    /// Returns the redirect URI.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// Returns the callback as it was understood; none when it is no absolute URL.
+    /// Returns the redirect URI as a parsed URL; none when it is not an absolute URL.
     pub(crate) fn redirect_url(&self) -> Option<&Url> {
         self.redirect_url.as_ref()
     }
@@ -136,7 +139,7 @@ impl App {
         &self.authorization_base_url
     }
 
-    /// Remembers that the lint has found no error.
+    /// Is set once the lint has found no error.
     pub(crate) fn is_checked(&self) -> &OnceLock<()> {
         &self.is_checked
     }

@@ -1,7 +1,7 @@
 //! X's own Python class, `OAuth2PKCEAuth`, in Rust: the same parameters, defaults and methods.
 //!
-//! A thin composition of [`Login`], [`Client`] and [`Token`], held in memory. What survives the
-//! process is the keeper's affair. Every call takes `&self`, so one object can be shared.
+//! Made of [`Login`], [`Client`] and [`Token`], and kept in memory only: [`Keeper`](crate::Keeper)
+//! is for logins that outlive the process. Every call takes `&self`, so one object can be shared.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ pub(crate) use session::shared_worker;
 
 /// Signs one user in and keeps the token in memory.
 ///
-/// Where X's class goes wrong this one does not: it checks `state`, refreshes public clients,
-/// takes a new verifier for every sign-in, waits with a deadline, and keeps a rotated pair whatever
-/// else is in the answer or becomes of the caller.
+/// It avoids the faults of X's class: it checks `state`, refreshes for public clients too, uses a
+/// new verifier for every sign-in, has deadlines, and keeps a rotated pair whatever else the answer
+/// contains and even if the caller goes away.
 ///
 /// ```no_run
 /// # async fn sign_in() -> xpkce::Result<()> {
@@ -49,7 +49,7 @@ pub struct OAuth2PkceAuth {
 }
 
 impl OAuth2PkceAuth {
-    /// Begins with X's addresses and nothing else set.
+    /// Returns a builder that has X's addresses set and nothing else.
     pub fn builder() -> OAuth2PkceAuthBuilder {
         OAuth2PkceAuthBuilder::default()
     }
@@ -61,27 +61,27 @@ impl OAuth2PkceAuth {
 
     /// Begins a sign-in and returns the authorize URL for the user's browser.
     ///
-    /// The pair is that of [`set_pkce_parameters`](Self::set_pkce_parameters) if it was called
-    /// since the last URL, or else a new one; the state is `state` or a new one. The last 16
-    /// sign-ins that were begun can be finished for as long as the object lives, so two open tabs do
-    /// not disturb each other.
+    /// The PKCE pair is the one given to [`set_pkce_parameters`](Self::set_pkce_parameters) since
+    /// the last URL, or else a new one. The state is `state`, or else a new one. The object
+    /// remembers the last 16 sign-ins, so a user with two open tabs can finish either of them.
     ///
     /// # Errors
     ///
-    /// As [`Login::begin_with`](crate::Login::begin_with). A URL that is refused uses up no pair.
+    /// As [`Login::begin_with`](crate::Login::begin_with). After an error the PKCE pair can still
+    /// be used.
     pub fn authorization_url(&self, state: Option<&str>) -> Result<String> {
         self.session.begin(state.map(State::new))
     }
 
-    /// Exchanges a code with `code_verifier`, or with the current pair's verifier. Nothing ties
-    /// the code to a sign-in but X's check of the verifier; prefer
+    /// Exchanges a code with `code_verifier`, or else with the current pair's verifier. Only X's
+    /// own check of the verifier ties the code to the sign-in, so prefer
     /// [`fetch_token`](Self::fetch_token).
     ///
     /// # Errors
     ///
     /// As [`Client::redeem`](crate::Client::redeem), and [`Configure`](crate::ErrorKind::Configure)
-    /// when there is no verifier, [`SignIn`](crate::ErrorKind::SignIn) when the code does not look
-    /// like one.
+    /// when there is no verifier, [`SignIn`](crate::ErrorKind::SignIn) when `code` does not look
+    /// like a code.
     pub async fn exchange_code(
         &self,
         code: &str,
@@ -90,47 +90,45 @@ impl OAuth2PkceAuth {
         self.session.exchange_code(code, code_verifier)?.await
     }
 
-    /// Takes the callback, checks it and exchanges its code.
+    /// Checks the callback and exchanges its code.
     ///
-    /// The state must be one that [`authorization_url`](Self::authorization_url) gave out. An
-    /// object that knows only a verifier, because
-    /// [`set_pkce_parameters`](Self::set_pkce_parameters) was called since the last URL, or in
-    /// another process than the URL was made in, knows no state: then only X's check of the
-    /// verifier ties the callback to the sign-in, which is as good while the verifier is secret.
+    /// Its state must be one that [`authorization_url`](Self::authorization_url) put into a URL.
+    /// There is one exception: after [`set_pkce_parameters`](Self::set_pkce_parameters), until the
+    /// next URL is made, the object has a verifier and no state to compare. Then only X's own check
+    /// of the verifier ties the callback to the sign-in, which is enough as long as the verifier is
+    /// secret.
     ///
     /// # Errors
     ///
-    /// As [`Login::approve`](crate::Login::approve) and
-    /// [`Client::redeem`](crate::Client::redeem). The sign-in can still be finished, with the same
-    /// callback, when X has not taken its code: the callback was no whole one, the code was not sent,
-    /// or X asked to wait or refused the client. At X the code lives for 30 seconds.
+    /// As [`Login::approve`](crate::Login::approve) and [`Client::redeem`](crate::Client::redeem).
+    /// The sign-in can still be finished, with the same callback, if X has not used up the code: if
+    /// the callback was incomplete, the code was not sent, or X asked to wait or refused the
+    /// client. A code of X is valid for 30 seconds.
     pub async fn fetch_token(&self, callback_url: &str) -> Result<Arc<Token>> {
         self.session.fetch_token(callback_url)?.await
     }
 
-    /// Spends the refresh token for the next pair. Callers at the same time share one request for one
-    /// token, and the pair lands in this object even if every caller goes away.
+    /// Spends the refresh token and keeps the pair that X returns. Concurrent calls share one
+    /// request, and the pair is kept in this object even if every caller goes away.
     ///
-    /// A token whose answer was lost is sent once more at once. The object remembers the doubt until
-    /// X rotates that token: if X says that it is dead, the error's hint says that the answer was
-    /// lost.
+    /// If no answer comes the token is sent once more, at once. If X says, now or later, that a
+    /// token is dead whose answer was lost like this, the error's hint says so.
     ///
     /// # Errors
     ///
     /// [`SignIn`](crate::ErrorKind::SignIn) when there is no refresh token or X says that it is
     /// dead; [`Configure`](crate::ErrorKind::Configure) when X refuses the client;
-    /// [`Retry`](crate::ErrorKind::Retry) when this call sent nothing or X asks to wait;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when this call may have spent the token and no pair
-    /// came, whatever X said to sending it once more;
-    /// [`Protocol`](crate::ErrorKind::Protocol) when X sends no access token twice in a row, or the
-    /// thread that sends cannot be had. RFC 6749 section 6.
+    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent or X asks to wait;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when the first send may have spent the token and the
+    /// second brought no pair either; [`Protocol`](crate::ErrorKind::Protocol) when X sends no
+    /// access token twice in a row, or the sending thread cannot be started. RFC 6749 section 6.
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {
         self.session.refresh()?.landing.await
     }
 
-    /// As [`refresh_token`](Self::refresh_token), and of a refresh that failed the refresh token that
-    /// came alone in place of the spent one. [`token`](Self::token) has it too, unless another was
-    /// set meanwhile.
+    /// As [`refresh_token`](Self::refresh_token). If that fails and X had sent a new refresh token
+    /// without an access token, it is returned too; [`token`](Self::token) has it unless another
+    /// token was set meanwhile. For the Python package.
     #[doc(hidden)]
     pub async fn refresh_token_or_alone(&self) -> (Result<Arc<Token>>, Option<RefreshToken>) {
         let refreshing = match self.session.refresh() {
@@ -142,8 +140,8 @@ impl OAuth2PkceAuth {
         (landed, alone.map(|alone| RefreshToken::new(alone.expose())))
     }
 
-    /// Returns whether there is no token, or its access token ends within ten seconds, or nobody
-    /// knows when it ends.
+    /// Returns whether there is no token, or its access token expires within ten seconds
+    /// ([`Token::MARGIN`]), or it is not known when it does.
     pub fn is_token_expired(&self) -> bool {
         let now = self.session.client.clock().now();
         self.session.held().token.as_ref().is_none_or(|token| token.is_expired(now))
@@ -159,8 +157,8 @@ impl OAuth2PkceAuth {
         self.session.held().current.as_ref().map(|(_, challenge)| challenge.clone())
     }
 
-    /// Sets the pair that the next URL or exchange uses; the challenge is derived when not given.
-    /// X decides whether a verifier is long enough; RFC 7636 asks for 43 characters.
+    /// Sets the PKCE pair for the next URL or exchange. A challenge that is not given is derived. A
+    /// verifier of fewer than the 43 characters of RFC 7636 is accepted here; X decides.
     ///
     /// # Errors
     ///
@@ -184,30 +182,31 @@ impl OAuth2PkceAuth {
         self.session.held().token.clone()
     }
 
-    /// Sets the current token. A refresh that is under way does not replace it, and is not the answer
-    /// to who refreshes afterwards.
+    /// Sets the current token. A refresh of the previous token that is still under way does not
+    /// replace it, and later calls of [`refresh_token`](Self::refresh_token) do not join it.
     pub fn set_token(&self, token: Option<Token>) {
         let mut held = self.session.held();
         held.token = token.map(Arc::new);
         held.orphan = None;
     }
 
-    /// Forgets the current pair: the next URL makes a new one. Sign-ins that wait are not disturbed.
+    /// Forgets the current PKCE pair: the next URL gets a new one. Sign-ins that were begun can
+    /// still be finished.
     pub fn clear_pkce_parameters(&self) {
         let mut held = self.session.held();
         (held.current, held.set) = (None, None);
     }
 
-    /// Returns another face of the same token, sign-ins and refreshes, with the app described anew.
+    /// Returns an object for `app` that shares this one's token, sign-ins and refreshes.
     #[must_use]
     pub fn with_app(&self, app: App) -> Self {
         let client = self.session.client.with_app(app);
         Self { session: Arc::new(self.session.with_client(client)) }
     }
 
-    /// Checks a callback as [`fetch_token`](Self::fetch_token) does, and returns what
-    /// [`exchange_code`](Self::exchange_code) takes: its code and the verifier it belongs to. The
-    /// sign-in goes on waiting until X may have taken its code.
+    /// Checks a callback as [`fetch_token`](Self::fetch_token) does, and returns the code and the
+    /// verifier for [`exchange_code`](Self::exchange_code). The sign-in can be finished until X may
+    /// have used up its code.
     ///
     /// # Errors
     ///

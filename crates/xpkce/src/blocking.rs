@@ -1,5 +1,5 @@
-//! X's class for code without an async runtime. It blocks the calling thread, which may be one of
-//! another runtime.
+//! X's class for programs without an async runtime. Calls block the calling thread, which may
+//! belong to an async runtime.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +7,24 @@ use std::sync::Arc;
 use crate::auth::shared_worker;
 use crate::{AccessToken, App, CodeVerifier, OAuth2PkceAuthBuilder, Result, Token};
 
-/// [`crate::OAuth2PkceAuth`] with calls that wait for the answer. Made of one, with `from`.
+/// [`crate::OAuth2PkceAuth`] with calls that block until the answer is there.
+///
+/// ```no_run
+/// # fn sign_in() -> xpkce::Result<()> {
+/// use xpkce::blocking::OAuth2PkceAuth;
+///
+/// let auth: OAuth2PkceAuth = OAuth2PkceAuth::builder()
+///     .client_id("your-client-id")
+///     .scope("tweet.read users.read offline.access")
+///     .build()?
+///     .into();
+/// let url = auth.authorization_url(None)?;
+/// // The user opens `url`, approves, and the browser ends at the callback.
+/// # let callback_url = "";
+/// auth.fetch_token(callback_url)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OAuth2PkceAuth(crate::OAuth2PkceAuth);
 
@@ -18,7 +35,7 @@ impl From<crate::OAuth2PkceAuth> for OAuth2PkceAuth {
 }
 
 impl OAuth2PkceAuth {
-    /// Begins with X's addresses and nothing else set. Ends in `.build()?.into()`.
+    /// Returns the builder of the async class; finish it with `.build()?.into()`.
     pub fn builder() -> OAuth2PkceAuthBuilder {
         crate::OAuth2PkceAuth::builder()
     }

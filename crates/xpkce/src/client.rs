@@ -16,7 +16,7 @@ use crate::{AccessToken, App, Approval, Clock, Error, Reason, RefreshToken, Resu
 /// The most bytes of a URL that [`Uri`] takes.
 const MAX_URL: usize = u16::MAX as usize - 1;
 
-/// One app's line to X. Cheap to clone; keeps no token and sends nothing twice.
+/// Sends the requests of one app to X. Cheap to clone. Stores no token and sends nothing twice.
 #[derive(Clone)]
 pub struct Client {
     app: App,
@@ -24,7 +24,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
 }
 
-/// What X says about an app's credentials, with no user's grant touched.
+/// What X says about an app's credentials.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
@@ -32,17 +32,17 @@ pub enum Probe {
     Good,
     /// X does not know the client id.
     WrongClientId,
-    /// The secret is wrong, or the app is of the other type.
+    /// The secret is wrong, or the app is public where it should be confidential, or the reverse.
     WrongSecretOrAppType,
 }
 
 impl Client {
-    /// Makes a client of its parts.
+    /// Makes a client from its parts.
     pub fn new(app: App, http: Arc<dyn HttpClient>, clock: Arc<dyn Clock>) -> Self {
         Self { app, http, clock }
     }
 
-    /// Makes a client that sends over `hyper` and lives by the machine's clock.
+    /// Makes a client that sends over `hyper` and uses the machine's clock.
     #[cfg(feature = "hyper")]
     pub fn with_hyper(app: App) -> Self {
         let http = crate::http::HyperClient::new();
@@ -54,7 +54,7 @@ impl Client {
         &self.app
     }
 
-    /// Returns a client that sends by the same means for another app.
+    /// Returns a client for another app that sends over the same connections.
     #[must_use]
     pub fn with_app(&self, app: App) -> Self {
         Self { app, ..self.clone() }
@@ -65,8 +65,9 @@ impl Client {
         &self.clock
     }
 
-    /// Exchanges an approval. A pair, or either token alone, is success: X has spent the code. Who
-    /// drops the future gives the pair up, which may be on its way.
+    /// Exchanges an approval for tokens. An answer with only one of the two tokens is a success
+    /// too, because X has used up the code. Dropping the future gives up a pair that may be on its
+    /// way.
     ///
     /// # Errors
     ///
@@ -83,7 +84,8 @@ impl Client {
         }
     }
 
-    /// Exchanges an approval for a token that can be used at once.
+    /// Exchanges an approval for a token that can be used at once. For programs that want nothing
+    /// else of what [`redeem`](Self::redeem) returns.
     ///
     /// # Errors
     ///
@@ -96,9 +98,11 @@ impl Client {
         })
     }
 
-    /// Sends a refresh token once (RFC 6749 section 6). What to do about the answer is the caller's
-    /// affair, and to send the same token again only while it is not known what became of it. Who drops
-    /// the future gives the pair up, which may be on its way: `Keeper` and `OAuth2PkceAuth` do not.
+    /// Sends a refresh token once (RFC 6749 section 6).
+    ///
+    /// The caller must save what the answer brings, and may send the same token again only after
+    /// [`RefreshAnswer::Unknown`] or [`RefreshAnswer::NotSent`]. Dropping the future gives up a
+    /// pair that may be on its way. `Keeper` and `OAuth2PkceAuth` take care of all this.
     pub async fn refresh(&self, token: &RefreshToken) -> RefreshAnswer {
         let request = match token::refresh_request(&self.app, token) {
             Ok(request) => request,
@@ -119,7 +123,7 @@ impl Client {
         }
     }
 
-    /// Revokes a token; one that X does not know is revoked already. RFC 7009 section 2.
+    /// Revokes a token. One that X does not know counts as revoked. RFC 7009 section 2.
     ///
     /// # Errors
     ///
@@ -136,24 +140,23 @@ impl Client {
     /// # Errors
     ///
     /// As [`judge_user`](crate::judge_user), and [`Retry`](crate::ErrorKind::Retry) when no answer
-    /// came, [`Configure`](crate::ErrorKind::Configure) when the token is no header.
+    /// came, [`Configure`](crate::ErrorKind::Configure) when the token cannot be sent in a header.
     pub async fn me(&self, token: &AccessToken) -> Result<User> {
         let path = "/2/users/me";
         let response = self.request(token, Method::GET, path, HeaderMap::new(), None).await?;
         judge_user(&response, self.clock.now())
     }
 
-    /// Sends an authorized request to X's API. `target` is a path that begins with `/`, or a whole
-    /// URL of the same origin as the app's base URL. Any status is success here.
+    /// Sends an authorized request to X's API. `target` is a path that begins with `/`, or a full
+    /// URL with the same origin as the app's base URL. An answer of any status is returned as `Ok`.
     ///
     /// # Errors
     ///
-    /// [`Configure`](crate::ErrorKind::Configure) when the target is elsewhere, no request can name
-    /// it, as when it is over 64 KiB, or the token is no header;
-    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came to a
-    /// request that changes nothing; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came to
-    /// any other; [`Protocol`](crate::ErrorKind::Protocol) when the answer is longer than
-    /// [`MAX_BODY`].
+    /// [`Configure`](crate::ErrorKind::Configure) when the target has another origin, is no valid
+    /// URL or is longer than 64 KiB, or when the token cannot be sent in a header;
+    /// [`Retry`](crate::ErrorKind::Retry) when nothing was sent, or no answer came and the method
+    /// is safe to repeat; [`InDoubt`](crate::ErrorKind::InDoubt) when no answer came and it is not;
+    /// [`Protocol`](crate::ErrorKind::Protocol) when the answer is longer than [`MAX_BODY`].
     pub async fn request(
         &self,
         token: &AccessToken,
@@ -176,13 +179,14 @@ impl Client {
         }
     }
 
-    /// Asks X whether it knows the app's credentials, with a refresh token that nobody has.
+    /// Asks X whether the app's credentials are right, by sending a refresh token that does not
+    /// exist. No user's grant is touched.
     ///
     /// # Errors
     ///
-    /// [`Configure`](crate::ErrorKind::Configure) when the app is one that X refuses;
-    /// [`Retry`](crate::ErrorKind::Retry) when X asks to wait or fails or cannot be reached;
-    /// [`Protocol`](crate::ErrorKind::Protocol) when it says something else.
+    /// [`Configure`](crate::ErrorKind::Configure) when [`lint`](crate::lint()) finds an error in
+    /// the client id or the secret; [`Retry`](crate::ErrorKind::Retry) when X asks to wait, fails
+    /// or cannot be reached; [`Protocol`](crate::ErrorKind::Protocol) when its answer is neither.
     pub async fn probe(&self) -> Result<Probe> {
         let nobodys = RefreshToken::new("xpkce-asks-whether-x-knows-this-app");
         let response = self.send_whole(token::refresh_request(&self.app, &nobodys)?).await;

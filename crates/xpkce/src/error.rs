@@ -18,19 +18,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// Fix a flag, a URL, or the app's registration at X.
     Configure,
-    /// The answer never came: the refresh token may be spent.
+    /// A request was sent and no answer came, so it may have taken effect: a refresh token, for
+    /// example, may be spent.
     InDoubt,
-    /// The user must approve again.
+    /// The user must sign in again.
     SignIn,
-    /// Nothing was sent, or X asked us to wait. Call again.
+    /// Nothing was spent, or X asked to wait. Call again later.
     Retry,
     /// The token store failed. Repair it; nothing is lost yet.
     Store,
-    /// X broke its contract, or we did. Report it.
+    /// X or this library misbehaved. Report it.
     Protocol,
 }
 
-/// What happened, finer than [`ErrorKind`]. Each reason belongs to one kind: [`Reason::kind`].
+/// What happened, in more detail than [`ErrorKind`]. Each reason belongs to one kind, which
+/// [`Reason::kind`] returns.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -40,12 +42,12 @@ pub enum Reason {
     InsecureUrl,
     /// X does not know the client id.
     WrongClientId,
-    /// The sign-in began at other servers than the app's, or with another client id.
+    /// The sign-in was begun with another client id or at other servers than the app's.
     OtherApp,
-    /// X refused the client's authentication: a wrong secret, or the other app type. X answers
-    /// both alike.
+    /// X refused the client's authentication: the secret is wrong, or the app is public where it
+    /// should be confidential, or the reverse. X gives the same answer to both.
     WrongSecretOrAppType,
-    /// The redirect URI of the exchange is not the one of the authorize URL.
+    /// The redirect URI of the exchange differs from that of the authorize URL.
     RedirectMismatch,
     /// The listener's port is taken.
     PortBusy,
@@ -58,19 +60,19 @@ pub enum Reason {
     Denied,
     /// The authorization server redirected with an error other than a denial.
     AuthorizationFailed,
-    /// The callback is not a callback: a parameter is missing, duplicated or too long.
+    /// The URL is no valid callback: a parameter is missing, repeated or too long.
     MalformedCallback,
-    /// The callback belongs to another sign-in, or to one whose callback was already taken.
+    /// The callback belongs to another sign-in, or to one that has already had its callback.
     StateMismatch,
     /// The callback names another issuer (RFC 9207).
     IssuerMismatch,
-    /// The code is expired (30 seconds at X), already used, or not X's.
+    /// The code has expired (after 30 seconds at X), was used before, or was not issued by X.
     CodeRejected,
     /// The verifier does not match the challenge of the authorize URL.
     VerifierMismatch,
     /// No login is stored under that name.
     NotSignedIn,
-    /// The sign-in was not finished in time, or its callback was already used.
+    /// The sign-in was not finished in time, or was finished before.
     LoginExpired,
     /// The grant has no refresh token: `offline.access` was not granted.
     NoRefreshToken,
@@ -83,28 +85,28 @@ pub enum Reason {
     NotSent,
     /// X asked to wait.
     RateLimited,
-    /// X is failing (5xx, or a refused connection behind its edge) and nothing was spent.
+    /// X is failing or does not answer, and nothing was spent.
     Outage,
-    /// Another holder is refreshing, or a back-off runs.
+    /// Another process is refreshing this login, or it is too early to try again.
     Busy,
     /// A wait reached its deadline.
     Deadline,
 
-    /// A request that spends something may have reached X; its answer did not come.
+    /// A request that uses something up may have reached X, and its answer did not come.
     OutcomeUnknown,
 
     /// The store could not be read or written.
     Store,
-    /// The store's content fails its checks.
+    /// The store's content is corrupt.
     StoreDamaged,
     /// The store was written by a newer version.
     StoreNewer,
 
-    /// X answered what its documentation does not allow.
+    /// X's answer is not one that its documentation allows.
     UnexpectedAnswer,
-    /// The answer of a resource server is longer than is read.
+    /// The answer of X's API is longer than [`MAX_BODY`](crate::http::MAX_BODY).
     TooLong,
-    /// The resource server refused the request (a 4xx that is not about the token).
+    /// X's API refused the request, for a reason other than the token.
     Refused,
     /// A bug in this library.
     Internal,
@@ -147,8 +149,8 @@ impl Reason {
     }
 }
 
-/// Everything that can go wrong, with nothing secret in it. Cheap to clone, so that callers who
-/// waited for one request can share its failure.
+/// The error of every call in this crate. Holds no secret. Cheap to clone, so that all callers who
+/// waited for one request can be told of its failure.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -164,8 +166,8 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes an error that says what we were doing and what was wrong, in a sentence without a
-    /// final dot.
+    /// Makes an error. `message` says what was attempted and what went wrong, in a sentence without
+    /// a full stop.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             reason,
@@ -178,7 +180,7 @@ impl Error {
         }))
     }
 
-    /// Adds the one thing to do next.
+    /// Adds the one thing for the user to do next.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
@@ -213,12 +215,12 @@ impl Error {
         self
     }
 
-    /// Returns what a caller can do about it.
+    /// Returns what the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.reason.kind()
     }
 
-    /// Returns which case it is.
+    /// Returns what happened.
     pub fn reason(&self) -> Reason {
         self.0.reason
     }

@@ -1,4 +1,5 @@
-//! The seam to the network: a request, a response, and how sure we are that nothing was sent.
+//! The interface to the network: a request, a response, and whether a failed request may have been
+//! sent. Implement [`HttpClient`] to use another HTTP library.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,22 +16,22 @@ mod hyper;
 #[cfg(feature = "hyper")]
 pub use hyper::HyperClient;
 
-/// The most that is read of any response body.
+/// How many bytes of a response body are read at most.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// The deadline of a connection to X, name lookup and TLS included.
+/// How long connecting to X may take, including name lookup and TLS.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The deadline of a response, from the first byte sent to the last byte read. Giving up early on
-/// a refresh is itself a way to lose the pair.
+/// How long a response may take, from the first byte sent to the last byte read. It is generous,
+/// because giving up on a refresh too early loses the pair.
 pub const READ_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Returns whether a token may be sent there: HTTPS, or plain HTTP to this machine.
+/// Returns whether a token may be sent to a URL: it is HTTPS, or plain HTTP to this machine.
 pub fn is_secure(url: &Url) -> bool {
     url.scheme() == "https" && url.has_host() || url.scheme() == "http" && is_loopback(url)
 }
 
-/// Returns whether its host is this machine by its very name: 127.0.0.0/8, `::1` or `localhost`
+/// Returns whether a URL's host is a name for this machine: 127.0.0.0/8, `::1` or `localhost`
 /// (RFC 8252 section 8.3).
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -49,11 +50,11 @@ pub(crate) fn authority(text: &str) -> Option<&str> {
     (!authority.is_empty()).then_some(authority)
 }
 
-/// A request, ready to send.
+/// A request that is ready to be sent.
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// Where to.
+    /// The URL.
     pub url: Url,
     /// The headers; secrets among them are marked sensitive.
     pub headers: HeaderMap,
@@ -75,8 +76,8 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body; wiped when dropped.
     pub body: Zeroizing<Vec<u8>>,
-    /// Whether the body is all there. One that broke off, or went on past [`MAX_BODY`], is kept as
-    /// far as it came: a pair may be in it.
+    /// Whether the body is complete. What was received of a body that broke off, or is longer than
+    /// [`MAX_BODY`], is kept, because a pair may be in it.
     pub is_whole: bool,
 }
 
@@ -88,13 +89,14 @@ impl fmt::Debug for HttpResponse {
 
 /// Why there is no whole response.
 ///
-/// The difference decides whether a refresh token may be spent, so an implementation says
-/// [`NotSent`](Self::NotSent) only when no byte of the request can have left.
+/// The difference decides whether a refresh token may be spent. So an implementation must not
+/// return [`NotSent`](Self::NotSent) unless it is certain that no byte of the request was sent.
 #[derive(Debug)]
 pub enum SendError {
-    /// The connection was never made: name lookup, refusal, TLS.
+    /// There was no connection: name lookup, connecting or TLS failed.
     NotSent(Box<dyn StdError + Send + Sync>),
-    /// Some of the request may have been sent: a reset, a deadline, an answer without a status.
+    /// Some of the request may have been sent: the connection was reset, a deadline passed, or the
+    /// answer had no status.
     MaybeSent(Box<dyn StdError + Send + Sync>),
 }
 
@@ -115,13 +117,13 @@ impl StdError for SendError {
     }
 }
 
-/// A future behind a seam.
+/// The boxed future that the traits of this crate return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends one request, once.
 ///
-/// An implementation follows no redirect, never sends a request again by itself, reads at most
-/// [`MAX_BODY`] bytes, and keeps [`CONNECT_DEADLINE`] and [`READ_DEADLINE`].
+/// An implementation must not follow redirects or retry, must read at most [`MAX_BODY`] bytes, and
+/// must keep to [`CONNECT_DEADLINE`] and [`READ_DEADLINE`].
 pub trait HttpClient: Send + Sync {
     /// Sends the request and reads the whole answer.
     fn send(&self, request: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>>;

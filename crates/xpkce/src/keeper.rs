@@ -1,21 +1,24 @@
-//! How a login is never lost: a lease before every spend, a durable save after it, and nothing in
-//! between that a crash, a cancelled caller or another process could turn into a lost pair.
+//! The keeper, which never loses a login: it takes a lease before it spends a refresh token, and
+//! saves the new pair durably before it does anything else. No cancelled caller and no other
+//! process comes between the two, and after a crash the record says that the token may be spent.
 //!
 //! A [`Keeper`] keeps the grants of one app in one store, together with every other keeper on that
-//! store, in this process or in another. A [`TokenSource`] hands out one grant's access token.
+//! store, in this process or in others. A [`TokenSource`] hands out the access tokens of one grant.
 //!
-//! | the POST's outcome | what happens |
+//! A *holder* is the process that has the lease of a grant. After it has sent the refresh token:
+//!
+//! | outcome | what happens |
 //! |---|---|
-//! | a pair | compare-and-set on the generation; if the store fails, the pair is written to a sealed spill file and the save is tried until it lands |
-//! | never sent | the journal entry is cleared; back off |
-//! | may have been sent | the same token once more under the same lease, then `InDoubt` with growing back-off |
-//! | the token is invalid | re-read; adopt what another holder made, else `Rejected`, and a minute later `SignInNeeded` |
+//! | a pair came | the pair is saved by compare-and-swap on the generation; if the store fails, it is written to a sealed spill file, and the save is tried until it succeeds |
+//! | nothing was sent | the record is as it was before; back off |
+//! | it may have been sent | the same token is sent once more under the same lease; then the grant is `InDoubt`, with growing back-off |
+//! | X says that the token is invalid | the record is read again; a pair that another holder saved is adopted, else the grant is `Rejected`, and `SignInNeeded` if X repeats it a minute later |
 //! | 401, `invalid_client` | the app is misconfigured; the grant is untouched |
-//! | 429 | wait as told |
+//! | 429 | wait for as long as X says |
 //!
-//! Everything that spends runs on the keeper's own thread, so a dropped future, a cancelled caller
-//! or a caller's runtime that ends cannot stop it. What a grant may become is decided in
-//! [`crate::grant::transition`].
+//! Refreshes run on the keeper's own thread, so they go on when a future is dropped, a caller is
+//! cancelled or the caller's runtime ends. [`crate::grant::transition`] decides how a grant's state
+//! changes.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -93,9 +96,10 @@ pub use self::spill::spilled_keys;
 pub use self::status::{Action, LoginStatus};
 pub use self::waiting::{LeaseHolder, WaitingPair, waiting_pairs};
 
-/// Keeps the grants of one app. Cheap to clone; all clones are one keeper.
+/// Keeps the grants of one app. Cheap to clone; all clones share one keeper.
 ///
-/// Dropping the last handle waits for what is being spent, up to the deadline of a send.
+/// Dropping the last clone blocks until refreshes that are under way have been saved, at most for
+/// the deadlines of a request and of the store.
 #[derive(Clone)]
 pub struct Keeper(Arc<Running>);
 
@@ -112,14 +116,16 @@ impl std::fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Makes a keeper of the client's app on a store, with the keys that open it.
+    /// Makes a keeper for the client's app on a store, with the keys that open it, as
+    /// [`seal::unlock`](crate::seal::unlock) returns them.
     ///
-    /// The folder is where this process shows that it lives and saves pairs that the store would
-    /// not take; by default it is one in the store's own folder. Without one, a dead holder is
-    /// noticed when its lease runs out, and a pair that the store does not take is kept in memory.
+    /// In `folder` this process has a file that shows that it is alive, and saves pairs that the
+    /// store could not take. The default is the folder `holders` beside the store's file. A store
+    /// that has no file has no default: without a folder, the death of a process is only noticed
+    /// when its lease runs out, and a pair that the store could not take is kept in memory alone.
     ///
     /// # Errors
-    /// [`Reason::Internal`] when the system gives no thread.
+    /// [`Reason::Internal`] when the system gives no thread or no random bytes.
     pub fn new(
         client: Client,
         store: Arc<dyn Store>,
@@ -156,8 +162,8 @@ impl Keeper {
         &self.desk().client
     }
 
-    /// Returns the source of one user's access tokens, by X's user id. Whether the user is signed
-    /// in is found out when a token is asked for.
+    /// Returns the source of one user's access tokens, by X's user id. That the user is not signed
+    /// in is only reported when a token is asked for.
     pub fn token_source(&self, user: &str) -> TokenSource {
         let account = Account::new(self.desk().client.app().client_id(), user);
         let slot = self.desk().slot(&account);

@@ -1,16 +1,18 @@
-//! OAuth 2.0 sign-in with PKCE for the X API, and the safekeeping of what comes out of it: sign in
+//! OAuth 2.0 sign-in with PKCE for the X API, and safe storage for the tokens it brings: sign in
 //! once, never lose the login.
 //!
-//! X's refresh tokens work once, and X keeps one live grant for each app and user. A program that
-//! refreshes in two places, or dies between the answer and the save, has lost its user's login.
+//! A refresh token of X works once, and X keeps only one live grant for each app and user. A
+//! program that refreshes in two places, or dies between the answer and the save, loses its user's
+//! login.
 //!
-//! - [`Keeper`] is for programs that go on: it signs in, saves, and hands out an access token that
-//!   it refreshes before it ends, in any number of tasks, threads and processes on one store.
-//! - [`OAuth2PkceAuth`] is X's own class, for code that keeps its token itself; [`blocking`] has it
-//!   without an async runtime.
-//! - [`Login`], [`Approval`] and [`Client`] are what both are made of. Without default features
-//!   they are I/O-free: requests are built and answers judged by pure functions, and
-//!   [`http::HttpClient`] is yours.
+//! - [`Keeper`] is for programs that need tokens for longer than one run. It signs users in, saves
+//!   their tokens, and hands out access tokens that it refreshes before they expire. Any number of
+//!   tasks, threads and processes may share one store.
+//! - [`OAuth2PkceAuth`] has the interface of X's own Python class, for programs that store the
+//!   token themselves; [`blocking`] offers it without an async runtime.
+//! - [`Login`], [`Approval`] and [`Client`] are the parts that both are built from. Without default
+//!   features they do no I/O: pure functions build the requests and judge the answers, and you
+//!   supply the [`http::HttpClient`].
 //!
 //! ```no_run
 //! # async fn run(callback: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -27,20 +29,29 @@
 //! let login = keeper.begin_login()?; // send the user to login.url()
 //! let user = keeper.sign_in(login.approve(callback)?).await?.account.user;
 //!
-//! let token = keeper.token_source(&user).access_token().await?; // for ever after
+//! let token = keeper.token_source(&user).access_token().await?; // from now on, whenever needed
 //! # Ok(()) }
 //! ```
 //!
 //! # Features
 //!
-//! On by default are `hyper` (the client that sends), `keeper` (with the store in memory), `sqlite`
-//! (the store of one machine), `loopback` (the callback listener) and `blocking`. `postgres` adds
-//! the store for many machines, `metrics` the measuring of [`metrics`], `testing` the clock that is
-//! moved by hand and the contract that a store of your own must pass.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `hyper` | yes | [`http::HyperClient`], which sends the requests, and [`OAuth2PkceAuth`] |
+//! | `keeper` | yes | [`Keeper`], encryption at rest, and the store in memory |
+//! | `sqlite` | yes | the store for one machine |
+//! | `loopback` | yes | the listener that receives the callback |
+//! | `blocking` | yes | [`blocking`] |
+//! | `postgres` | | the store for many machines |
+//! | `metrics` | | recording of what [`metrics`] lists |
+//! | `testing` | | a clock that tests move by hand, and the contract that a store of your own must pass |
+//!
+//! The minimum supported Rust version is 1.95.
 //
-// What is named above and not compiled in is found among the features.
+// A name above whose feature is off links to the list of features.
 #![cfg_attr(not(feature = "keeper"), doc = "\n\n[`Keeper`]: #features")]
 #![cfg_attr(not(feature = "hyper"), doc = "\n\n[`OAuth2PkceAuth`]: #features")]
+#![cfg_attr(not(feature = "hyper"), doc = "\n\n[`http::HyperClient`]: #features")]
 #![cfg_attr(not(feature = "blocking"), doc = "\n\n[`blocking`]: #features")]
 #![cfg_attr(not(feature = "keeper"), doc = "\n\n[`metrics`]: #features")]
 

@@ -1,18 +1,18 @@
-//! Finds what is wrong with an authorize URL before a browser opens it: X shows one page, without
-//! a reason, for every mistake.
+//! Finds what is wrong with an authorize URL before a browser opens it, because X shows the same
+//! page, without a reason, for every mistake.
 
 use url::{Host, Url};
 
 use crate::http::{authority, is_loopback};
 use crate::{App, Error, Reason, Result, Scopes};
 
-/// How sure it is that X refuses.
+/// How serious a finding is.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
-    /// X refuses it; a sign-in does not begin.
+    /// X would refuse it, so no sign-in is begun.
     Error,
-    /// Unusual, or it works and does less than was meant.
+    /// It is unusual, or works but does less than was probably meant.
     Warning,
 }
 
@@ -20,15 +20,15 @@ pub enum Severity {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
-    /// How sure it is that X refuses.
+    /// How serious it is.
     pub severity: Severity,
-    /// What is wrong, in a sentence without a final dot.
+    /// What is wrong, in a sentence without a full stop.
     pub message: String,
     /// What to do about it.
     pub hint: &'static str,
 }
 
-/// The most characters of a `state` that X takes.
+/// How many characters a `state` may have at X.
 pub const MAX_STATE: usize = 500;
 
 /// Redirect schemes that X's console refuses.
@@ -72,8 +72,9 @@ const BLOCKED_SCHEMES: &[&str] = &[
 /// What X puts into a callback, and what tells its consent page's address from one.
 const CALLBACK_PARAMETERS: [&str; 5] = ["state", "code", "error", "iss", "code_challenge"];
 
-/// Looks for everything that X would refuse, and for what is unusual, the errors first: X's
-/// documentation of its authorize URL and callbacks, and RFC 6749 sections 3.1.2 and 3.3.
+/// Returns everything about an app that X would refuse, and then what is unusual. The rules are
+/// those of X's documentation of its authorize URL and callbacks, and of RFC 6749 sections 3.1.2
+/// and 3.3.
 #[must_use]
 pub fn lint(app: &App) -> Vec<Lint> {
     let mut found = Vec::new();
@@ -217,21 +218,21 @@ fn warn_of_redirect_uri(url: &Url, found: &mut Vec<Lint>) {
         warning(
             found,
             "the redirect URI sends the code over plain HTTP to another machine",
-            "Use https://, or http://127.0.0.1 on this machine",
+            "use https://, or http://127.0.0.1 on this machine",
         );
     }
     if !url.has_host() {
         warning(
             found,
             "the redirect URI names no host, which X's console asks for",
-            "Use a form such as myapp://callback/path, exactly as it is registered in X's console",
+            "use a form such as myapp://callback/path, exactly as it is registered in X's console",
         );
     }
     if url.host() == Some(Host::Domain("localhost")) {
         warning(
             found,
             "the redirect URI names localhost, which X's console may refuse",
-            "Register and use http://127.0.0.1 with the same port and path: X compares them exactly",
+            "register and use http://127.0.0.1 with the same port and path: X compares them exactly",
         );
     }
 }

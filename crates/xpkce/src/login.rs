@@ -27,8 +27,9 @@ const AUTHORIZE: &str = "/oauth2/authorize";
 
 /// A sign-in that waits for its callback. RFC 6749 section 4.1.1, RFC 7636 section 4.3.
 ///
-/// It looks at no clock by itself: who keeps it asks [`is_expired`](Self::is_expired), and takes it
-/// away before it is finished.
+/// It does not look at the clock. A program that stores it must check
+/// [`is_expired`](Self::is_expired), and must remove it from its storage before it finishes it, so
+/// that no callback is used twice.
 pub struct Login {
     url: String,
     state: State,
@@ -45,25 +46,27 @@ impl Login {
     /// How long a sign-in waits for its callback.
     pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-    /// Begins a sign-in with a new state and a new pair.
+    /// Begins a sign-in with a new state and a new PKCE pair.
     ///
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure) when [`lint`](crate::lint()) finds an error in
-    /// the app; [`Protocol`](crate::ErrorKind::Protocol) when the operating system has no randomness.
+    /// the app; [`Protocol`](crate::ErrorKind::Protocol) when the operating system has no
+    /// randomness.
     pub fn begin(app: &App, now: Timestamp) -> Result<Self> {
         let (state, pkce) = random_state_and_pkce()?;
         Self::build(app, state, pkce, now)
     }
 
-    /// Begins a sign-in with the caller's state or pair; what is not given is made anew. A state is
-    /// best of letters and digits: X has been seen to drop quotes and commas from one that looks like
-    /// JSON.
+    /// Begins a sign-in with the caller's state or PKCE pair; whichever is not given is generated.
+    /// A state should have letters and digits only: X has been seen to drop quotes and commas from
+    /// one that looks like JSON.
     ///
     /// # Errors
     ///
-    /// As [`begin`](Self::begin), and when the state is empty, has other than visible ASCII, or is
-    /// longer than [`MAX_STATE`](crate::MAX_STATE).
+    /// As [`begin`](Self::begin), and [`Configure`](crate::ErrorKind::Configure) when the state is
+    /// empty, has characters other than visible ASCII, or is longer than
+    /// [`MAX_STATE`](crate::MAX_STATE).
     pub fn begin_with(
         app: &App,
         state: Option<State>,
@@ -101,7 +104,7 @@ impl Login {
         &self.url
     }
 
-    /// Returns what the callback must bring back.
+    /// Returns the state that the callback must bring back.
     pub fn state(&self) -> &State {
         &self.state
     }
@@ -121,7 +124,7 @@ impl Login {
         &self.client_id
     }
 
-    /// Returns where X calls back.
+    /// Returns the redirect URI, to which the browser brings the callback.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
@@ -141,8 +144,8 @@ impl Login {
         now.since(self.created_at) > Self::LIFETIME
     }
 
-    /// Checks that an app is the one it began with: the client id, and the servers. Another server
-    /// must be given neither the code nor the verifier.
+    /// Checks that `app` has the client id and the servers that this sign-in began with. No other
+    /// server may see the code or the verifier.
     ///
     /// # Errors
     ///
@@ -151,8 +154,9 @@ impl Login {
         self.origin().check(app)
     }
 
-    /// Checks a callback, given as its whole URL or as its query alone, and takes the code out of
-    /// it. In this order: repeated parameters, an error, the state, the issuer, the code.
+    /// Checks a callback, given as a full URL or as its query alone, and returns an approval with
+    /// its code. It is checked for repeated parameters, an error, the state, the issuer and the
+    /// code, in this order.
     ///
     /// # Errors
     ///
@@ -167,9 +171,8 @@ impl Login {
         Ok(self.approval(callback.code()?))
     }
 
-    /// Takes a code that came without its callback, typed by the user. **Nothing shows that the
-    /// code belongs to this sign-in** but X's own check of the verifier; prefer
-    /// [`approve`](Self::approve).
+    /// Accepts a code without its callback, as typed by the user. **Only X's own check of the
+    /// verifier shows that the code belongs to this sign-in**; prefer [`approve`](Self::approve).
     ///
     /// # Errors
     ///

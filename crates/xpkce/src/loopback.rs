@@ -1,12 +1,12 @@
-//! The callback on this machine: a listener that is bound before the browser opens, takes one
-//! callback, and tells the user in the browser how it went.
+//! The listener for the callback on this machine. It is bound before the browser opens, takes one
+//! callback, and shows the user in the browser how the sign-in went.
 //!
-//! Any program and any web page can call the port. So a request counts only when it is a `GET` of
-//! the exact path with the right `Host` and with the state of this sign-in; everything else is
-//! answered and forgotten. One thing without a state ends the wait: an error, since X has been seen
-//! to drop the state when it reports one. A page on the web can thereby stop a sign-in, which is
-//! all it can do, and only by navigating a visible window: an image, a script, a frame or a page
-//! that is loaded beforehand does not count.
+//! Any program and any web page can send requests to the port. So a request counts only if it is a
+//! `GET` of the exact path with the right `Host` and the state of this sign-in; all others are
+//! answered and ignored. There is one exception: an error ends the wait even without a state,
+//! because X has been seen to drop the state when it reports one. A web page can use this to stop a
+//! sign-in, but only by navigating a visible window: requests for an image, a script, a frame or a
+//! preloaded page are ignored. It can do nothing else.
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -32,7 +32,7 @@ pub(crate) use open::take as take_sockets_of_parent;
 use request::Expected;
 pub use visit::Visit;
 
-/// A bound callback address.
+/// A listener that is bound to the callback's address.
 #[derive(Debug)]
 pub struct Listener {
     /// Dropped before the sockets.
@@ -42,13 +42,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the host and port of a redirect URI; `localhost` on IPv4 and on IPv6.
+    /// Binds the host and port of a redirect URI; for `localhost`, on both IPv4 and IPv6.
     ///
     /// # Errors
     ///
     /// [`Configure`](crate::ErrorKind::Configure): `PortBusy` when another program has the port,
-    /// `InvalidSetting` when the redirect URI is not plain HTTP to this machine, or its port cannot be
-    /// listened on. RFC 8252 section 7.3.
+    /// `InvalidSetting` when the redirect URI is not plain HTTP to this machine, or its port cannot
+    /// be listened on. RFC 8252 section 7.3.
     pub async fn bind(redirect_uri: &str) -> Result<Self> {
         let url = local(redirect_uri)?;
         if url.port() == Some(0) {
@@ -57,8 +57,8 @@ impl Listener {
         Self::bind_url(url).await
     }
 
-    /// As [`bind`](Self::bind), on whatever port is free; for tests, as X wants the port
-    /// registered. [`redirect_uri`](Self::redirect_uri) says which.
+    /// As [`bind`](Self::bind), but on any free port, which [`redirect_uri`](Self::redirect_uri)
+    /// names. For tests: at X the port has to be registered.
     ///
     /// # Errors
     ///
@@ -87,13 +87,13 @@ impl Listener {
         Ok(Self { _numbers: Numbers::of(&sockets), sockets, redirect_uri: url })
     }
 
-    /// Returns the redirect URI with the port that is bound, in the form that URLs are normalised to.
+    /// Returns the redirect URI as a normalised URL, with the port that is bound.
     pub fn redirect_uri(&self) -> &str {
         self.redirect_uri.as_str()
     }
 
-    /// Waits for the callback of `login`, at most `deadline`. Exchange it first, then say how it
-    /// went with [`Visit::tell`]: the browser waits.
+    /// Waits for the callback of `login`, for as long as `deadline`. The browser waits too:
+    /// exchange the callback first, then tell it how that went with [`Visit::tell`].
     ///
     /// # Errors
     ///
@@ -154,7 +154,7 @@ fn unbound(port: u16, why: std::io::Error) -> Error {
         IoErrorKind::AddrInUse => (
             Reason::PortBusy,
             format!("another program has port {port}"),
-            "Stop it, or use another redirect URI that is registered at X",
+            "stop it, or use another redirect URI that is registered at X",
         ),
         IoErrorKind::PermissionDenied => (
             Reason::InvalidSetting,

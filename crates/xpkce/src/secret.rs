@@ -1,7 +1,7 @@
 //! The secrets, one type each: redacted in the type itself, wiped when dropped.
 //!
-//! `expose()` is for the wire and for the store, nowhere else. None of them has `Display`,
-//! `Serialize` or `PartialEq`; those that work once have no `Clone`.
+//! Call `expose()` only to send a secret or to store it. None of the types has `Display`,
+//! `Serialize` or `PartialEq`, and those whose secret works once have no `Clone`.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the secret over.
+            /// Wraps a secret.
             pub fn new(secret: impl Into<String>) -> Self {
                 Self(SecretString::from(secret.into()))
             }
@@ -24,7 +24,7 @@ macro_rules! secret {
                 self.0.expose_secret()
             }
 
-            /// Compares in a time that depends on the lengths alone.
+            /// Compares in constant time, but for the lengths.
             pub fn matches(&self, other: &str) -> bool {
                 self.expose().as_bytes().ct_eq(other.as_bytes()).into()
             }
@@ -39,19 +39,20 @@ macro_rules! secret {
 }
 
 secret! {
-    /// Authorizes requests; lives 7,200 seconds at X. RFC 6749 section 1.4.
+    /// Authorizes requests; valid for two hours at X. RFC 6749 section 1.4.
     AccessToken
 }
 secret! {
-    /// Single use: X answers every refresh with a new one. RFC 6749 section 1.5.
+    /// Brings the next pair of tokens. Single use: X returns a new one with every refresh. RFC 6749
+    /// section 1.5.
     RefreshToken
 }
 secret! {
-    /// What a confidential client proves itself with. RFC 6749 section 2.3.1.
+    /// Authenticates a confidential client. RFC 6749 section 2.3.1.
     ClientSecret
 }
 secret! {
-    /// Proves that who began a sign-in is who finishes it. RFC 7636 section 4.1.
+    /// Proves that a sign-in is finished by the program that began it. RFC 7636 section 4.1.
     CodeVerifier
 }
 secret! {
@@ -59,7 +60,7 @@ secret! {
     State
 }
 secret! {
-    /// What the callback brings: single use, 30 seconds at X. RFC 6749 section 1.3.1.
+    /// Is exchanged for tokens. Single use, and valid for 30 seconds at X. RFC 6749 section 1.3.1.
     AuthorizationCode
 }
 #[cfg(feature = "keeper")]

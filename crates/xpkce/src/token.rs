@@ -1,7 +1,8 @@
-//! Tokens and the requests that bring them: built and judged by pure functions, sent elsewhere.
+//! Tokens, and pure functions that build the requests for them and judge the answers. Nothing is
+//! sent here; [`Client`](crate::Client) does that.
 //!
-//! X rotates as it answers, so an answer is read for whatever is in it: what cannot be read costs
-//! that field, not the pair.
+//! By the time X answers it has rotated the tokens. So each field of an answer is read by itself,
+//! and one that cannot be read does not lose the others.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,22 +28,23 @@ pub(crate) use refusal::CHECK_CLIENT;
 pub(crate) use refusal::{Refusal, transaction_id};
 pub use request::{Revocable, exchange_request, refresh_request, revoke_request};
 
-/// The life of an access token when X does not say: what X documents.
+/// How long an access token is valid if X's answer does not say: the two hours that X documents.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 
-/// A login as X's Python class keeps it: what an answer brought, and when the access token ends.
+/// A token as X's Python class keeps it: the fields of X's answer, and when the access token
+/// expires.
 pub struct Token {
     /// Authorizes requests.
     pub access_token: AccessToken,
     /// As X spells it; `bearer`.
     pub token_type: String,
-    /// The access token's life in seconds, from when it was received.
+    /// For how many seconds the access token is valid after it was received.
     pub expires_in: Option<u64>,
     /// Brings the next pair, once.
     pub refresh_token: Option<RefreshToken>,
     /// The scopes that were granted.
     pub scopes: Option<Scopes>,
-    /// When the access token ends. Only a token that was passed in may lack it.
+    /// When the access token expires. Only a token that the caller supplied may lack it.
     pub expires_at: Option<Timestamp>,
     /// Fields that this version does not know, as they came.
     pub other: Map<String, Value>,
@@ -56,9 +58,9 @@ pub struct Issued {
     pub access_token: AccessToken,
     /// As X spells it; `bearer`.
     pub token_type: String,
-    /// Its life.
+    /// How long it is valid.
     pub expires_in: Duration,
-    /// When it ends, by our clock: when the answer was received, and its life.
+    /// When it expires by this machine's clock: `expires_in` after the answer was received.
     pub expires_at: Timestamp,
 }
 
@@ -68,41 +70,42 @@ pub struct Issued {
 pub struct Rotated {
     /// The new access token.
     pub access: Option<Issued>,
-    /// The new refresh token. None keeps the old one (RFC 6749 section 6).
+    /// The new refresh token. Without one the old one stays valid (RFC 6749 section 6).
     pub refresh: Option<RefreshToken>,
     /// The scopes that were granted, if X named them.
     pub scopes: Option<Scopes>,
     /// Fields that this version does not know, as they came.
     pub other: Map<String, Value>,
-    /// X's clock, for those who compare.
+    /// The time of X's clock, from the answer's `Date` header.
     pub server_date: Option<Timestamp>,
 }
 
-/// A success without a token that could be read. Kept, because the pair may be in it.
+/// A successful answer in which no token could be read. It is kept, because the pair may be in it;
+/// see [`rejudge`].
 #[non_exhaustive]
 pub struct Unreadable {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
     /// The body as it came; wiped when dropped.
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// What became of a refresh token that was sent. Every answer is one of these.
+/// What happened to a refresh token that was sent, or was to be. Every outcome is one of these.
 #[must_use = "it may hold the only copy of the new pair"]
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum RefreshAnswer {
-    /// X rotated.
+    /// X returned new tokens; the old ones are spent.
     Rotated(Rotated),
-    /// X said success, and no token could be read. Not sent again by itself.
+    /// X reported success, but no token could be read. The old token is probably spent.
     Unreadable(Unreadable),
     /// X says that the token is spent, revoked, expired or unknown.
     Rejected(Error),
-    /// X refused the client; the token is as it was.
+    /// X refused the client, or the request could not be built. The token is unspent.
     Misconfigured(Error),
-    /// X asks to wait ([`Error::retry_after`]); the token is as it was.
+    /// X asks to wait, for [`Error::retry_after`]. The token is unspent.
     Limited(Error),
-    /// No byte left; the token is as it was.
+    /// Nothing was sent. The token is unspent.
     NotSent(Error),
     /// The token may be spent.
     Unknown {
@@ -114,19 +117,20 @@ pub enum RefreshAnswer {
 }
 
 impl Token {
-    /// How long before its end an access token counts as expired, as in X's Python class.
+    /// How long before its expiry an access token already counts as expired, as in X's Python
+    /// class.
     pub const MARGIN: Duration = Duration::from_secs(10);
 
-    /// Returns whether a caller at `now` should not use the access token any more: it ends within
-    /// [`MARGIN`](Self::MARGIN), or nobody knows when.
+    /// Returns whether the access token should no longer be used at `now`: it expires within
+    /// [`MARGIN`](Self::MARGIN), or it is not known when it does.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now + Self::MARGIN >= end)
     }
 }
 
 impl Rotated {
-    /// Takes a token that came from elsewhere, as if it had been answered at `now`. One without a
-    /// known end counts as ended.
+    /// Converts a token that was obtained elsewhere, as if X had sent it at `now`. A token without
+    /// `expires_at` counts as expired.
     pub fn from_token(token: Token, now: Timestamp) -> Self {
         let expires_at = token.expires_at.unwrap_or(now);
         Self {
@@ -143,7 +147,7 @@ impl Rotated {
         }
     }
 
-    /// Returns it as a token, unless there is no access token.
+    /// Converts it to a [`Token`]; none if there is no access token.
     pub fn into_token(self) -> Option<Token> {
         let access = self.access?;
         Some(Token {

@@ -19,7 +19,8 @@ pub enum Tended {
     Rotated(Generation),
     /// X confirmed the sign-out that had begun.
     SignedOut,
-    /// It needed nothing any more, or another holder is or was at it, or it backs off.
+    /// It needed nothing any more, another keeper works or worked on it, or it is too early to try
+    /// again.
     Left,
     /// It failed; when it is due again is in the record.
     Failed(Error),

@@ -13,14 +13,14 @@ use crate::grant::Account;
 use crate::store::Due;
 use crate::{Error, Result, turns};
 
-/// How a keeper works its queue off.
+/// How a keeper works through its queue.
 #[derive(Clone)]
 pub struct Tending {
     concurrency: usize,
     report: Arc<dyn Fn(Report<'_>) + Send + Sync>,
 }
 
-/// What a keeper tells while it works.
+/// What a keeper reports while it works.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Report<'a> {
@@ -40,13 +40,14 @@ pub struct Round {
     pub rotated: u64,
     /// Sign-outs that X confirmed.
     pub signed_out: u64,
-    /// Logins that needed nothing any more, or that another holder is or was at.
+    /// Logins that needed nothing any more, or that another keeper works or worked on.
     pub left: u64,
     /// Logins that failed.
     pub failed: u64,
     /// Pairs that a dead holder had received and that are saved now.
     pub recovered: u64,
-    /// How long the queue is left alone, because X fails for many or refuses the app.
+    /// How long the queue now pauses, if it does, because X fails for many logins or refuses the
+    /// app.
     pub held_for: Option<Duration>,
 }
 
@@ -58,7 +59,7 @@ impl Tending {
     /// How long when the store fails, at most.
     const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-    /// Works on 32 logins at once and tells nobody.
+    /// Works on 32 logins at once and reports nothing.
     pub fn new() -> Self {
         Self { concurrency: 32, report: Arc::new(|_| ()) }
     }
@@ -70,7 +71,7 @@ impl Tending {
         self
     }
 
-    /// Tells what is done, as it is done.
+    /// Sets what is told of each event as it happens.
     #[must_use]
     pub fn reporting(mut self, report: impl Fn(Report<'_>) + Send + Sync + 'static) -> Self {
         self.report = Arc::new(report);
@@ -91,11 +92,12 @@ impl fmt::Debug for Tending {
 }
 
 impl Keeper {
-    /// Works the queue off for as long as it is polled: rotates what is in use before it ends, keeps
-    /// alive what nobody uses, settles what is in doubt, and saves what dead holders left behind.
+    /// Works through the queue for as long as the future is polled: refreshes logins in use before
+    /// their tokens expire, keeps unused logins alive, settles doubts, and saves pairs that dead
+    /// processes left behind.
     ///
-    /// Any number of keepers may do so on one store. Dropping it begins nothing new; what is under
-    /// way goes on, and dropping the keeper waits for it.
+    /// Any number of keepers may do so on one store. After the future is dropped nothing new is
+    /// begun; what is under way goes on, and dropping the keeper waits for it.
     pub async fn keep(&self, tending: &Tending) -> std::convert::Infallible {
         let mut failures = 0_u32;
         loop {
@@ -116,11 +118,11 @@ impl Keeper {
         }
     }
 
-    /// Works off what is due now, and tells what was done.
+    /// Works through what is due now, and returns what was done.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store) when the queue cannot be read. What fails for one login is
-    /// counted, and told to who listens.
+    /// [`Store`](crate::ErrorKind::Store) when the queue cannot be read. A failure of one login is
+    /// counted, and reported to [`Tending::reporting`].
     pub async fn keep_once(&self, tending: &Tending) -> Result<Round> {
         let mut round = Round { recovered: self.recover_all().await?, ..Round::default() };
         let outcome = self.work_off(tending, &mut round).await;
@@ -161,8 +163,8 @@ impl Keeper {
         }
     }
 
-    /// Begins to work on a login, at once: not when the answer is first asked for, which may be in a
-    /// pause. It runs on the keeper's thread to its end, whatever becomes of the queue.
+    /// Begins to work on a login, at once: not when the answer is first asked for, which may be in
+    /// a pause. It runs on the keeper's thread to its end, whatever becomes of the queue.
     fn errand(&self, due: Due) -> impl Future<Output = (Account, u64, Tended)> {
         let desk = Arc::clone(self.desk());
         let account = Account::new(desk.client.app().client_id(), &due.user);

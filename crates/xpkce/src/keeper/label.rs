@@ -14,10 +14,10 @@ use crate::user::User;
 use crate::{Error, ErrorKind, Reason, Result, turns};
 
 impl Keeper {
-    /// Asks X whose an unlabelled login is, and gives it that name.
+    /// Asks X whose an unlabelled login is, and names it after that user.
     ///
     /// # Errors
-    /// By the kind of what X or the store said; the login stays as it is.
+    /// As [`Client::me`](crate::Client::me), and those of the store. The login stays as it was.
     pub async fn label(&self, user: &str) -> Result<SignedIn> {
         let account = Account::new(self.client().app().client_id(), user);
         let desk = Arc::clone(self.desk());

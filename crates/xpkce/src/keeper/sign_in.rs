@@ -13,23 +13,23 @@ use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{Rotated, Token};
 use crate::{Error, Reason, RefreshToken, Result, Timestamp, turns};
 
-/// What a sign-in came to. The pair is saved, whatever else failed.
+/// A sign-in that succeeded: its tokens are saved.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Names the login from now on.
+    /// The name of the login from now on.
     pub account: Account,
     /// The handle, if X told it.
     pub username: Option<String>,
     /// The scopes that were granted, if X named them.
     pub scopes: Option<Scopes>,
-    /// When the access token ends, if there is one.
+    /// When the access token expires, if there is one.
     pub expires_at: Option<Timestamp>,
     /// Whether it can be refreshed: whether `offline.access` was granted.
     pub has_refresh_token: bool,
-    /// Whether it took the place of an earlier login of the same user.
+    /// Whether it replaced an earlier login of the same user.
     pub has_replaced: bool,
-    /// Why the user is not known yet. The login works all the same.
+    /// Why the user is not known yet, if so. The login works all the same.
     pub unlabelled_because: Option<Error>,
 }
 
@@ -42,31 +42,32 @@ pub(super) struct NewSignIn {
 }
 
 impl Keeper {
-    /// Begins a sign-in of this keeper's app.
+    /// Begins a sign-in for this keeper's app.
     ///
     /// # Errors
-    /// [`Configure`](crate::ErrorKind::Configure) when X would surely refuse it.
+    /// As [`Login::begin`].
     pub fn begin_login(&self) -> Result<Login> {
         Login::begin(self.desk().client.app(), self.desk().now())
     }
 
-    /// Exchanges an approval, saves the pair, and asks X who signed in.
+    /// Exchanges an approval, saves the tokens, and asks X who signed in.
     ///
-    /// X ends the user's earlier grant for this app with it. An answer to "who" that fails does
-    /// not fail the sign-in: the login is then called `unlabelled-…`.
+    /// X ends the user's earlier grant for this app. If X does not say who signed in, the sign-in
+    /// still succeeds, and the login is called `unlabelled-…` until it does.
     ///
     /// # Errors
-    /// By the kind of what the exchange or the store said.
+    /// As [`Client::redeem`](crate::Client::redeem), and those of the store.
     pub async fn sign_in(&self, approval: Approval) -> Result<SignedIn> {
         let desk = Arc::clone(self.desk());
         self.run(async move { desk.sign_in(approval).await }).await
     }
 
-    /// Takes over a token that another program has, for example from a file that X's Python class
-    /// wrote. From then on only this keeper may refresh it.
+    /// Takes over a token of another program, for example from a file that X's Python class wrote.
+    /// From then on only keepers on this store may refresh it.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Key`] when the key file cannot be read.
+    /// [`Store`](crate::ErrorKind::Store) when it cannot be saved, and [`Reason::Key`] when the key
+    /// file cannot be read.
     pub async fn import(&self, token: Token) -> Result<SignedIn> {
         let desk = Arc::clone(self.desk());
         self.run(async move {

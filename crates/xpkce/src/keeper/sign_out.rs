@@ -12,7 +12,7 @@ use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
 use crate::{Error, Reason, RefreshToken, Result, turns};
 
-/// What a sign-out came to.
+/// How a sign-out ended.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedOut {
@@ -20,26 +20,27 @@ pub enum SignedOut {
     Revoked,
     /// It was signed out before.
     Already,
-    /// Dropped here on request; X was not asked. What it issued can be ended at
+    /// The tokens were deleted here without asking X. The user can end them at
     /// <https://x.com/settings/connected_apps>.
     Forgotten,
 }
 
 impl TokenSource {
-    /// Revokes the grant's tokens at X, then forgets them.
+    /// Revokes the grant's tokens at X, then deletes them here.
     ///
     /// # Errors
-    /// When X is out of reach the grant stays marked as signing out, serves no token any more, and
-    /// this can be called again.
+    /// As [`Client::revoke`](crate::Client::revoke), and those of the store. The grant then stays
+    /// marked as signing out: it serves no tokens, and this can be called again.
     pub async fn sign_out(&self) -> Result<SignedOut> {
         let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
         self.keeper().run(async move { desk.sign_out(&slot, true).await }).await
     }
 
-    /// Forgets the grant's tokens without asking X.
+    /// Deletes the grant's tokens here without asking X.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Busy`] while another holder refreshes.
+    /// [`Store`](crate::ErrorKind::Store), and [`Reason::Busy`] while another process refreshes
+    /// them.
     pub async fn forget(&self) -> Result<SignedOut> {
         let (desk, slot) = (Arc::clone(self.keeper().desk()), Arc::clone(self.slot()));
         self.keeper().run(async move { desk.sign_out(&slot, false).await }).await

@@ -53,16 +53,17 @@ impl TokenSource {
 
     /// Returns a valid access token, after refreshing it if it is due.
     ///
-    /// Before the early window this reads one pointer and one clock. Inside it the store is asked, at most once a second, so that a token which another process has rotated is not handed out
-    /// stale; one caller refreshes, the others wait for a bounded time and then get the old token
-    /// while it lives. While refreshing fails the old token goes on being served.
+    /// A token that is not due for a refresh is served from memory, which costs one pointer and one
+    /// clock read. One that is due, in the last minutes of its life, is refreshed by one caller.
+    /// The store is asked first, at most once a second, because another process may have refreshed
+    /// it. The other callers wait for a bounded time, and then get the old token as long as it is
+    /// valid. It is also served while refreshing fails.
     ///
     /// # Errors
-    /// [`SignIn`](crate::ErrorKind::SignIn) when there is no login or it is dead;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when a refresh was sent and its answer never came;
-    /// [`Retry`](crate::ErrorKind::Retry), [`Store`](crate::ErrorKind::Store) and
-    /// [`Configure`](crate::ErrorKind::Configure) as their names say. Each only when no living
-    /// token is left to serve.
+    /// Only when no valid token is left to serve: [`SignIn`](crate::ErrorKind::SignIn) when there
+    /// is no login or it is dead; [`InDoubt`](crate::ErrorKind::InDoubt) when a refresh was sent
+    /// and no answer came; [`Retry`](crate::ErrorKind::Retry), [`Store`](crate::ErrorKind::Store)
+    /// or [`Configure`](crate::ErrorKind::Configure) when the refresh failed for that reason.
     pub async fn access_token(&self) -> Result<TokenGuard> {
         if let Some(fresh) = self.slot.fresh(self.keeper.desk().clock.as_ref()) {
             return Ok(fresh);
@@ -70,7 +71,7 @@ impl TokenSource {
         self.tended_token().await
     }
 
-    /// Boxed, and out of the way: who finds the token fresh does not carry about what waiting takes.
+    /// Boxed, so that the future of a caller who finds the token fresh stays small.
     #[cold]
     fn tended_token(&self) -> Pending<'_, Result<TokenGuard>> {
         Box::pin(async {
@@ -83,8 +84,8 @@ impl TokenSource {
         })
     }
 
-    /// Rotates the pair now. Other processes go on holding the old access token, which X has
-    /// probably ended, until their next 401.
+    /// Refreshes the token now, due or not. Other processes may go on using the old access token,
+    /// which X has probably ended, until they get a 401.
     ///
     /// # Errors
     /// As [`access_token`](Self::access_token), but also while the old token lives.
@@ -156,7 +157,7 @@ struct Held {
     end: Duration,
 }
 
-/// A valid access token, borrowed from the keeper: reading it touches no shared counter.
+/// A valid access token, borrowed from the keeper. Dereferences to [`AccessToken`].
 pub struct TokenGuard(Guard<Option<Arc<Held>>>);
 
 impl TokenGuard {
@@ -164,7 +165,7 @@ impl TokenGuard {
         self.0.as_deref().expect("a guard is made of a token that is there")
     }
 
-    /// Returns when the token ends, by the wall clock.
+    /// Returns when the token expires, by the wall clock.
     pub fn expires_at(&self) -> Timestamp {
         self.held().expires_at
     }
@@ -207,8 +208,8 @@ impl Slot {
         &self.account
     }
 
-    /// Returns the token if the early window has not begun. The exact clock is asked where the quick
-    /// one cannot tell.
+    /// Returns the token if the early window has not begun. The exact clock is asked where the
+    /// quick one cannot tell.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<TokenGuard> {
         let held = self.held.load();
@@ -222,8 +223,8 @@ impl Slot {
         held.as_ref().is_some_and(|held| uptime < held.end).then(|| TokenGuard(held))
     }
 
-    /// Returns whether this pair's token is in its early window, or past it, by the clock that never
-    /// goes back.
+    /// Returns whether this pair's token is in its early window, or past it, by the clock that
+    /// never goes back.
     pub(super) fn is_due(&self, pair: &PairId, uptime: Duration) -> bool {
         let held = self.held.load();
         held.as_ref().is_some_and(|held| held.pair == *pair && uptime >= held.early)
@@ -240,8 +241,8 @@ impl Slot {
         self.held.load().as_ref().map(|held| held.pair)
     }
 
-    /// Returns whether the slot is worth keeping though nobody holds it: it serves a token, or has an
-    /// answer that is in no store yet.
+    /// Returns whether the slot is worth keeping though nobody holds it: it serves a token, or has
+    /// an answer that is in no store yet.
     pub(super) fn is_of_use(&self, uptime: Duration) -> bool {
         self.alive(uptime).is_some() || self.pending().is_some()
     }
@@ -252,8 +253,8 @@ impl Slot {
         (stored.grant.account == self.account).then_some(stored.revision)
     }
 
-    /// Puts a stored token to use; none when the grant has none to serve. Nothing changes if a later
-    /// writing of the record was taken in before.
+    /// Puts a stored token to use; none when the grant has none to serve. Nothing changes if a
+    /// later writing of the record was taken in before.
     pub(super) fn serve(
         &self,
         token: Option<(AccessToken, &Grant)>,
@@ -287,8 +288,8 @@ impl Slot {
         }
     }
 
-    /// Puts an answer to use that the store would not take. `begun` is the writing of the record that
-    /// announced it: a login that is known to have been signed out since is not served.
+    /// Puts an answer to use that the store would not take. `begun` is the writing of the record
+    /// that announced it: a login that is known to have been signed out since is not served.
     pub(super) fn serve_unsaved(
         &self,
         landing: &Arc<Landing>,

@@ -12,13 +12,13 @@ const MAX_CALLBACK: usize = 8 * 1024;
 /// The most bytes of a code. X's have 91.
 const MAX_CODE: usize = 4 * 1024;
 
-/// Returns the state in a callback, given as its whole URL or as its query alone, to look up the
-/// sign-in it belongs to. It is not checked: [`Login::approve`](crate::Login::approve) does that.
+/// Returns the state in a callback, given as a full URL or as its query alone, so that the sign-in
+/// can be looked up. It is not checked: [`Login::approve`](crate::Login::approve) does that.
 ///
 /// # Errors
 ///
-/// [`SignIn`](crate::ErrorKind::SignIn): `MalformedCallback` when there is none or several; what X
-/// says when it redirected with an error and without a state.
+/// [`SignIn`](crate::ErrorKind::SignIn): `MalformedCallback` when the callback has no state or
+/// several; X's own error when X redirected with an error and without a state.
 pub fn callback_state(callback_url: &str) -> Result<State> {
     let callback = Callback::parse(callback_url)?;
     match callback.state {

@@ -24,7 +24,7 @@ struct Record<'a> {
 }
 
 impl Login {
-    /// Writes it out as JSON **with its state and verifier**: seal it before it is stored.
+    /// Writes the sign-in as JSON, **with its state and verifier**: encrypt it before storing it.
     pub fn to_json(&self) -> Zeroizing<String> {
         let record = Record {
             url: self.url.as_str().into(),
@@ -44,7 +44,7 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// [`Store`](crate::ErrorKind::Store) when it is something else.
+    /// [`Store`](crate::ErrorKind::Store) when the text is not that.
     pub fn from_json(json: &str) -> Result<Self> {
         let record: Record<'_> = serde_json::from_str(json).map_err(|_| {
             Error::new(Reason::StoreDamaged, "the kept sign-in cannot be read")
