@@ -30,6 +30,8 @@ mod leases;
 mod looks;
 #[path = "keeper/memory_alone.rs"]
 mod memory_alone;
+#[path = "keeper/outages.rs"]
+mod outages;
 #[path = "keeper/queue.rs"]
 mod queue;
 #[path = "keeper/saves.rs"]
@@ -42,5 +44,7 @@ mod sign_outs;
 mod spills;
 #[path = "keeper/unread.rs"]
 mod unread;
+#[path = "keeper/uses.rs"]
+mod uses;
 #[path = "keeper/verdicts.rs"]
 mod verdicts;

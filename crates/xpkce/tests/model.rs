@@ -15,7 +15,15 @@ mod grants;
 mod holder;
 #[path = "model/promises.rs"]
 mod promises;
+#[path = "model/sign_in.rs"]
+mod sign_in;
+#[path = "model/sign_out.rs"]
+mod sign_out;
+#[path = "model/spend.rs"]
+mod spend;
 #[path = "model/step.rs"]
 mod step;
 #[path = "model/world.rs"]
 mod world;
+#[path = "model/x.rs"]
+mod x;

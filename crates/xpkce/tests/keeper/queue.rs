@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use xpkce::grant::{Account, Grant, State};
+use xpkce::grant::{Grant, State};
 use xpkce::keeper::{Report, Round, Tending};
 use xpkce::store::{LeaseEnd, SqliteStore, Store};
 use xpkce::{Keeper, Reason};
@@ -14,13 +14,13 @@ use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 use crate::picky::Picky;
 use crate::world::{A_LIFE, SCOPES, World};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const MINUTE: Duration = Duration::from_secs(60);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+pub const MINUTE: Duration = Duration::from_secs(60);
 /// From a sign-in into its token's early window, past the minute in which that begins.
-const INTO_THE_WINDOW: Duration = Duration::from_secs(7000);
+pub const INTO_THE_WINDOW: Duration = Duration::from_secs(7000);
 
 /// Signs this many users in; nobody asks for their tokens.
-async fn idle(world: &World, many: usize) {
+pub async fn idle(world: &World, many: usize) {
     let keeper = world.keeper();
     for nth in 0..many {
         world.sign_in_as(&keeper, nth).await;
@@ -28,7 +28,7 @@ async fn idle(world: &World, many: usize) {
 }
 
 /// Signs this many users in, and asks for the token of each.
-async fn in_use(world: &World, many: usize) {
+pub async fn in_use(world: &World, many: usize) {
     let keeper = world.keeper();
     for nth in 0..many {
         world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
@@ -37,12 +37,12 @@ async fn in_use(world: &World, many: usize) {
     drop(keeper);
 }
 
-async fn all(world: &World) -> Vec<Grant> {
+pub async fn all(world: &World) -> Vec<Grant> {
     let stored = world.store.list(None, 10_000).await.unwrap();
     stored.into_iter().map(|stored| Grant::clone(&stored.grant)).collect()
 }
 
-async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {
+pub async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {
     let mut states = BTreeMap::new();
     for grant in all(world).await {
         *states.entry((grant.state.name(), grant.generation.0)).or_default() += 1;
@@ -50,32 +50,8 @@ async fn states(world: &World) -> BTreeMap<(&'static str, u64), usize> {
     states
 }
 
-async fn once(keeper: &Keeper) -> Round {
+pub async fn once(keeper: &Keeper) -> Round {
     keeper.keep_once(&Tending::new().with_concurrency(8)).await.unwrap()
-}
-
-/// Works the queue off every half minute for that long.
-async fn keep_for(world: &World, keeper: &Keeper, span: Duration) {
-    let mut passed = Duration::ZERO;
-    while passed < span {
-        once(keeper).await;
-        world.advance(MINUTE / 2);
-        passed += MINUTE / 2;
-    }
-}
-
-fn down() -> FaultRule {
-    let status = Fault::Status { status: 503, body: BodyForm::Html };
-    FaultRule::new(Endpoint::Refresh, status).always()
-}
-
-fn refused() -> FaultRule {
-    let invalid = Fault::OauthError {
-        status: 400,
-        error: "invalid_request".into(),
-        description: "Value passed for the token was invalid.".into(),
-    };
-    FaultRule::new(Endpoint::Refresh, invalid).always()
 }
 
 #[tokio::test]
@@ -113,174 +89,6 @@ async fn nothing_is_rotated_before_its_early_window() {
     assert_eq!(world.x.refreshes(), 0);
 }
 
-#[tokio::test]
-async fn a_login_that_nobody_asks_for_is_rotated_after_ninety_days_and_not_before() {
-    let world = World::start().await;
-    idle(&world, 2).await;
-    let keeper = world.keeper();
-    world.advance(DAY * 90 - MINUTE);
-    assert_eq!(once(&keeper).await, Round::default());
-    assert_eq!(world.x.refreshes(), 0);
-    world.advance(DAY * 9 + MINUTE * 2);
-    assert_eq!(once(&keeper).await.rotated, 2);
-    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 2)]));
-}
-
-#[tokio::test]
-async fn a_login_that_is_not_asked_for_any_more_is_left_alone_after_a_day() {
-    let world = World::start().await;
-    in_use(&world, 1).await;
-    let keeper = world.keeper();
-    for _ in 0..48 {
-        world.advance(MINUTE * 60);
-        once(&keeper).await;
-    }
-    let rotated = world.x.refreshes();
-    assert!((10..=13).contains(&rotated), "{rotated} rotations in two days for one use");
-}
-
-#[tokio::test]
-async fn a_use_is_noted_once_an_hour() {
-    let world = World::start().await;
-    in_use(&world, 1).await;
-    let account = all(&world).await[0].account.clone();
-    let revision = async || world.store.load(&account).await.unwrap().unwrap().revision;
-    let (noted, first) = (all(&world).await[0].used_at, revision().await);
-    assert_eq!(noted, Some(world.now()));
-    world.advance(MINUTE * 59);
-    ask_anew(&world, &account).await;
-    assert_eq!((all(&world).await[0].used_at, revision().await), (noted, first));
-    world.advance(MINUTE);
-    ask_anew(&world, &account).await;
-    assert_eq!(all(&world).await[0].used_at, Some(world.now()));
-}
-
-/// Asks as a process does that has just begun, and ends.
-async fn ask_anew(world: &World, account: &Account) {
-    let keeper = world.keeper();
-    keeper.token_source(&account.user).access_token().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_use_that_cannot_be_noted_is_served_all_the_same() {
-    let world = World::start().await;
-    idle(&world, 1).await;
-    world.store.fail_writes(true);
-    let account = all(&world).await[0].account.clone();
-    ask_anew(&world, &account).await;
-    assert_eq!(all(&world).await[0].used_at, None);
-}
-
-#[tokio::test]
-async fn a_rotation_that_a_caller_caused_is_a_use_and_one_of_the_queue_is_none() {
-    let world = World::start().await;
-    idle(&world, 2).await;
-    let account = all(&world).await[0].account.clone();
-    let revision = async || world.store.load(&account).await.unwrap().unwrap().revision.0;
-    let before = revision().await;
-    world.advance(A_LIFE);
-    ask_anew(&world, &account).await;
-    assert_eq!(revision().await, before + 2, "the use was noted by a write of its own");
-    let called = world.now();
-    world.advance(DAY * 99 + MINUTE);
-    once(&world.keeper()).await;
-    let used: Vec<_> = all(&world).await.iter().map(|grant| grant.used_at).collect();
-    assert_eq!(used, [Some(called), None]);
-    assert_eq!(world.x.refreshes(), 3);
-}
-
-#[tokio::test]
-async fn an_outage_leads_to_few_requests_and_to_no_dead_login() {
-    let world = World::with_users(60).await;
-    in_use(&world, 60).await;
-    world.advance(INTO_THE_WINDOW);
-    let keeper = world.keeper();
-    world.x.fault(down());
-    let before = world.x.token_requests();
-    let held = once(&keeper).await;
-    assert!(held.held_for.is_some() && held.rotated == 0, "{held:?}");
-    keep_for(&world, &keeper, MINUTE * 60).await;
-    let asked = world.x.token_requests() - before;
-    // Every send that is not answered is tried twice: what was under way when the queue stopped,
-    // and then two logins after each of some twenty pauses.
-    assert!(asked <= 2 * (8 + 5) + 4 * 25, "{asked} requests in an hour of outage");
-    world.x.clear_faults();
-    keep_for(&world, &keeper, MINUTE * 30).await;
-    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 60)]));
-}
-
-#[tokio::test]
-async fn an_outage_that_calls_every_token_invalid_ends_no_login() {
-    let world = World::with_users(60).await;
-    in_use(&world, 60).await;
-    world.advance(INTO_THE_WINDOW);
-    let keeper = world.keeper();
-    world.x.fault(refused());
-    let before = world.x.token_requests();
-    keep_for(&world, &keeper, MINUTE * 120).await;
-    let asked = world.x.token_requests() - before;
-    assert!(asked <= 8 + 5 + 2 * 60, "{asked} requests in two hours of outage");
-    let dead = all(&world).await.iter().filter(|it| it.state == State::SignInNeeded).count();
-    assert_eq!(dead, 0);
-    world.x.clear_faults();
-    keep_for(&world, &keeper, MINUTE * 30).await;
-    assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 60)]));
-}
-
-#[tokio::test]
-async fn logins_that_are_all_dead_are_called_so_in_the_end_and_cost_no_more_requests() {
-    let world = World::with_users(8).await;
-    in_use(&world, 8).await;
-    for user in &world.x.users()[..8] {
-        world.x.disconnect_app(&user.username);
-    }
-    world.advance(INTO_THE_WINDOW);
-    let keeper = world.keeper();
-    keep_for(&world, &keeper, MINUTE * 60 * 9).await;
-    assert_eq!(states(&world).await, BTreeMap::from([(("sign_in_needed", 1), 8)]));
-    let asked = world.x.token_requests();
-    keep_for(&world, &keeper, MINUTE * 30).await;
-    assert_eq!(world.x.token_requests(), asked);
-}
-
-#[tokio::test]
-async fn who_asks_for_one_login_has_its_verdict_while_the_queue_waits() {
-    let world = World::with_users(20).await;
-    in_use(&world, 20).await;
-    for user in &world.x.users()[..20] {
-        world.x.disconnect_app(&user.username);
-    }
-    world.advance(INTO_THE_WINDOW);
-    let keeper = world.keeper();
-    keep_for(&world, &keeper, MINUTE * 3).await;
-    assert!(all(&world).await.iter().all(|grant| grant.state != State::SignInNeeded));
-    let one = world.keeper().token_source(&world.x.users()[0].id);
-    for _ in 0..2 {
-        one.refresh().await.unwrap_err();
-        world.advance(MINUTE);
-    }
-    assert_eq!(world.state(&one).await, State::SignInNeeded);
-}
-
-#[tokio::test]
-async fn a_wrong_secret_stops_the_queue_at_once() {
-    let world = World::start().await;
-    let app = world.x.confidential_app();
-    let keeper = world.keeper_of(&app, world.store.clone(), SCOPES);
-    for nth in 0..2 {
-        world.sign_in_as(&keeper, nth).await.access_token().await.unwrap();
-    }
-    drop(keeper);
-    world.advance(INTO_THE_WINDOW);
-    world.x.rotate_secret(&app.client_id);
-    let keeper = world.keeper_of(&app, world.store.clone(), SCOPES);
-    let before = world.x.token_requests();
-    let round = keeper.keep_once(&Tending::new().with_concurrency(1)).await.unwrap();
-    assert_eq!((round.failed, world.x.token_requests() - before), (1, 1));
-    let ready = all(&world).await.iter().all(|grant| grant.state == State::Ready);
-    assert!(ready, "a wrong secret has moved a login");
-}
-
 /// Each counts what it did, so that the counts of all add up.
 #[tokio::test]
 async fn what_another_holder_has_rotated_meanwhile_is_not_told_as_rotated_here() {
@@ -305,19 +113,6 @@ async fn what_another_holder_has_rotated_meanwhile_is_not_told_as_rotated_here()
     assert_eq!((round.rotated, round.left, round.failed), (0, 1, 0));
     assert_eq!(world.x.refreshes(), 0);
     assert_eq!(states(&world).await, BTreeMap::from([(("ready", 2), 1)]));
-}
-
-#[tokio::test]
-async fn a_store_that_takes_nothing_stops_the_queue_before_anything_is_spent() {
-    let world = World::with_users(20).await;
-    in_use(&world, 20).await;
-    world.advance(INTO_THE_WINDOW);
-    let keeper = world.keeper();
-    world.store.fail_writes(true);
-    let before = world.x.token_requests();
-    let round = keeper.keep_once(&Tending::new().with_concurrency(4)).await.unwrap();
-    assert!(round.failed <= 4, "{round:?}");
-    assert_eq!(world.x.token_requests(), before);
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ use super::home::{Home, Kind};
 #[path = "faults/rows.rs"]
 mod rows;
 use rows::{ROWS, Row};
+#[path = "faults/sign_ins.rs"]
+mod sign_ins;
+use sign_ins::SIGN_INS;
 
 /// What is done while the fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,9 +179,9 @@ pub fn say(kind: ErrorKind) -> &'static str {
 async fn matrix(kind: Kind) {
     let mut wrong = Vec::new();
     println!("| {kind:?}: fault | outcome |\n|---|---|");
-    let runs = ROWS.iter().map(|row| tokio::spawn(row.run(kind)));
-    let runs: Vec<_> = runs.collect();
-    for (row, run) in ROWS.iter().zip(runs) {
+    let rows = || ROWS.iter().chain(&SIGN_INS);
+    let runs: Vec<_> = rows().map(|row| tokio::spawn(row.run(kind))).collect();
+    for (row, run) in rows().zip(runs) {
         let outcome = run.await.unwrap();
         println!("| {} | {outcome} |", row.fault);
         // Where an answer is cut decides whether its refresh token came whole.
