@@ -71,7 +71,7 @@ pub(crate) enum Command {
 }
 
 const AFTER_HELP: &str = "\
-Settings come from flags, then the environment, then what is stored of the app:
+Settings are taken from flags, then the environment, then the stored app:
   XPKCE_CLIENT_ID, XPKCE_CLIENT_SECRET   the app; with a secret it is confidential
   XPKCE_REDIRECT_URI, XPKCE_SCOPE        as registered in X's console; the scopes to ask for
   XPKCE_BASE_URL                         the API: https://api.x.com
@@ -84,12 +84,12 @@ Settings come from flags, then the environment, then what is stored of the app:
 
 Exit codes:
   0    done
-  1    X, or xpkce, broke a contract; `request`: X answered 400 or more
-  2    a wrong command line, setting, or registration at X
-  3    somebody must sign in
-  4    in doubt: something was sent and no answer came
-  5    not now: run it again
-  6    the store failed
+  1    X or xpkce misbehaved: report it; from `request`: X answered 400 or more
+  2    fix the command line, a setting, or the app's registration at X
+  3    the user must sign in
+  4    in doubt: a request was sent and no answer came
+  5    not now: run it again later
+  6    the store could not be read or written
   130  interrupted
 
 With --json an error is one line on standard output:

@@ -16,7 +16,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) enum Kind {
     /// Whoever reads our output has gone. Not a failure.
     Closed,
-    /// X, or this program, broke a contract.
+    /// X or this program misbehaved.
     Protocol,
     /// The command line is wrong.
     Usage,
@@ -71,7 +71,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Makes one that says what happened, in a sentence without a final dot.
+    /// Makes one that says what happened, in a sentence without a full stop.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), why: None, hint: None }
     }

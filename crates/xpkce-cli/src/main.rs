@@ -1,5 +1,5 @@
-//! The command `xpkce`: a face on the library. Here are the beginning and the end of the process;
-//! what each command does is in [`commands`].
+//! The command `xpkce`, over the library. This file starts and ends the process; what each command
+//! does is in [`commands`].
 
 mod choose;
 mod cli;
@@ -62,8 +62,8 @@ fn run(cli: Cli, output: Output, typed: Vec<String>) -> Result<ExitCode> {
     run_whole(cli, &context)
 }
 
-/// Its own function, because the futures of all commands take room on the stack that a fresh token
-/// does not need.
+/// A function of its own, so that printing a fresh token does not reserve the stack space that the
+/// futures of all commands take.
 #[inline(never)]
 fn run_whole(cli: Cli, context: &Context) -> Result<ExitCode> {
     log::start(context.environment.log(), cli.verbose)?;
@@ -97,7 +97,7 @@ fn tell_of_a_long_wait(output: Output) {
         std::thread::sleep(Duration::from_millis(500));
         output.say("waiting for X's answer, so that the login is not lost …");
     };
-    // Without a thread there is no word, and nothing else is lost.
+    // If there is no thread to be had, only this message is lost.
     drop(std::thread::Builder::new().spawn(telling));
 }
 

@@ -1,4 +1,4 @@
-//! Where words go: data to stdout, talk to stderr, and colour only where somebody sees it.
+//! Where output goes: results to stdout, messages to stderr, and colour only to a terminal.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -62,15 +62,15 @@ impl Output {
         self.line(&table.text(terminal::columns()))
     }
 
-    /// Waits until nobody reads stdout any more, which otherwise the next line to it would tell. The
-    /// reader of a file never goes.
+    /// Waits until the reader of stdout has gone. Without this only the next write would find out. For
+    /// a file it waits for ever.
     pub(crate) async fn unread(&self) -> Failure {
         let (tell, told) = oneshot::channel();
         let watching = move || {
             let stdout = io::stdout();
             let mut ends = [PollFd::new(&stdout, PollFlags::HUP)];
             let told = retry_on_intr(|| poll(&mut ends, None));
-            // Of a file or a device other things may be told.
+            // For a file or a device other events may be reported.
             let has_gone = ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
             (told.is_ok() && has_gone).then(|| tell.send(()))
         };
@@ -81,7 +81,7 @@ impl Output {
         std::future::pending().await
     }
 
-    /// Says something to the person at the terminal. Nobody there is no failure.
+    /// Says something to the person at the terminal. It is no failure if that cannot be written.
     pub(crate) fn say(&self, text: &str) {
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
@@ -98,7 +98,7 @@ impl Output {
         let hint = failure.hint.as_ref().map(|hint| hint.text(typed));
         match failure.kind {
             Kind::Closed => {}
-            // Where standard output is what fails, there is another.
+            // If standard output itself fails, standard error is left.
             _ if self.is_json && self.json(&Told::of(failure, hint.as_deref())).is_ok() => {}
             _ => self.complain(failure, hint.as_deref()),
         }
@@ -123,7 +123,7 @@ impl Output {
         }
     }
 
-    /// Waits, and after a while tells who watches for what.
+    /// Waits for `work`, and after a while tells the person at the terminal what is waited for.
     pub(crate) async fn waiting<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
         const PATIENCE: Duration = Duration::from_millis(1500);
         let mut work = std::pin::pin!(work);

@@ -29,32 +29,32 @@ With --json every event is one line on standard output:
   {\"event\":\"login\",\"app\",\"user\",\"outcome\",\"generation\",\"error\"}: outcome is rotated,
     signed_out or failed
   {\"event\":\"round\",\"app\",\"rotated\",\"signed_out\",\"left\",\"failed\",\"recovered\",\"held_for\"}:
-    held_for is in seconds, or null; a round with nothing in it is not told
+    held_for is in seconds, or null; a round with nothing to do is not reported
   {\"event\":\"failed\",\"app\",\"error\",\"again_in\"}: the store failed; again_in is in seconds
-  {\"event\":\"apps\",\"apps\",\"error\"}: others are kept from now on; error says why that is not all
+  {\"event\":\"apps\",\"apps\",\"error\"}: these apps are kept from now on; error says why not all
   {\"event\":\"stopped\",\"signal\"}: interrupt, terminate or hangup
 error is null or {\"kind\",\"message\",\"why\",\"hint\"}; every line has \"at\", in Unix seconds.
 
-SIGTERM ends it with 0, once what was sent to X is saved; Ctrl-C likewise, with 130.
+SIGTERM ends it with 0, after the answers from X are saved; Ctrl-C likewise, with 130.
 
 Examples:
   xpkce keep
   xpkce keep --metrics 9464
 
-In a crontab, where it says nothing while nothing is due:
+In a crontab; it prints nothing if nothing is due:
   */5 * * * * /usr/local/bin/xpkce keep --once";
 
-/// Keep every login alive, with nobody asking.
+/// Keep every login alive, even while nothing uses it.
 ///
-/// Rotates what is in use before it ends, and what is not before its refresh token does. Runs until
-/// it is told to stop. Any number of them may share a store: each login is rotated once.
-/// It also settles what is in doubt, finishes sign-outs that X has not confirmed, and saves what a
-/// killed process left behind. While X fails for many logins it asks less and less often.
-/// Apps that are added, changed or removed meanwhile are taken up within seconds.
+/// Refreshes a login in use before its access token expires, and any other before its refresh token
+/// does. Runs until it is told to stop. Any number may share a store: each login is refreshed once.
+/// It also settles what is in doubt, finishes sign-outs that X has not confirmed, and saves tokens
+/// that a killed process left behind. While X fails for many logins it asks less and less often.
+/// Apps that are added, changed or removed meanwhile are picked up within seconds.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Keep {
-    /// Keep this app's logins alone: its name in `xpkce app list`, or its client id.
+    /// Keep only this app's logins: its name in `xpkce app list`, or its client id.
     #[arg(long, value_name = "NAME", value_parser = named)]
     app: Option<String>,
     /// Do what is due now, then end: 0 when all of it went well, 5 when something must be tried
@@ -64,7 +64,7 @@ pub(crate) struct Keep {
     /// Work on this many logins at once.
     #[arg(long, value_name = "N", default_value = "32")]
     concurrency: NonZeroU16,
-    /// Serve metrics for Prometheus at http://ADDRESS/metrics; a port alone is one of 127.0.0.1.
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics; the address is 127.0.0.1 if not given.
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
 }

@@ -32,19 +32,19 @@ pub(crate) struct List {}
 
 /// Add a new key to the key file, and seal everything anew with it.
 ///
-/// Programs that run take it up by themselves. The old key stays, for what they may still seal with
-/// it and for your backups, until: xpkce key prune
+/// Running programs pick it up by themselves. The old key stays, for what they may still seal with it
+/// and for your backups, until you run: xpkce key prune
 #[derive(Args, Debug)]
 pub(crate) struct Rotate {}
 
-/// Seal everything anew with the newest key: what was left over when a rotation was cut short.
+/// Seal everything with the newest key: finishes a rotation that was interrupted.
 #[derive(Args, Debug)]
 pub(crate) struct Seal {}
 
 /// Drop the keys that nothing is sealed with any more.
 ///
-/// Refuses while a login, a sign-in that waits, an app's client secret or a pair that a process left
-/// behind names an old key, and in the hour after a rotation.
+/// Refuses in the hour after a rotation, and while anything is sealed with an old key: a login, an
+/// unfinished sign-in, an app's client secret, or tokens that a process left behind.
 #[derive(Args, Debug)]
 pub(crate) struct Prune {}
 

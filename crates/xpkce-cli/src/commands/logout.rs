@@ -13,10 +13,10 @@ use crate::failure::{Failure, Kind, Result};
 use crate::vault::Vault;
 use crate::view::{CONNECTED_APPS, Who};
 
-/// Revoke the refresh token and the access token at X, then forget them.
+/// Revoke the refresh token and the access token at X, then delete them here.
 ///
-/// If X cannot be reached nothing is forgotten: the login serves no token any more, and the same
-/// command tries again.
+/// If X cannot be reached nothing is deleted: the login serves no more tokens, and running the same
+/// command again tries again.
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
     #[command(flatten)]

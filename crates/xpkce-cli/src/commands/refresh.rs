@@ -13,7 +13,7 @@ use crate::view::Who;
 
 /// Rotate the tokens now, whether or not they are due.
 ///
-/// X probably ends the old access token at once: programs that hold it ask again at their next 401.
+/// X probably ends the old access token at once: programs that hold it get a 401 and must ask again.
 /// A login whose account is not known yet is named as well.
 #[derive(Args, Debug)]
 pub(crate) struct Refresh {

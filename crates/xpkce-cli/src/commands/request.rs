@@ -22,9 +22,9 @@ Examples:
 
 /// Send an authenticated request to the API and print the answer's body.
 ///
-/// After a 401 the token is refreshed and the request sent once more; after a 403 not. A token under
-/// ten seconds old, which X is known to refuse, is sent again two seconds later and not refreshed. An
-/// answer of 400 or more exits with 1, its body on standard output all the same.
+/// After a 401 the token is refreshed and the request is sent once more; after a 403 it is not. X is
+/// known to refuse tokens that are under ten seconds old: such a token is not refreshed, but sent
+/// again two seconds later. An answer of 400 or more exits with 1, and its body is still printed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Request {

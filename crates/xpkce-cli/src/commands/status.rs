@@ -15,7 +15,7 @@ use crate::text::{clean, moment, span, until};
 use crate::vault::Vault;
 use crate::view::{LoginView, WaitingView, advice, event};
 
-/// Show every login: account, app, scopes, token's end, state, and what to do.
+/// Show every login: account, app, scopes, when its token expires, state, and what to do.
 #[derive(Args, Debug)]
 pub(crate) struct Status {
     #[command(flatten)]
