@@ -1,10 +1,10 @@
-//! What is told to somebody else's code, a log's subscriber or a recorder of measures. One that
-//! panics, as what writes to a standard error that is gone, must not take along what it is told of:
-//! a pair on its way to the store.
+//! Calls into other people's code: a log's subscriber, or a recorder of metrics. Such code may
+//! panic, for example when it writes to a standard error that was closed. That must not stop what
+//! it is told of, such as saving a pair.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Tells it, and lets it panic by itself.
+/// Calls `tell`, and ignores a panic of it.
 pub(crate) fn contained(tell: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(tell));
 }

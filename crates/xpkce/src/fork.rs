@@ -1,13 +1,14 @@
-//! Forks of a process that has threads of this library.
+//! For programs that fork while threads of this library run.
 //!
-//! A child has a copy of every lock and one thread. A lock that another thread held at that moment
-//! is held for ever in the child, and SQLite takes locks for held that the child does not hold. So
-//! whoever forks asks first: [`begin`] lets nobody begin to work, [`is_still`] says when those who
-//! worked have come to a rest and no store is open. A request that is on its way goes on meanwhile
-//! in the kernel, and nothing waits for its answer.
+//! A child process has one thread and a copy of every lock. A lock that another thread held at the
+//! moment of the fork stays locked in the child for ever, and SQLite believes that the child holds
+//! file locks that only the parent holds. So a program pauses the library around a fork: after
+//! [`begin`] no thread of the library begins new work, and [`is_still`] says when all of them rest
+//! and no store is open. A request that is under way goes on in the kernel meanwhile, and its
+//! answer is read after the fork.
 //!
-//! Nobody waits for a fork for longer than [`LONGEST`]: who forks may itself wait for what it lets
-//! nobody do, such as by what another library does around a fork.
+//! The library waits for a fork for at most [`LONGEST`], so that it cannot deadlock with a program
+//! that itself waits for the library before it forks.
 //!
 //! ```no_run
 //! xpkce::fork::begin();
@@ -21,9 +22,9 @@
 //! if is_child { xpkce::fork::end_in_child() } else { xpkce::fork::end_in_parent() }
 //! ```
 //!
-//! Who forks without asking has a child that works too, but for what was in use at that moment: it
-//! knows by its process id, and leaves what it inherited alone. A child that forks with a store open
-//! cannot open one.
+//! After a fork without these calls the library works in the child too, except for what was in use
+//! at that moment: the child's process id tells it apart, and it leaves what it inherited alone. If
+//! the parent had a store open, the child cannot open one.
 
 use std::process;
 use std::sync::atomic::AtomicU64;
@@ -33,18 +34,18 @@ use std::time::Duration;
 
 use crate::{Clock as _, SystemClock};
 
-/// How long a fork may be near before everyone works again: more than the two seconds that whoever
-/// forks waits for them, and than a fork takes.
+/// How long after [`begin`] the threads work again if the fork has not ended: longer than a fork
+/// takes after the two seconds of waiting in the example above.
 pub const LONGEST: Duration = Duration::from_secs(5);
-/// How often a thread that waits for a fork to be over looks.
+/// How often a waiting thread looks whether the fork is over.
 const PAUSE: Duration = Duration::from_millis(1);
 
 static HERE: AtomicU64 = AtomicU64::new(0);
 /// Since when a fork is near, in milliseconds of the clock that never goes back.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
-/// Who works in which process; in one word, because a fork may come between any two, and without a
-/// lock, because that is what a fork must not meet.
+/// How many threads work, and in which process. It is one word, because a fork may come between the
+/// writes of any two, and has no lock, because a fork could find that locked.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Word {
     process: u32,
@@ -57,7 +58,7 @@ struct Word {
 }
 
 impl Word {
-    /// Reads a word. In a process that is not its own nobody works yet.
+    /// Reads a word. In any process but the one that wrote it, no thread works yet.
     fn of(word: u64, process: u32) -> Self {
         if (word >> 32) as u32 != process {
             return Self { process, ..Self::default() };
@@ -93,8 +94,8 @@ fn is_overdue() -> bool {
     u128::from(uptime().saturating_sub(SINCE.load(SeqCst))) > LONGEST.as_millis()
 }
 
-/// Lets nobody begin to work until the fork is over, or [`LONGEST`] has passed. Every call is
-/// followed by [`end_in_parent`].
+/// Announces a fork: no thread begins new work until the fork is over or [`LONGEST`] has passed.
+/// Every call must be followed by [`end_in_parent`].
 pub fn begin() {
     if Word::of(HERE.load(SeqCst), process::id()).forks == 0 {
         SINCE.store(uptime(), SeqCst);
@@ -102,7 +103,7 @@ pub fn begin() {
     change(|word| Some(Word { forks: word.forks.saturating_add(1), ..word }));
 }
 
-/// Returns whether nobody works and no store is open. Asks those that are to close.
+/// Returns whether no thread works and no store is open. Tells open stores to close.
 pub fn is_still() -> bool {
     if Word::of(HERE.load(SeqCst), process::id()).threads > 0 {
         return false;
@@ -120,7 +121,7 @@ pub fn end_in_parent() {
     change(|word| Some(Word { forks: word.forks.saturating_sub(1), ..word }));
 }
 
-/// Begins anew in the child: what is under way goes on in the parent, and not here.
+/// Resets the library in the child. What was under way goes on in the parent, and not here.
 pub fn end_in_child() {
     let parents = HERE.load(SeqCst);
     let is_clean = Word::of(parents, (parents >> 32) as u32).threads == 0;
@@ -130,32 +131,34 @@ pub fn end_in_child() {
     crate::keeper::leave_to_parent();
 }
 
-/// Returns, once, the numbers of the sockets that the parent listens on, for the child to put
-/// something else in their place, as with `dup2`: their ports are busy while the child has them.
-/// It cannot close them by itself: what waits at them would be gone in the parent too.
+/// Returns, once, the file descriptors of the sockets that the parent listens on, for the child to
+/// put something else in their place, as with `dup2`: their ports are busy while the child has
+/// them. It cannot close them by itself: what waits at them would be gone in the parent too.
 #[cfg(feature = "loopback")]
 pub fn sockets_of_parent() -> Vec<std::os::fd::RawFd> {
     crate::loopback::take_sockets_of_parent()
 }
 
-/// Returns whether nobody worked when this child was forked: then no lock that it has is held by a
-/// thread that it has not. False in a process that is no child, or whose parent did not ask.
+/// Returns whether no thread worked when this child was forked. Then none of its locks is held by a
+/// thread that only the parent has. False in a process that is no child, or whose parent did not
+/// call [`begin`].
 pub fn was_clean() -> bool {
     Word::of(HERE.load(SeqCst), process::id()).is_clean
 }
 
-/// A thread that works, until it is dropped.
+/// Marks the calling thread as working, until this is dropped.
 #[derive(Debug)]
 #[must_use = "a fork waits for it until it is dropped"]
 pub struct Working(());
 
-/// Begins to work; waits while a fork is near. Not to be called by a thread that works already.
+/// Marks the calling thread as working, after waiting for a fork that was announced. A thread that
+/// is marked already must not call this.
 pub fn work() -> Working {
     come_in();
     Working(())
 }
 
-/// As [`work`], if no fork is near.
+/// As [`work`], but returns none instead of waiting.
 pub fn try_work() -> Option<Working> {
     change(|word| word.with_one_more(is_overdue)).then_some(Working(()))
 }
@@ -166,7 +169,7 @@ impl Drop for Working {
     }
 }
 
-/// Begins to work, in a thread that [`rest`]s by itself.
+/// As [`work`], for a thread that calls [`rest`] itself.
 pub(crate) fn come_in() {
     while !change(|word| word.with_one_more(is_overdue)) {
         thread::sleep(PAUSE);
@@ -177,7 +180,7 @@ pub(crate) fn rest() {
     change(|word| Some(Word { threads: word.threads.saturating_sub(1), ..word }));
 }
 
-/// A runtime on a thread of its own: it rests whenever it waits.
+/// Makes a runtime for one thread, which counts as working except while it waits.
 ///
 /// # Errors
 ///
@@ -196,8 +199,8 @@ pub fn runtime() -> std::io::Result<Runtime> {
 pub struct Runtime(tokio::runtime::Runtime);
 
 impl Runtime {
-    /// Runs a future on the calling thread to its end, and lets the runtime go without waiting for
-    /// what else it ran.
+    /// Runs a future to its end on the calling thread. Then shuts the runtime down, without waiting
+    /// for other tasks.
     pub fn run<T>(self, main: impl Future<Output = T>) -> T {
         let ended = {
             let _working = work();
@@ -207,7 +210,7 @@ impl Runtime {
         ended
     }
 
-    /// Returns what spawns on it from other threads.
+    /// Returns a handle that spawns tasks on it from other threads.
     pub fn handle(&self) -> tokio::runtime::Handle {
         self.0.handle().clone()
     }

@@ -1,5 +1,5 @@
-//! What is counted and timed, through the facade of the crate `metrics`: every name, unit and label
-//! in one place. Compiled in with the feature `metrics`; without a recorder each costs one load.
+//! What is counted and timed: every name, unit and label. With the feature `metrics` it is recorded
+//! through the facade crate of that name; without a recorder, each costs one load.
 //!
 //! | name | kind | unit | labels | what |
 //! |---|---|---|---|---|
@@ -16,8 +16,7 @@
 //! | [`QUEUE`] | counter | | `outcome`: `rotated` `signed_out` `left` `failed` | logins that the queue worked on |
 //! | [`QUEUE_PAUSES`] | counter | | | times that the queue stopped because X failed for many |
 //!
-//! No label holds an account, an app or anything of a token, so there are never more series than
-//! this table has.
+//! No label holds an account, an app or any part of a token, so the number of series is fixed.
 
 /// `xpkce_refreshes_total`
 pub const REFRESHES: &str = "xpkce_refreshes_total";
@@ -44,7 +43,7 @@ pub const QUEUE: &str = "xpkce_queue_total";
 /// `xpkce_queue_pauses_total`
 pub const QUEUE_PAUSES: &str = "xpkce_queue_pauses_total";
 
-/// The histograms, and the bounds that suit them, in seconds.
+/// The histograms, and suitable bucket bounds in seconds.
 pub const HISTOGRAMS: &[(&str, &[f64])] = &[
     (REFRESH_SECONDS, &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 40.0]),
     (LEASE_WAIT_SECONDS, &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0, 50.0]),
@@ -60,7 +59,7 @@ mod recorded {
     use super::*;
     use crate::contained;
 
-    /// Tells the recorder what each of them is. To be called once, after it was installed.
+    /// Describes each of them to the recorder. Call it once, after the recorder was installed.
     pub fn describe() {
         for (name, what) in [
             (REFRESHES, "What came of each spend of a refresh token"),

@@ -39,7 +39,7 @@ mod sqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteReading, SqliteStore};
 
-/// Counts the writes of one record. A swap names the one that it has read.
+/// Counts the writes of one record. A swap names the revision that it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
@@ -54,12 +54,12 @@ impl Revision {
 /// A record as it was read.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The record. Copies of it are made at every step of a spend, and few of them are changed.
+    /// The record, shared because every step of a spend copies it and few change it.
     pub grant: Arc<Grant>,
     /// Its revision.
     pub revision: Revision,
-    /// How much of its lease is left by the store's clock; zero when it ran out, when it was taken
-    /// in an earlier boot of this machine, or when there is none.
+    /// How much of its lease is left by the store's clock; zero if there is none, if it has run
+    /// out, or if it was taken before this machine was last started.
     pub lease_left: Duration,
     /// When it was read, by the store's clock: one clock for the holders of every machine.
     pub now: Timestamp,
@@ -76,12 +76,12 @@ pub enum LeaseEnd {
     Now,
 }
 
-/// What came of a swap.
+/// The outcome of a swap.
 #[derive(Debug)]
 pub enum Swapped {
     /// The record is durable, at this revision.
     Done(Revision),
-    /// Somebody else was first; nothing was written. Holds what is there now.
+    /// Another writer was first and nothing was written. Holds the record that is there now.
     Moved(Option<Box<Stored>>),
 }
 
@@ -96,7 +96,7 @@ pub struct PendingLogin {
     pub expires_at: Timestamp,
 }
 
-/// A record that needs the keeper though nobody asks for its token.
+/// A record that needs the keeper even if nobody asks for its token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     /// Since when: [`Grant::due_minute`].
@@ -112,28 +112,28 @@ fn minute_of(now: Timestamp) -> i64 {
 
 /// A place for grants that survives the process.
 ///
-/// Every write is durable when its future is ready with success. One that fails may have been
-/// kept all the same: an acknowledgement can be lost. A future that is dropped does not take back
-/// what it has begun. Waits for locks and connections are bounded; a disk that never answers is
-/// for the caller to bound.
+/// When a write succeeds it is durable. A write that fails may have taken effect all the same,
+/// because an acknowledgement can be lost. Dropping a future does not undo what it has begun.
+/// Implementations limit how long they wait for locks and connections; the caller limits how long
+/// it waits for a disk that never answers.
 ///
-/// The contract that every implementation keeps is written down as tests, in `store::contract`
+/// The contract that every implementation must keep is written as tests, in `store::contract`
 /// behind the feature `testing`.
 ///
 /// # Errors
 /// [`Reason::Store`](crate::Reason::Store) when it cannot be read or written,
 /// [`Reason::Busy`](crate::Reason::Busy) when a lock or a connection was waited for too long,
 /// [`Reason::StoreDamaged`](crate::Reason::StoreDamaged) and
-/// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when the content cannot be trusted; it is never
-/// overwritten then.
+/// [`Reason::StoreNewer`](crate::Reason::StoreNewer) when the content cannot be trusted; it is
+/// never overwritten then.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Reads one record.
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>>;
 
     /// Writes `grant` if the record is still at `expected`; none expects that there is no record.
     ///
-    /// [`LeaseEnd::In`] announces a spend: a store that can keep room for what comes of it refuses
-    /// here when there is none.
+    /// [`LeaseEnd::In`] announces a spend. A store that can reserve room for the new pair must fail
+    /// here if there is none.
     fn swap<'a>(
         &'a self,
         grant: &'a Grant,
@@ -142,8 +142,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Result<Swapped>>;
 
     /// Moves the record `from`, if still at its revision, to `grant`'s account, if still at
-    /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account. The end of
-    /// the lease moves along. To its own account it is a swap that must find both revisions.
+    /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account. The end
+    /// of the lease moves along. To its own account it is a swap that must find both revisions.
     fn relabel<'a>(
         &'a self,
         from: (&'a Account, Revision),
@@ -169,8 +169,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Pending<'a, Result<Vec<Due>>>;
 
-    /// Returns a number higher than every one returned before, by any process. It announces a
-    /// sign-in: a store that can keep room for what comes of it refuses here when there is none.
+    /// Returns a number higher than every one returned before, to any process. This announces a
+    /// sign-in. A store that can reserve room for its pair must fail here if there is none.
     fn next_sign_in(&self) -> Pending<'_, Result<u64>>;
 
     /// Keeps a sign-in until its callback comes, and drops those that ended before `now`.

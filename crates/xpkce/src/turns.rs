@@ -1,6 +1,6 @@
-//! Tasks, pauses, locks, cells and chance, as the keeper takes them: tokio's, the standard
-//! library's, `arc-swap`'s and the system's, under one roof. Whatever decides who is next goes
-//! through here, so that the schedule tests (`keeper/schedules.rs`) can give out the turns.
+//! The tasks, sleeps, locks, atomics and random numbers that the keeper uses: those of tokio, the
+//! standard library, `arc-swap` and the system, in one place. The schedule tests
+//! (`keeper/schedules.rs`) replace them here, so that they decide which task runs next.
 
 #![cfg_attr(
     not(feature = "keeper"),

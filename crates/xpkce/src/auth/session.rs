@@ -102,8 +102,8 @@ impl Session {
         self.redeem(self.approve_unknown(set, callback_url, state.err())?, None)
     }
 
-    /// A denial ends a sign-in. What X did not send, such as an address that was copied in part, does
-    /// not: the whole one can still come.
+    /// A denial ends a sign-in. What X did not send, such as an address that was copied in part,
+    /// does not: the whole one can still come.
     fn refused(&self, login: Login, why: Error) -> Error {
         if !matches!(why.reason(), Reason::Denied | Reason::AuthorizationFailed) {
             self.held().restore(login);
@@ -176,8 +176,9 @@ impl Session {
         Ok(landing.map(|landed| landed.and_then(|landed| landed)).boxed())
     }
 
-    /// Spends a token, and at once the one that came alone in its place. What is left in the end is
-    /// for who cannot ask the object, because another token was set.
+    /// Spends a token; if only a refresh token comes, spends that at once. A refresh token that is
+    /// left over in the end goes into `left`, for callers who cannot get it from the object because
+    /// another token was set.
     async fn spend(
         &self,
         mut spent: RefreshToken,

@@ -1,4 +1,4 @@
-//! Files that are for their owner alone. Shared with the command; no part of the interface.
+//! Files that only their owner may read. For the command too; not part of the public interface.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-/// Opens a file to be read. A pipe or a device in its place is refused: whoever opens one may wait
-/// for ever.
+/// Opens a file for reading. Refuses a pipe or a device, because opening one may block for ever.
 pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     regular(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
@@ -23,9 +22,9 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// Opens a file that is there to be locked, and makes it where there is none. A link in its place is
-/// not followed: who works as the system's administrator in somebody's folder would make, and give
-/// away, what it leads to.
+/// Opens a lock file, and makes it if there is none. Does not follow a symbolic link: otherwise
+/// root, working in another user's folder, could be made to create a file elsewhere and give it
+/// away.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
     let mut options = OpenOptions::new();
@@ -41,8 +40,8 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Locks a file or a folder that others lock for a moment. Returns whether it could be had within
-/// about five seconds: who waits here hears no signal.
+/// Locks a file or a folder that others lock only briefly. Returns whether that succeeded within
+/// about five seconds; a signal does not interrupt the wait.
 pub fn lock(file: &File) -> io::Result<bool> {
     const LOOKS: u32 = 250;
     const PAUSE: Duration = Duration::from_millis(20);
@@ -56,9 +55,8 @@ pub fn lock(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Gives a file that was made just now to the owner of what is at `there`: the file that it replaces,
-/// or its folder. The system's administrator may work on a service's files; nobody else can give
-/// anything away, and need not. Who may not keeps it.
+/// Gives a new file to the owner of `there`: the file that it replaces, or its folder. This is for
+/// root working on a service's files; for anybody else it does nothing.
 pub fn belongs_like(made: &File, there: &Path) {
     let (Ok(owner), Ok(own)) = (fs::metadata(there), made.metadata()) else { return };
     if rustix::process::geteuid().is_root() && owner.uid() != own.uid() {
@@ -66,7 +64,7 @@ pub fn belongs_like(made: &File, there: &Path) {
     }
 }
 
-/// Says how to close a file to others, as it is pasted into a shell.
+/// Returns a shell command that closes a file to others.
 pub fn closing(path: &Path) -> String {
     let shown = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
