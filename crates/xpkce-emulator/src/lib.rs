@@ -1,17 +1,16 @@
-//! A strict local stand-in for X's authorization server.
+//! A strict local emulator of X's authorization server.
 //!
 //! It follows what X is known to do, down to the words of its errors, and is hostile on purpose:
-//! faults can be scripted on either side of the commit, time can be moved, and a log keeps the
-//! evidence. Everything is in memory and on loopback. It shares no code with the library it tests.
+//! faults can be scripted before or after the server's commit, time can be moved forward, and a log
+//! keeps the evidence. Everything is in memory and on loopback. It shares no code with the library
+//! that it tests.
 //!
 //! ```
-//! # fn main() {
 //! use xpkce_emulator::Emulator;
 //!
 //! let x = Emulator::start_blocking();
 //! assert!(x.base_url().starts_with("http://127.0.0.1:"));
 //! assert_eq!(x.refreshes(), 0);
-//! # }
 //! ```
 
 #[cfg(doctest)]

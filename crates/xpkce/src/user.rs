@@ -1,4 +1,4 @@
-//! Who signed in.
+//! Judges X's answer to who signed in.
 
 use std::collections::HashMap;
 

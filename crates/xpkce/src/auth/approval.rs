@@ -1,4 +1,4 @@
-//! Approvals of sign-ins that began elsewhere: only a verifier is known of them.
+//! Approvals of sign-ins of which only the verifier is known, because they were begun elsewhere.
 
 use crate::login::{Callback, Origin, bare_code};
 use crate::{App, Approval, AuthorizationCode, CodeVerifier, Result};

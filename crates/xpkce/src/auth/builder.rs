@@ -1,4 +1,4 @@
-//! What X's class takes when it is made.
+//! The builder of X's class, with the parameters that the class takes.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the object holds, behind its lock: the token, the sign-ins that wait, and the pair.
+//! The state of the object, behind its lock: the token, the unfinished sign-ins, and the PKCE pair.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The work behind the object: it runs on a thread of its own, so that no caller that goes away
-//! takes a spend with it.
+//! The exchanges and refreshes of the object. They run on a thread of their own, so that they go on
+//! when a caller goes away.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 

@@ -1,5 +1,5 @@
-//! How seldom an app is asked about whose own authentication X refuses: less and less often, for all
-//! its grants.
+//! The back-off of a whole app whose own authentication X refuses: X is asked less and less often,
+//! for all of the app's grants together.
 
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Slows the whole queue down while X fails for many logins at once: an outage must become neither
-//! a storm of requests nor a heap of dead logins. Pure; the queue tells it what came of each login.
+//! The brake slows the whole queue down while X fails for many logins at once, so that an outage
+//! leads neither to a storm of requests nor to many dead logins. Pure: the queue tells it the
+//! outcome for each login.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Tells X's own trouble from dead logins: while many spends are rejected, nobody is called dead.
+//! Tells trouble at X from dead logins: while X rejects many tokens at once, no login is called
+//! dead.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;

@@ -1,5 +1,5 @@
-//! This process's own file among the holders': made when it is first needed, and tried again later
-//! where it could not be.
+//! Makes this process's own file in the holders' folder: when it is first needed, and again later
+//! if that failed.
 
 use std::io;
 use std::path::Path;

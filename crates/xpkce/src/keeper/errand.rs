@@ -1,4 +1,4 @@
-//! What the keeper does by itself for one login that is due.
+//! What the keeper does by itself for one login of the queue that is due.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What a resource server's 401 leads to: a look at the store, and a rotation only if the token
-//! that was refused is still the current one.
+//! What follows from a 401 of a resource server: the store is looked at, and the pair is rotated
+//! only if the refused token is still the current one.
 
 use std::sync::Arc;
 use std::time::Duration;

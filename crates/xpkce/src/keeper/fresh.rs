@@ -1,4 +1,5 @@
-//! A token straight from its record: for programs that live for a moment and ask for one token.
+//! A fresh token straight from its record, without a keeper: for short-lived programs that need one
+//! token.
 
 use super::pair;
 use crate::grant::Grant;

@@ -1,5 +1,5 @@
-//! Notes that a login is asked for, because refreshing follows use: cheaply, at most once an hour,
-//! after the token was served, and never as an error.
+//! Notes in the record that a login is in use, because refreshing follows use. This happens at most
+//! once an hour, after the token was served, and a failure is never an error.
 
 use std::sync::Arc;
 use std::time::Duration;

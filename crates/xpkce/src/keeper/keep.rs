@@ -1,5 +1,6 @@
-//! The queue: what needs the keeper though nobody asks for it, worked off by any number of keepers
-//! that share a store. The lease is the claim: whoever gets it does the work.
+//! The queue of logins that are due for the keeper even if nobody asks for their tokens. Any number
+//! of keepers that share a store work through it. The lease is the claim: whoever gets it does the
+//! work.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};

@@ -1,4 +1,5 @@
-//! Whose a sign-in is: asked of X once the pair is saved, and the login moved to that name.
+//! Labelling: once the pair of a sign-in is saved, X is asked who the user is, and the login gets
+//! that name.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From a success of X to its durable save. Nothing here can give it up.
+//! From a success of X to its durable save. Nothing in between can give the pair up.
 
 use std::sync::Arc;
 use std::time::Duration;

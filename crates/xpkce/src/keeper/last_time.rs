@@ -1,4 +1,4 @@
-//! When something was last done that is not to be done too often.
+//! When something was last done, for what must not be done too often.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Pairs that come after the sign-out: revoked at X, and until then a login that is signing out.
+//! Pairs that come after the sign-out. They are revoked at X; until X has confirmed that, the login
+//! is signing out again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which of the keeper's doings are measured, and as what. The names are in [`crate::metrics`].
+//! What the keeper counts and times. The names are in [`crate::metrics`].
 
 use std::time::Duration;
 

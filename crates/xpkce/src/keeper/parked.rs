@@ -1,4 +1,4 @@
-//! A sign-in that waits in the store, sealed, for whichever process its callback comes to.
+//! Sign-ins that wait in the store, sealed, so that any process can take the callback.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

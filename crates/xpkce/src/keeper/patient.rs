@@ -1,5 +1,5 @@
-//! A store that is waited for, but not for ever: a disk or a server that never answers must not
-//! hold up what can still be spilled.
+//! A store with a time limit on every call, so that a disk or a server that never answers does not
+//! hold up a pair that can still be spilled.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The way back of pairs that were received and not saved: by this process, by one that died, or in
+//! Finds and saves pairs that were received but not saved: by this process, by one that died, or in
 //! an answer that could not be read.
 
 use std::collections::BTreeSet;

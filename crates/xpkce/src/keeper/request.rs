@@ -1,4 +1,4 @@
-//! An authenticated request, with one refresh and one retry on 401 and none on 403.
+//! Authenticated requests: refreshed and retried once on 401, never on 403.
 
 use http::{HeaderMap, Method};
 

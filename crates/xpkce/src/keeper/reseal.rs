@@ -1,5 +1,5 @@
-//! Seals what is stored anew, with the newest key: after a rotation of the keys, so that the old
-//! ones can go.
+//! Seals everything in a store with the newest key, after a rotation of the keys, so that the old
+//! keys can go.
 
 use super::pair;
 use crate::Result;

@@ -1,5 +1,5 @@
-//! The room in a holder's file: slots of one size, and records that lie in one or in several of
-//! them. A record that is not whole is told from one that is.
+//! The room in a holder's file: slots of one size, and records that take one slot or several. A
+//! record that was only partly written is recognised.
 
 use std::fs::File;
 use std::io;

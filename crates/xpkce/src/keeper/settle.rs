@@ -1,5 +1,5 @@
-//! The one loop that changes a record: decide on what is there, swap, and decide again if somebody
-//! else was first.
+//! The one loop that changes a record: decide on the record that is there, swap it, and decide
+//! again if another writer was first.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The accounts that a keeper has been asked for, each with its slot. Bounded by what is of use: a
-//! server that is asked for names that nobody has does not grow without end.
+//! The accounts that a keeper was asked for, each with its slot in memory. Slots that nobody needs
+//! are dropped, so that being asked for made-up names does not use up the memory.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! The hot path: a token that is fresh is handed out without a lock, a store or an allocation.
+//! Serving tokens: a fresh one is handed out without taking a lock, asking the store or allocating.
 
 use std::fmt;
 use std::ops::Deref;

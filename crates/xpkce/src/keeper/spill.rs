@@ -1,4 +1,5 @@
-//! Pairs that the store would not take, as they are written to the holders' files.
+//! Pairs that the store could not take, in the form in which they are written to the holders'
+//! files.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What state every login is in, and what to do about it, in one place.
+//! The state of every login, and what to do about it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What a slot has taken from the store so far. Answers of the store overtake each other on their
-//! way here, and an older one must not take the place of a newer.
+//! The newest record that a slot has from the store. Answers of the store may overtake each other,
+//! and an older one must not replace a newer one.
 
 use std::sync::Arc;
 use std::time::Duration;

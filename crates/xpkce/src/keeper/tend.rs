@@ -1,4 +1,5 @@
-//! What happens behind a token that is not fresh: adopt, refresh, wait, or go on with the old one.
+//! What a caller waits for if the token in memory is not fresh: a token that another process has
+//! saved, a refresh, or the old token while it is valid.
 
 use std::sync::Arc;
 use std::time::Duration;

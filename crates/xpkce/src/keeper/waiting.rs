@@ -1,5 +1,5 @@
-//! What a look at the holders' files tells, without touching them: who still holds a lease, and
-//! which pairs wait to be saved.
+//! What the holders' files tell to a reader that leaves them alone: who holds a lease, and which
+//! pairs are not in the store yet.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A callback as it comes: untrusted, bounded, and checked before a code is taken out of it.
+//! A callback. It is untrusted: its length is limited, and everything is checked before the code is
+//! taken out of it.
 
 use std::borrow::Cow;
 

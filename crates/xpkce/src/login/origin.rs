@@ -1,4 +1,4 @@
-//! Which app a sign-in began with: who it is, and where its servers are.
+//! The app and the servers that a sign-in was begun with.
 
 use url::Url;
 

@@ -1,4 +1,4 @@
-//! A sign-in written out, so that another process can finish it. Reveals its secrets on purpose.
+//! A sign-in as JSON, so that another process can finish it. The JSON contains its secrets.
 
 use std::borrow::Cow;
 

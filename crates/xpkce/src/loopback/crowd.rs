@@ -1,4 +1,4 @@
-//! Everybody who is connected to the callback port at the same time.
+//! All connections to the callback port at one time.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

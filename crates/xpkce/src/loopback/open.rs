@@ -1,5 +1,5 @@
-//! The sockets that this process listens on, by number. A forked child has a copy of each, and a
-//! port is busy while any copy is open.
+//! The listening sockets of this process, by file descriptor. A forked child has a copy of each,
+//! and a port is busy while any copy is open.
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};

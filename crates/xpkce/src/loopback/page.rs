@@ -1,4 +1,5 @@
-//! The pages of the callback port: small, still, never stored, and without what the request said.
+//! The pages of the callback port: small, without scripts, never cached, and without anything from
+//! the request.
 
 use crate::{Error, Reason};
 

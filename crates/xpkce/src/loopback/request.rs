@@ -1,4 +1,4 @@
-//! One request to the callback port, judged from its head alone.
+//! Judges a request to the callback port by its head alone.
 
 use url::Url;
 

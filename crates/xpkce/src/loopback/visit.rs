@@ -1,4 +1,4 @@
-//! A browser at the callback port, and what it is told.
+//! One browser at the callback port: its request, and the page that it gets.
 
 use std::fmt;
 use std::time::Duration;

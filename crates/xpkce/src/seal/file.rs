@@ -1,5 +1,5 @@
-//! The key file: one line a key, the last one seals. Made whole and private from birth, and only
-//! ever replaced whole.
+//! The key file: one key on each line, and the last one seals. It is private from the moment it is
+//! created, and only ever replaced as a whole.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};

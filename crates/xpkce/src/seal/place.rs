@@ -1,4 +1,4 @@
-//! Where a sealed secret belongs, and how that is bound into it.
+//! Where a sealed secret belongs, and how that is bound to the ciphertext.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! How a store gets its sealer: the key must open what the store was sealed with, and is made only
-//! for a store that has none.
+//! How a store gets its sealer. The key must open what the store was sealed with; a new key is made
+//! only for a store that has none.
 
 use std::path::PathBuf;
 

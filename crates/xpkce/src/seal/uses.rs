@@ -1,4 +1,4 @@
-//! What is sealed with which key: what must be known before a key is dropped.
+//! Which key has sealed what, which has to be known before a key is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Which boot of this machine it is, for leases that end with it.
+//! Identifies the current boot of this machine, for leases that end with it.
 
 use crate::{Error, Reason, Result};
 

@@ -1,4 +1,4 @@
-//! The addresses of PostgreSQL that no store here reads: words and values, as libpq has them.
+//! Recognises PostgreSQL addresses in libpq's keyword form, which no store here reads.
 
 /// What such an address begins with, of libpq's words.
 const WORDS: [&str; 38] = [

@@ -1,4 +1,4 @@
-//! The fields of a success, each read as far as it goes.
+//! Reads the fields of a successful answer, each by itself.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The `Date` header, in the one form that servers still send.
+//! Reads the `Date` header, in the one format that servers still send.
 
 use crate::Timestamp;
 

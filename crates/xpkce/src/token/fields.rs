@@ -1,5 +1,5 @@
-//! An object's fields as an answer brings them: those that it is read for have places of their own,
-//! so that none is looked for, copied or compared more than once.
+//! The fields of an answer's JSON object. The fields that are expected have places of their own, so
+//! that none is searched for, copied or compared more than once.
 
 use std::fmt;
 

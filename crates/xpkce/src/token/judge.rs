@@ -1,4 +1,4 @@
-//! The judges: an answer and the time in, a verdict out. Total, and in memory.
+//! Judges what an answer means, by the answer and the time alone. Every answer has a verdict.
 
 use http::header::DATE;
 use serde_json::Value;

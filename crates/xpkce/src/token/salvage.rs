@@ -1,4 +1,4 @@
-//! Tokens out of an object that was cut short or garbled on its way.
+//! Finds tokens in an answer that was cut short or garbled on its way.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! The way to a server: straight or through a proxy, and TLS at the end of it.
+//! How a server is reached: directly or through a proxy, then with TLS.
 
 use std::env;
 use std::error::Error as StdError;
