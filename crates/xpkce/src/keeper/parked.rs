@@ -1,4 +1,4 @@
-//! Sign-ins that wait in the store, sealed, so that any process can take the callback.
+//! A sign-in that waits in the store, sealed, for whichever process its callback comes to.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
