@@ -9,7 +9,9 @@ use arguments::{Approval, Arguments, Parsed};
 use xpkce_emulator::{Emulator, Summary};
 
 fn main() -> ExitCode {
-    match arguments::parse(std::env::args().skip(1)) {
+    // One that is no text is as wrong as any other that is not known.
+    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    match arguments::parse(typed) {
         Parsed::Run(arguments) => run(&arguments).unwrap_or_else(|error| {
             complain(&format!("xpkce-emulator: {error}"));
             ExitCode::FAILURE

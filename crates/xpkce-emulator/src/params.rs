@@ -1,5 +1,7 @@
 //! Request parameters: a query, a form body or a JSON body, read the same way.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use hyper::header::CONTENT_TYPE;
@@ -11,7 +13,7 @@ use crate::oauth_error::OAuthError;
 
 /// Named values, each present at most once (RFC 6749 section 3.1 and 3.2).
 #[derive(Debug, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(HashMap<String, String>);
 
 impl Params {
     /// Reads `name=value&...`, with `+` and `%20` both as a space.
@@ -55,7 +57,7 @@ impl Params {
 
     /// Returns a value that is present, even if empty.
     pub(crate) fn present(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0.get(name).map(String::as_str)
     }
 
     /// Returns a value that must be present.
@@ -68,11 +70,13 @@ impl Params {
     }
 
     fn add(&mut self, name: String, value: String) -> Result<(), String> {
-        if self.present(&name).is_some() {
-            return Err(name);
+        match self.0.entry(name) {
+            Entry::Occupied(there) => Err(there.remove_entry().0),
+            Entry::Vacant(free) => {
+                free.insert(value);
+                Ok(())
+            }
         }
-        self.0.push((name, value));
-        Ok(())
     }
 }
 

@@ -84,6 +84,18 @@ fn wrong_arguments_and_a_taken_port_are_errors() {
 
 #[cfg(unix)]
 #[test]
+fn an_argument_that_is_no_text_is_an_error_like_any_other() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let no_text = std::ffi::OsStr::from_bytes(b"--auto-approve=\xff");
+    for (arguments, code) in [([no_text], 1), ([std::ffi::OsStr::from_bytes(b"\xff")], 2)] {
+        let output = Command::new(PROGRAM).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("xpkce-emulator: "));
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_terminated_program_exits_cleanly() {
     let (mut running, _line) = first_line(&["--json"]);
     let pid = running.0.id().to_string();

@@ -171,6 +171,20 @@ async fn a_body_is_read_as_what_it_says_it_is() {
 }
 
 #[tokio::test]
+async fn a_body_of_names_alone_keeps_nobody_waiting() {
+    let x = Emulator::start().await;
+    let app = Client::public(&x);
+    let names: String = (0..45_000).map(|n| format!("{n:x}&")).collect();
+    let request = app.http.post(format!("{}/2/oauth2/token", app.base)).body(names);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.timeout(Duration::from_secs(5)).send().await.unwrap();
+    assert_eq!(
+        Answer::of(answer).await.oauth_error().2,
+        "Missing required parameter [grant_type]."
+    );
+}
+
+#[tokio::test]
 async fn tokens_have_the_shape_of_x_and_scopes_come_as_a_set() {
     let x = Emulator::start().await;
     let app = Client::public(&x);
