@@ -19,6 +19,7 @@ enum Does {
     Says(String),
     SaysAndCloses(String),
     SaysThenFloods(&'static str),
+    SaysForEver(&'static str),
     Closes,
     Nothing,
 }
@@ -66,6 +67,11 @@ async fn serve(mut stream: TcpStream, script: Vec<Does>, log: Arc<Mutex<Vec<Stri
             Does::SaysThenFloods(text) => {
                 let _ = stream.write_all(text.as_bytes()).await;
                 while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+                return;
+            }
+            Does::SaysForEver(text) => {
+                while stream.write_all(text.as_bytes()).await.is_ok() {}
+                log.lock().unwrap().push("hung up".to_owned());
                 return;
             }
             Does::Closes => return,
@@ -321,4 +327,19 @@ async fn an_error_holds_no_query() {
     let url = format!("http://{}/path?token=s3cret", nobody.local_addr().unwrap());
     let Err(error) = post(&client(), &url).await else { panic!() };
     assert!(!format!("{error:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_given_up() {
+    let server = Server::start([Does::SaysForEver("HTTP/1.1 100 Continue\r\n\r\n")]).await;
+    let short = Duration::from_millis(500);
+    assert!(is_maybe_sent(&post(&HyperClient::with_deadlines(short, short), &server.url).await));
+    let hung_up = async {
+        while server.heard() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), hung_up)
+        .await
+        .expect("the connection is read on");
 }
