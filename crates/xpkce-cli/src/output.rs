@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::failure::{Failure, Kind, Result};
 use crate::table::Table;
 use crate::terminal;
+use crate::text::escaped;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -54,7 +55,7 @@ impl Output {
     pub(crate) fn json(&self, object: &impl Serialize) -> Result<()> {
         let line = serde_json::to_string(object)
             .map_err(|why| Failure::new(Kind::Protocol, "cannot write JSON").why(&why))?;
-        self.line(&line)
+        self.line(&escaped(line))
     }
 
     /// Writes a table to stdout.

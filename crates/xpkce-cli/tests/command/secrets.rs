@@ -72,3 +72,13 @@ fn what_a_server_says_cannot_steer_the_terminal() {
     let refused = world.run(&["login", "start"]).exited(2);
     assert!(!refused.stderr.contains('\u{1b}'), "{}", refused.stderr);
 }
+
+#[test]
+fn what_a_server_says_cannot_steer_the_terminal_as_json_either() {
+    let world = World::with_app();
+    world.sign_in(&["--scope", "tweet.read tweet.write users.read"]);
+    let post = r#"{"text":"a\u009b2J\u202eb"}"#;
+    let told = world.run(&["request", "POST", "/2/tweets", "-d", post, "--json"]).succeeded();
+    assert!(!told.stdout.contains(['\u{9b}', '\u{202e}']), "{:?}", told.stdout);
+    assert_eq!(told.json()["body"]["data"]["text"], "a\u{9b}2J\u{202e}b");
+}
