@@ -82,3 +82,17 @@ fn what_a_server_says_cannot_steer_the_terminal_as_json_either() {
     assert!(!told.stdout.contains(['\u{9b}', '\u{202e}']), "{:?}", told.stdout);
     assert_eq!(told.json()["body"]["data"]["text"], "a\u{9b}2J\u{202e}b");
 }
+
+#[test]
+fn the_example_of_a_token_shows_it_to_nobody_who_lists_processes() {
+    let world = World::signed_in();
+    let token = world.run(&["token"]).succeeded().stdout;
+    let help = world.run(&["token", "--help"]).succeeded().stdout;
+    let example = help.split("Example:\n").nth(1).unwrap().trim();
+    assert!(include_str!("../../README.md").contains(example), "{example}");
+    let shell = r#"curl() { echo "arguments: $*"; cat; }; xpkce() { "$XPKCE" "$@"; }; "#;
+    let told = world.shell(&format!("{shell}{example}")).succeeded().stdout;
+    let (arguments, given) = told.split_once('\n').unwrap();
+    assert!(arguments.starts_with("arguments: ") && !arguments.contains(token.trim()), "{told}");
+    assert_eq!(given, format!("Authorization: Bearer {}", token.trim()));
+}
