@@ -31,6 +31,7 @@ use crate::output::Output;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
+    leave_no_image();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::understand(&arguments) {
         Ok(cli) => cli,
@@ -40,6 +41,17 @@ fn main() -> ExitCode {
     match run(cli, output, typed(&arguments)) {
         Ok(code) => code,
         Err(failure) => output.fail(&failure, &typed(&arguments)),
+    }
+}
+
+/// Memory has keys and tokens in the clear: what ends by `SIGQUIT` or crashes must not leave it in a
+/// file. What this process starts, such as the browser, is not concerned.
+fn leave_no_image() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A system that forbids it is no reason to do nothing.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 

@@ -96,3 +96,24 @@ fn the_example_of_a_token_shows_it_to_nobody_who_lists_processes() {
     assert!(arguments.starts_with("arguments: ") && !arguments.contains(token.trim()), "{told}");
     assert_eq!(given, format!("Authorization: Bearer {}", token.trim()));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_is_ended_by_force_leaves_no_image_of_its_memory() {
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    let world = World::with_app();
+    let mut command = world.command("/bin/sh");
+    let line = r#"ulimit -c unlimited; exec "$XPKCE" login --headless"#;
+    command.args(["-c", line]).env("XPKCE", crate::world::PROGRAM);
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut waiting = streams.spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(waiting.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let pid = waiting.id().to_string();
+    assert!(Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+    let ended = waiting.wait().unwrap();
+    assert!(ended.signal().is_some() && !ended.core_dumped(), "{ended}");
+}
