@@ -133,8 +133,12 @@ impl Callback {
 fn query_of(text: &str) -> Cow<'_, str> {
     let text = text.split('#').next().unwrap_or_default();
     match text.split_once('?') {
-        // A question mark in a value of the query.
-        Some((before, _)) if before.contains('=') && !before.contains("://") => text.into(),
+        // A question mark in a value of the query: before its first name there is no scheme.
+        Some((before, _))
+            if before.split_once('=').is_some_and(|(name, _)| !name.contains(':')) =>
+        {
+            text.into()
+        }
         Some((_, query)) => query.into(),
         None => text.into(),
     }

@@ -35,6 +35,17 @@ fn a_question_mark_in_a_state_does_not_begin_another_query() {
 }
 
 #[test]
+fn a_path_is_none_of_the_query_whatever_is_in_it() {
+    let state = State::new("a://b?c");
+    let login = Login::begin_with(&app(), Some(state), None, NOW).unwrap();
+    let query = "state=a://b?c&code=abc";
+    for before in ["", "http://h/a=b?", "app:/a=b?", "app:a=b?"] {
+        let callback = format!("{before}{query}");
+        assert!(login.approve(&callback).is_ok(), "{callback}");
+    }
+}
+
+#[test]
 fn a_repeated_parameter_is_refused_before_anything_else() {
     assert_eq!(refused("error=access_denied&state=right&state=right"), Reason::MalformedCallback);
     assert_eq!(refused("error=access_denied&error=access_denied"), Reason::MalformedCallback);
