@@ -1,6 +1,7 @@
 //! Accepts connections on loopback and reads requests, bounded.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::call::Call;
 use crate::front;
@@ -24,6 +26,9 @@ use crate::wire::{self, Ended, Socket, WireBody};
 
 /// The longest request body that is read.
 const BODY_LIMIT: usize = 256 * 1024;
+
+/// How long a request body may take; as long as hyper gives a head.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Serves until `stop` fires or is dropped; connections end with it.
 pub(crate) async fn serve(
@@ -72,8 +77,9 @@ async fn answer(
     reset: &AtomicBool,
 ) -> Result<Response<WireBody>, Ended> {
     let (head, body) = request.into_parts();
-    let Some(body) = read(body).await else {
-        return wire::response(Reply::empty(413), reset);
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(status) => return wire::response(Reply::empty(status), reset),
     };
     let call = Arc::new(Call {
         method: head.method,
@@ -89,11 +95,20 @@ async fn answer(
     wire::response(front::answer(shared, &call).await, reset)
 }
 
-/// Reads a body up to the limit.
-async fn read(mut body: Incoming) -> Option<Bytes> {
+/// Reads a body up to the limit, and within the deadline: who stops in the middle would keep the
+/// connection, of which there are not many. What cannot be read is refused with a status.
+async fn read(body: impl Body<Data = Bytes> + Unpin) -> Result<Bytes, u16> {
+    match timeout(BODY_DEADLINE, whole(body)).await {
+        Ok(Some(body)) => Ok(body),
+        Ok(None) => Err(413),
+        Err(_) => Err(408),
+    }
+}
+
+async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
     let mut read = BytesMut::new();
     loop {
-        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         match frame {
             None => return Some(read.freeze()),
             Some(Ok(frame)) => {
@@ -105,5 +120,35 @@ async fn read(mut body: Incoming) -> Option<Bytes> {
             }
             Some(Err(_)) => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body that was announced and never comes.
+    struct Awaited;
+
+    impl Body for Awaited {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        assert_eq!(read(Awaited).await, Err(408));
     }
 }
