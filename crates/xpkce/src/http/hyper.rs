@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderValue, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
@@ -41,8 +41,9 @@ const NAME: &str = concat!("xpkce/", env!("CARGO_PKG_VERSION"));
 /// An [`HttpClient`] over hyper.
 ///
 /// HTTPS, or plain HTTP to this machine, which no proxy sees; HTTP/1.1; no redirect, no second
-/// try, no cookie, no `~/.netrc`, no content coding. Certificates are checked by the operating
-/// system's verifier.
+/// try, no cookie, no `~/.netrc`, no content coding. A body is sent as long as it is, whatever
+/// `Content-Length` and `Transfer-Encoding` are given.
+/// Certificates are checked by the operating system's verifier.
 /// Nothing is built before the first request: reading the certificates takes ten milliseconds.
 ///
 /// It sends from within a tokio runtime that has timers and the network; outside of any it says
@@ -175,6 +176,10 @@ fn outgoing(request: HttpRequest) -> Result<Request<Full<Bytes>>, SendError> {
     let mut request = Request::new(Full::new(Bytes::from_owner(body)));
     (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, to, headers);
     let headers = request.headers_mut();
+    // The body says how long it is. Of another length what is left of it would be read as the next
+    // request of this connection, and answered to whoever sends that.
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(TRANSFER_ENCODING);
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     // Nothing here decodes, and without a word a server may encode (RFC 9110 section 12.5.3).
     headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));

@@ -343,3 +343,19 @@ async fn interim_answers_without_end_are_given_up() {
         .await
         .expect("the connection is read on");
 }
+
+#[tokio::test]
+async fn a_body_is_as_long_as_it_is_whatever_its_headers_say() {
+    for (name, lie) in [("content-length", "0"), ("transfer-encoding", "chunked")] {
+        let server = Server::start([Does::Says(says("200 OK", "", ""))]).await;
+        let mut request = request(&server.url);
+        request.headers.insert(name, lie.parse().unwrap());
+        client().send(request).await.unwrap();
+        let heard = server.heard.lock().unwrap().concat().to_ascii_lowercase();
+        assert!(
+            heard.contains("content-length: 3\r\n") && heard.ends_with("\r\n\r\na=b"),
+            "{heard}"
+        );
+        assert!(!heard.contains(&format!("{name}: {lie}")), "{heard}");
+    }
+}
