@@ -148,16 +148,23 @@ impl World {
             let expires = refresh_from.plus(seconds(self.lifetimes.refresh));
             self.remember(id, TokenKind::Refresh, expires)
         });
+        self.let_ended_go(id, now);
         if let Some(grant) = self.grants.get_mut(&id) {
-            // Under E1 old ones pile up: those that time has killed need no keeping.
-            let is_alive = |key: &TokenKey| {
-                self.tokens.find(*key).is_some_and(|token| token.flaw(now).is_none())
-            };
-            grant.access.retain(is_alive);
             grant.access.push(TokenKey::of(&access));
             grant.refresh = refresh.as_deref().map(TokenKey::of);
         }
         Pair { access, refresh, scopes, expires_in: self.lifetimes.access }
+    }
+
+    /// Under E1 old access tokens pile up: those that time has killed need no keeping.
+    fn let_ended_go(&mut self, id: u64, now: Timestamp) {
+        let Some(grant) = self.grants.get_mut(&id) else { return };
+        let is_over =
+            |key: &mut TokenKey| self.tokens.find(*key).is_none_or(|it| it.flaw(now).is_some());
+        let ended: Vec<_> = grant.access.extract_if(.., is_over).collect();
+        for key in ended {
+            self.put_down(key, "expired");
+        }
     }
 
     fn remember(&mut self, grant: u64, kind: TokenKind, expires: Timestamp) -> String {
@@ -266,4 +273,30 @@ impl<T> Remembered<T> {
 
 pub(crate) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_token_that_time_has_killed_is_not_remembered_for_ever() {
+        let mut world = World::new(Clock::frozen(), Quirks::default(), Lifetimes::default());
+        let grant = Grant {
+            client_id: "client".to_owned(),
+            user_id: "user".to_owned(),
+            scopes: Vec::new(),
+            generation: 1,
+            began: world.now(),
+            access: Vec::new(),
+            refresh: None,
+        };
+        world.grants.insert(1, grant);
+        let first = world.issue(1, world.now()).access;
+        world.clock.advance(seconds(world.lifetimes.access));
+        world.issue(1, world.now());
+        let first = world.tokens.find(TokenKey::of(&first)).unwrap();
+        assert!(!(world.tokens.is_needed)(first));
+    }
 }
