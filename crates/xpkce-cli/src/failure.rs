@@ -71,9 +71,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Makes one that says what happened, in a sentence without a full stop.
+    /// Makes one that says what happened, in a sentence without a full stop. It may name what came
+    /// from elsewhere.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), why: None, hint: None }
+        Self { kind, message: clean(&message.into()), why: None, hint: None }
     }
 
     /// Adds the one command or setting that mends it.

@@ -152,6 +152,15 @@ fn colour_is_for_terminals_that_want_it() {
     assert!(!world.run(&["token"]).stderr.contains('\u{1b}'));
 }
 
+#[test]
+fn what_a_failure_names_cannot_steer_the_terminal() {
+    let world = World::with_app();
+    let line = r#"exec $XPKCE app remove "$(printf '\033]0;title\007name')""#;
+    let (code, shown) = Screen::open(&world, line).rest();
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("name") && !shown.contains("\u{1b}]0;"), "{shown:?}");
+}
+
 /// Shows a command at a terminal of so many columns.
 fn shown_at(world: &World, columns: usize, line: &str) -> String {
     let line = format!("stty cols {columns}; NO_COLOR=1 exec $XPKCE {line}");
