@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use xpkce::http::HttpResponse;
-use xpkce::{RefreshAnswer, Timestamp, token};
+use xpkce::{RefreshAnswer, Timestamp, judge_user, token};
 use zeroize::Zeroizing;
 
 fuzz_target!(|input: (u16, bool, &[u8], &[u8])| {
@@ -32,4 +32,8 @@ fuzz_target!(|input: (u16, bool, &[u8], &[u8])| {
     }
     let _ = token::judge_exchange(&response, now);
     let _ = token::judge_revoke(&response, now);
+    if let Ok(user) = judge_user(&response, now) {
+        let names = [Some(user.id), user.name, user.username];
+        assert!(!names.into_iter().flatten().any(|name| name.contains(char::is_control)));
+    }
 });
