@@ -17,6 +17,9 @@ class Saving(OAuth2PKCEAuth):
         super().__init__(client_id=client_id, scope=["tweet.read"])
         self.path = path
 
+    def get_authorization_url(self, state: str | None = None) -> str:
+        return super().get_authorization_url(state)
+
     def refresh_token(self) -> dict[str, Any]:
         token = super().refresh_token()
         token["saved"] = self.path
