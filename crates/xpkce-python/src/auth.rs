@@ -377,7 +377,8 @@ impl Auth {
         Ok(format!("<{name} client_id={id} redirect_uri={redirect} has_token={has_token}>"))
     }
 
-    fn __reduce_ex__(&self, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+    // Not `__reduce_ex__`, which would come before what a subclass says in `__reduce__`.
+    fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
             "OAuth2PKCEAuth holds secrets and is not pickled or copied; pickle its token, and make \
              another object with token=...",

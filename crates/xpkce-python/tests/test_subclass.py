@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -134,6 +136,15 @@ def test_its_own_session_is_set_up(x, make, signed_in):
     assert auth.oauth2_session.headers["X-Own"] == "yes"
     again = Set(**x.settings(token=dict(auth.token)))
     assert again.oauth2_session.headers["X-Own"] == "yes"
+
+
+def test_its_own_way_of_being_pickled_is_used(make):
+    class Described(make):
+        def __reduce__(self) -> Any:
+            return str, (self.client_id,)
+
+    auth = Described(client_id="id", client_secret="secret")
+    assert pickle.loads(pickle.dumps(auth)) == copy.copy(auth) == "id"
 
 
 def test_a_pair_that_a_subclass_could_not_save_is_handed_over_again(x, ours):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, NoReturn, final, overload
+from typing import Any, Literal, final, overload
 
 from typing_extensions import Self, disjoint_base
 
@@ -63,7 +63,7 @@ class OAuth2PKCEAuth:
     def _generate_code_verifier(self, length: int = 128) -> str: ...
     def _generate_code_challenge(self, code_verifier: str) -> str: ...
     def _setup_oauth_session(self) -> None: ...
-    def __reduce_ex__(self, protocol: Any, /) -> NoReturn: ...
+    def __reduce__(self) -> str | tuple[Any, ...]: ...
 
 @final
 class Kept:
