@@ -6,19 +6,53 @@ use xpkce::{Error, ErrorKind};
 
 /// Turns an error into the exception of its kind, with its fields as attributes.
 pub(crate) fn raise(error: &Error) -> PyErr {
-    raise_as(error, error.to_string())
+    Python::attach(|py| {
+        let class = class(py, error);
+        class
+            .and_then(|class| exception(error, &class, &error.to_string()))
+            .unwrap_or_else(|why| why)
+    })
 }
 
-/// As [`raise`], in other words.
-pub(crate) fn raise_as(error: &Error, message: String) -> PyErr {
-    Python::attach(|py| exception(py, error, &message).unwrap_or_else(|why| why))
+/// As [`raise`], of a call of X's class that X refused or that got no answer, in its own words: code
+/// written for the reference catches what other packages raise in it.
+pub(crate) fn raise_for_reference(error: &Error, message: &str, sent: Sent) -> PyErr {
+    Python::attach(|py| {
+        let class = class_for_reference(py, error, sent);
+        class.and_then(|class| exception(error, &class, message)).unwrap_or_else(|why| why)
+    })
 }
 
-fn exception(py: Python<'_>, error: &Error, message: &str) -> PyResult<PyErr> {
+/// What was sent to the token endpoint.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Sent {
+    Code,
+    RefreshToken,
+}
+
+fn class<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyType>> {
     let errors = py.import("xpkce.errors")?;
-    let class = errors.getattr(class_name(error.kind()))?.cast_into::<PyType>()?;
+    Ok(errors.getattr(class_name(error.kind()))?.cast_into()?)
+}
+
+fn class_for_reference<'py>(
+    py: Python<'py>,
+    error: &Error,
+    sent: Sent,
+) -> PyResult<Bound<'py, PyType>> {
+    let class = class(py, error)?;
+    let is_about_sending = matches!(error.kind(), ErrorKind::Retry | ErrorKind::InDoubt);
+    if error.status().is_none() && !is_about_sending {
+        return Ok(class);
+    }
+    let given = (class, reason(error), error.status(), sent == Sent::RefreshToken);
+    let both = py.import("xpkce._reference")?.getattr("class_for")?.call1(given)?;
+    Ok(both.cast_into()?)
+}
+
+fn exception(error: &Error, class: &Bound<'_, PyType>, message: &str) -> PyResult<PyErr> {
     let raised = class.call1((message,))?;
-    raised.setattr("reason", snake(&format!("{:?}", error.reason())))?;
+    raised.setattr("reason", reason(error))?;
     raised.setattr("hint", error.hint())?;
     raised.setattr("status", error.status())?;
     raised.setattr("transaction_id", error.transaction_id())?;
@@ -27,6 +61,10 @@ fn exception(py: Python<'_>, error: &Error, message: &str) -> PyResult<PyErr> {
         raised.setattr("cause", cause)?;
     }
     Ok(PyErr::from_value(raised))
+}
+
+fn reason(error: &Error) -> String {
+    snake(&format!("{:?}", error.reason()))
 }
 
 fn class_name(kind: ErrorKind) -> &'static str {

@@ -8,7 +8,6 @@ use pyo3::types::PyDict;
 
 use super::calls::{Before, Call};
 use super::{Auth, expiry, oauth2_session, own, words};
-use crate::failure::raise;
 use crate::names::name;
 use crate::token;
 
@@ -24,7 +23,7 @@ pub(super) fn land<'py>(auth: &Bound<'py, Auth>, call: &Arc<Call>) -> PyResult<B
     match (&landed.0, call.dict(py)?) {
         (Ok(_), Some(made)) => Ok(made.into_any()),
         (Ok(_), None) => token(auth),
-        (Err(why), _) if call.is_refresh() => Err(raise(why)),
+        (Err(why), _) if call.is_refresh() => Err(words::refresh(why)),
         (Err(why), _) => Err(words::exchange(why)),
     }
 }

@@ -4,7 +4,7 @@ use pyo3::PyErr;
 use url::form_urlencoded;
 use xpkce::{Error, Reason};
 
-use crate::failure::{raise, raise_as};
+use crate::failure::{Sent, raise, raise_for_reference};
 
 pub(super) fn no_code() -> PyErr {
     raise(&Error::new(Reason::MalformedCallback, "No authorization code found in callback URL"))
@@ -34,12 +34,15 @@ pub(super) fn sign_in(why: &Error) -> PyErr {
 
 /// A refused exchange begins as the reference's does; X's body stays out of it.
 pub(super) fn exchange(why: &Error) -> PyErr {
-    match why.status() {
-        Some(status) if status != 200 => {
-            raise_as(why, format!("HTTP error! status: {status}, {why}"))
-        }
-        _ => raise(why),
-    }
+    let words = match why.status() {
+        Some(status) if status != 200 => format!("HTTP error! status: {status}, {why}"),
+        _ => why.to_string(),
+    };
+    raise_for_reference(why, &words, Sent::Code)
+}
+
+pub(super) fn refresh(why: &Error) -> PyErr {
+    raise_for_reference(why, &why.to_string(), Sent::RefreshToken)
 }
 
 /// Returns whether there is neither a code nor an error in a callback.
