@@ -13,6 +13,7 @@ mod ending;
 mod failure;
 mod forking;
 mod http;
+mod interpreter;
 mod keeper;
 mod landing;
 mod names;
@@ -20,22 +21,18 @@ mod runtime;
 mod token;
 
 /// The native part of xpkce. Import the classes from `xpkce` instead.
-#[pymodule]
-mod _native {
-    #[pymodule_export]
-    use super::auth::Auth;
-    #[pymodule_export]
-    use super::emulator::Emulating;
-    #[pymodule_export]
-    use super::keeper::{Kept, Listening};
-
-    use pyo3::prelude::*;
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::auth::remember(module.py())?;
-        super::forking::register(module)?;
-        super::ending::register(module)?;
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
-    }
+///
+/// A build of CPython without the GIL turns it on for this module: what is between two looks at a
+/// lock, and what a fork must not meet, goes by it.
+#[pymodule(gil_used = true)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::check(module.py())?;
+    module.add_class::<auth::Auth>()?;
+    module.add_class::<emulator::Emulating>()?;
+    module.add_class::<keeper::Kept>()?;
+    module.add_class::<keeper::Listening>()?;
+    auth::remember(module.py())?;
+    forking::register(module)?;
+    ending::register(module)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

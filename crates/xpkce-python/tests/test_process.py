@@ -293,3 +293,23 @@ keeper = xpkce.AsyncKeeper({str(tmp_path / "logins.db")!r}, client_id="an-id")
     running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(12)]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
     assert ended == [(b"", 0)] * 12
+
+
+def test_a_subinterpreter_is_refused_and_breaks_nothing():
+    """What is made once would be of that interpreter, and end with it."""
+    program = """if True:
+        try:
+            import _interpreters as interpreters
+            create = lambda: interpreters.create("legacy")
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            create = lambda: interpreters.create(isolated=False)
+        sub = create()
+        load = "import xpkce\\nexcept ImportError as why: print('main interpreter' in str(why))"
+        interpreters.run_string(sub, "try: " + load)
+        interpreters.destroy(sub)
+        import xpkce
+        print(xpkce.OAuth2PKCEAuth(token={"expires_at": 1}).is_token_expired())
+    """
+    run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert run.stdout.split() == ["True", "True"]
