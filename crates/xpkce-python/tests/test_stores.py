@@ -128,6 +128,12 @@ def test_libpqs_words_for_a_store_are_no_path_and_are_not_repeated():
     assert "hunter2" not in said and "postgres://" in said
 
 
+@pytest.mark.parametrize("store", ["postgres://u:hunter2{}@h/d", "host=h password=hunter2{}"])
+def test_an_address_that_is_no_text_is_no_path(store):
+    with pytest.raises(xpkce.ConfigureError, match="^this kind of store is not known$"):
+        Keeper(store.format(os.fsdecode(b"\xff")), client_id="id", key_file="key")
+
+
 def test_a_path_need_not_be_text(x, settings, tmp_path):
     folder = tmp_path / os.fsdecode(b"\xff")
     folder.mkdir()

@@ -95,8 +95,12 @@ impl fmt::Display for Recipe {
 
 impl StoreAt {
     fn parse(store: OsString) -> Result<Self> {
-        // Whatever is no text is a path.
-        let Some(text) = store.to_str() else { return Self::at(Path::new(&store)) };
+        let Some(text) = store.to_str() else {
+            // What is no text is a path, or an address whose password is in another encoding.
+            let nearly = store.to_string_lossy();
+            let is_address = nearly.contains("://") || is_libpq_dsn(&nearly);
+            return if is_address { Err(unknown()) } else { Self::at(Path::new(&store)) };
+        };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(PostgresUri::new(text)));
         }
@@ -108,8 +112,7 @@ impl StoreAt {
         // SQLite's own words for a store that nobody could come back to, or that has parameters.
         let is_uri = path.contains("://") || path.starts_with("file:");
         if path.is_empty() || is_uri || path.starts_with(":memory:") {
-            return Err(Error::new(Reason::InvalidSetting, "this kind of store is not known")
-                .with_hint("give a path, sqlite:PATH or postgres://…"));
+            return Err(unknown());
         }
         Self::at(Path::new(path))
     }
@@ -142,6 +145,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
             .with_hint("give the whole path, from / on")
             .with_source(why)
     })
+}
+
+fn unknown() -> Error {
+    Error::new(Reason::InvalidSetting, "this kind of store is not known")
+        .with_hint("give a path, sqlite:PATH or postgres://…")
 }
 
 fn no_key() -> Error {
