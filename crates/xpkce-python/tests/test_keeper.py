@@ -383,3 +383,7 @@ def test_wrong_arguments_are_those_of_keeper():
         Keeper(client_id="an-id")
     with pytest.raises(TypeError, match=r"^(Keeper|__init__)\(\) got an unexpected .*'clientid'"):
         Keeper("logins.db", clientid="an-id")
+
+
+def test_what_is_imported_later_is_listed():
+    assert set(xpkce.__all__) <= set(dir(xpkce))
