@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from browser import get, visit
+from test_process import held as waiting
 from test_process import in_child
 
 import xpkce
@@ -387,3 +388,23 @@ def test_wrong_arguments_are_those_of_keeper():
 
 def test_what_is_imported_later_is_listed():
     assert set(xpkce.__all__) <= set(dir(xpkce))
+
+
+def test_closing_while_a_call_is_under_way_waits_for_what_is_done_in_the_background_too(
+    x, settings
+):
+    keeper = Keeper(**settings)
+    x.fault("whoami", {"kind": "status", "status": 503, "body": "html"})
+    x.hold("whoami")  # Whose the sign-in is will be asked once more, in the background.
+    keeper.finish_login(x.approve(keeper.begin_login()))
+    x.until(lambda: x.counters()["whoami_calls"] == 2)
+    refreshing = waiting(x, keeper.refresh)
+    closing = threading.Thread(target=keeper.close)
+    closing.start()
+    x.let_go()
+    refreshing.join()
+    for _ in range(100):
+        x.counters()
+    assert closing.is_alive()
+    x.whoami("nobody's")
+    closing.join()

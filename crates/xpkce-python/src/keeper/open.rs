@@ -36,12 +36,13 @@ impl Open {
     }
 
     /// Waits for what is under way, as long as a refresh can take, and closes the store.
+    ///
+    /// The last to let go waits for what the keeper does in the background too: that is not to be
+    /// the one thread that all the others' calls are on, and who closes is to hear of its end.
     pub(super) fn close(self: Arc<Self>) {
         self.is_closing.send_replace(true);
-        let left = Arc::downgrade(&self);
-        drop(self);
         let mut pauses = DRAIN.as_millis() / PAUSE.as_millis();
-        while left.strong_count() > 0 && pauses > 0 {
+        while Arc::strong_count(&self) > 1 && pauses > 0 {
             std::thread::sleep(PAUSE);
             pauses -= 1;
         }
