@@ -12,6 +12,7 @@ use xpkce::keeper::Action;
 use xpkce::{AccessToken, Error, Result, Token, TokenSource};
 
 mod answer;
+mod left;
 mod listening;
 mod open;
 mod recipe;
@@ -229,6 +230,12 @@ impl Kept {
         asyncio::future(py, closing, |py, _| Ok(py.None()))
     }
 
+    /// Waits for the keepers that nobody holds any more, and that still close.
+    #[staticmethod]
+    fn wait_for_left(py: Python<'_>) -> PyResult<()> {
+        left::wait(py)
+    }
+
     /// Returns where tokens may go: the origin of the API.
     fn base_url(&self) -> &str {
         self.recipe.base_url()
@@ -282,11 +289,10 @@ impl Kept {
 }
 
 impl Drop for Kept {
-    /// Closing waits for what is being spent; nobody should, with the GIL.
     fn drop(&mut self) {
         let old = self.take_open();
         if old.is_used() {
-            let _ = thread::Builder::new().spawn(move || old.close());
+            left::close(old);
         }
     }
 }

@@ -361,6 +361,24 @@ sys.stdin.read()
     assert x.counters()["refreshes"] == 1
 
 
+def test_the_interpreter_waits_for_a_pair_of_a_keeper_that_nobody_holds_any_more(
+    x, keeper, settings
+):
+    program = f"""
+import asyncio, sys, xpkce
+async def main():
+    keeper = xpkce.AsyncKeeper(**{settings | {"store": str(settings["store"])}!r})
+    refreshing = asyncio.ensure_future(keeper.refresh())
+    await asyncio.to_thread(sys.stdin.read)
+    refreshing.cancel()
+asyncio.run(main())
+"""
+    x.fault("refresh", {"kind": "slow"}, delay_ms=1000)
+    assert x.ends_while_asking(program) == (0, b"")
+    assert x.whoami(keeper.rejected(keeper.access_token())) == 200
+    assert x.counters()["refreshes"] == 1
+
+
 def test_the_interpreter_closes_an_async_face_that_was_left_open(keeper, settings):
     program = f"""
 import asyncio, xpkce

@@ -133,6 +133,7 @@ _open: weakref.WeakSet[_Face] = weakref.WeakSet()
 def _close_all() -> None:
     for face in list(_open):
         face._kept.close()
+    Kept.wait_for_left()
 
 
 class Keeper(_Face):
