@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from browser import get, visit
-from test_process import held as waiting
 from test_process import in_child
 
 import xpkce
@@ -361,24 +360,6 @@ sys.stdin.read()
     assert x.counters()["refreshes"] == 1
 
 
-def test_the_interpreter_waits_for_a_pair_of_a_keeper_that_nobody_holds_any_more(
-    x, keeper, settings
-):
-    program = f"""
-import asyncio, sys, xpkce
-async def main():
-    keeper = xpkce.AsyncKeeper(**{settings | {"store": str(settings["store"])}!r})
-    refreshing = asyncio.ensure_future(keeper.refresh())
-    await asyncio.to_thread(sys.stdin.read)
-    refreshing.cancel()
-asyncio.run(main())
-"""
-    x.fault("refresh", {"kind": "slow"}, delay_ms=1000)
-    assert x.ends_while_asking(program) == (0, b"")
-    assert x.whoami(keeper.rejected(keeper.access_token())) == 200
-    assert x.counters()["refreshes"] == 1
-
-
 def test_the_interpreter_closes_an_async_face_that_was_left_open(keeper, settings):
     program = f"""
 import asyncio, xpkce
@@ -406,23 +387,3 @@ def test_wrong_arguments_are_those_of_keeper():
 
 def test_what_is_imported_later_is_listed():
     assert set(xpkce.__all__) <= set(dir(xpkce))
-
-
-def test_closing_while_a_call_is_under_way_waits_for_what_is_done_in_the_background_too(
-    x, settings
-):
-    keeper = Keeper(**settings)
-    x.fault("whoami", {"kind": "status", "status": 503, "body": "html"})
-    x.hold("whoami")  # Whose the sign-in is will be asked once more, in the background.
-    keeper.finish_login(x.approve(keeper.begin_login()))
-    x.until(lambda: x.counters()["whoami_calls"] == 2)
-    refreshing = waiting(x, keeper.refresh)
-    closing = threading.Thread(target=keeper.close)
-    closing.start()
-    x.let_go()
-    refreshing.join()
-    for _ in range(100):
-        x.counters()
-    assert closing.is_alive()
-    x.whoami("nobody's")
-    closing.join()

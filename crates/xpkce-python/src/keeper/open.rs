@@ -48,8 +48,9 @@ impl Open {
         }
     }
 
-    pub(super) fn is_used(&self) -> bool {
-        self.keeper.initialized()
+    /// Returns whether the store is open, or a call under way may open it yet.
+    pub(super) fn is_used(self: &Arc<Self>) -> bool {
+        self.keeper.initialized() || Arc::strong_count(self) > 1
     }
 
     /// Opens the store at the first call.
