@@ -121,9 +121,10 @@ def test_sqlites_own_words_for_a_store_are_no_path(store):
         Keeper(store, client_id="id")
 
 
-def test_libpqs_words_for_a_store_are_no_path_and_are_not_repeated():
+@pytest.mark.parametrize("store", ["host=h password=hunter2 dbname=d", "postgres:/u:hunter2@h/d"])
+def test_what_is_meant_for_postgresql_is_no_path_and_is_not_repeated(store):
     with pytest.raises(xpkce.ConfigureError) as raised:
-        Keeper("host=h password=hunter2 dbname=d", client_id="id", key_file="key")
+        Keeper(store, client_id="id", key_file="key")
     said = f"{raised.value} {raised.value.hint} {raised.value.cause}"
     assert "hunter2" not in said and "postgres://" in said
 

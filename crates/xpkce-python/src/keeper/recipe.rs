@@ -98,13 +98,14 @@ impl StoreAt {
         let Some(text) = store.to_str() else {
             // What is no text is a path, or an address whose password is in another encoding.
             let nearly = store.to_string_lossy();
-            let is_address = nearly.contains("://") || is_libpq_dsn(&nearly);
+            let is_address =
+                nearly.contains("://") || is_libpq_dsn(&nearly) || is_postgres(&nearly);
             return if is_address { Err(unknown()) } else { Self::at(Path::new(&store)) };
         };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(PostgresUri::new(text)));
         }
-        if is_libpq_dsn(text) {
+        if is_libpq_dsn(text) || is_postgres(text) {
             return Err(Error::new(Reason::InvalidSetting, "a store on PostgreSQL is a URL")
                 .with_hint("give postgres://USER:PASSWORD@HOST/DATABASE"));
         }
@@ -137,6 +138,11 @@ async fn open_postgres(address: &PostgresUri) -> Result<Arc<dyn Store>> {
 #[cfg(not(feature = "postgres"))]
 async fn open_postgres(_: &PostgresUri) -> Result<Arc<dyn Store>> {
     Err(Error::new(Reason::InvalidSetting, "this build of xpkce cannot use PostgreSQL"))
+}
+
+/// Returns whether it is meant for PostgreSQL, also where a slash is missing: it may hold a password.
+fn is_postgres(text: &str) -> bool {
+    text.starts_with("postgres:") || text.starts_with("postgresql:")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
