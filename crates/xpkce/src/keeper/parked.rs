@@ -41,11 +41,11 @@ impl Keeper {
         self.run(finishing).await
     }
 
-    /// Finishes a sign-in that [`take_login`] took out. One whose code X did not take waits on: for
-    /// the whole callback, for the app that it began with, for the store or X to be within reach
-    /// again, for a wait that X asks for and a code outlives, or for the right secret. The same callback finishes it,
-    /// while X lets the code live. What X or the user has ended does not wait, nor what may have
-    /// reached X without an answer.
+    /// Finishes a sign-in that [`take_login`] took out. If X did not take its code, the sign-in is
+    /// parked again, and the same callback can finish it while the code lives: with the whole
+    /// callback, with the app that it began with, with the right secret, when the store or X can be
+    /// reached again, or after a wait that X asks for and a code outlives. It is not parked again
+    /// when X or the user has ended it, or when the code may have reached X without an answer.
     ///
     /// # Errors
     /// [`Reason::OtherApp`] when it began with another app than this keeper's, and those of

@@ -94,8 +94,12 @@ impl Desk {
                 return;
             }
         };
+        let since = self.clock.uptime();
         for account in saved.iter().filter(|account| self.is_ours(account)) {
-            let labelling = turns::timeout(Self::LABEL_PATIENCE, self.label_named(account));
+            // All of them together: the spend that waits here has a lease.
+            let waited = self.clock.uptime().saturating_sub(since);
+            let left = Self::LABEL_PATIENCE.saturating_sub(waited);
+            let labelling = turns::timeout(left, self.label_named(account));
             if !matches!(labelling.await, Ok(Ok(_))) {
                 self.label_in_background(account, Self::FIRST_LABEL_PAUSE);
             }
