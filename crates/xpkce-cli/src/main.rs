@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Err(error) => return not_understood(&error, &arguments),
     };
     let output = Output::new(cli.json);
-    match run(cli, output, typed(&arguments)) {
+    match run(cli, output, &arguments) {
         Ok(code) => code,
         Err(failure) => output.fail(&failure, &typed(&arguments)),
     }
@@ -60,18 +60,17 @@ fn typed(arguments: &[OsString]) -> Vec<String> {
     arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-fn run(cli: Cli, output: Output, typed: Vec<String>) -> Result<ExitCode> {
+fn run(cli: Cli, output: Output, arguments: &[OsString]) -> Result<ExitCode> {
     let environment = Environment::read()?;
     let is_logged = environment.log().is_some() || cli.verbose > 0;
-    let (terminal, heed) = (Terminal::new(), Heed::new());
-    let context = Context { environment, output, terminal, typed, heed };
     if let Command::Token(token) = &cli.command
         && !is_logged
-        && let Some(done) = token.at_once(&context)
+        && let Some(done) = token.at_once(&environment, output)
     {
         return done.map(|()| ExitCode::SUCCESS);
     }
-    run_whole(cli, &context)
+    let (terminal, typed, heed) = (Terminal::new(), typed(arguments), Heed::new());
+    run_whole(cli, &Context { environment, output, terminal, typed, heed })
 }
 
 /// A function of its own, so that printing a fresh token does not reserve the stack space that the

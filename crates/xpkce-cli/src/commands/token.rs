@@ -14,8 +14,9 @@ use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
 
 use super::Context;
 use crate::choose::LoginFlags;
-use crate::config::{Settings, StoreAt};
+use crate::config::{Environment, Settings, StoreAt};
 use crate::failure::Result;
+use crate::output::Output;
 use crate::vault::Vault;
 use crate::view::{Who, names};
 
@@ -46,8 +47,8 @@ struct TokenView<'a> {
 impl Token {
     /// Prints the token if it is fresh and in a file. None leaves everything else to
     /// [`run`](Self::run), which also says what is wrong.
-    pub(crate) fn at_once(&self, context: &Context) -> Option<Result<()>> {
-        let settings = context.settings().ok()?;
+    pub(crate) fn at_once(&self, environment: &Environment, output: Output) -> Option<Result<()>> {
+        let settings = Settings::load(environment).ok()?;
         let StoreAt::File(path) = settings.store().ok()? else { return None };
         let store = SqliteReading::open(path).ok()??;
         let check = store.key_check().ok()??;
@@ -57,7 +58,7 @@ impl Token {
         let token = fresh_token(&sealer, &grant, now).ok()??;
         // Somebody may open it again as soon as the token is out.
         drop(store);
-        let printed = print(context, &settings, &grant, &token, ends(&grant));
+        let printed = print(output, &settings, &grant, &token, ends(&grant));
         if printed.is_ok() && wants_note(&grant, now) {
             note(&settings, &grant);
         }
@@ -72,12 +73,12 @@ impl Token {
         let stored = self.login.choose(&settings, &vault).await?;
         let now = SystemClock.now();
         if let Some(token) = fresh_token(&vault.sealer, &stored.grant, now)? {
-            print(context, &settings, &stored.grant, &token, ends(&stored.grant))?;
+            print(context.output, &settings, &stored.grant, &token, ends(&stored.grant))?;
             note_use(vault.store.as_ref(), &stored, now).await;
             return Ok(());
         }
         let (stored, token, ends) = refreshed(context, &settings, &vault, stored).await?;
-        print(context, &settings, &stored.grant, &token, ends)
+        print(context.output, &settings, &stored.grant, &token, ends)
     }
 }
 
@@ -121,16 +122,16 @@ fn ends(grant: &Grant) -> Timestamp {
 }
 
 fn print(
-    context: &Context,
+    output: Output,
     settings: &Settings<'_>,
     grant: &Grant,
     token: &AccessToken,
     ends: Timestamp,
 ) -> Result<()> {
-    if !context.output.is_json() {
-        return context.output.line(token.expose());
+    if !output.is_json() {
+        return output.line(token.expose());
     }
-    context.output.json(&TokenView {
+    output.json(&TokenView {
         who: Who::new(settings, &grant.account, grant.username.as_deref()),
         access_token: token.expose(),
         token_type: grant.access.as_ref().map_or("bearer", |access| &access.token_type),
