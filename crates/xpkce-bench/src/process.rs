@@ -82,11 +82,19 @@ pub fn xpkce(binary: &Path, home: &Path, base_url: &str) -> Program {
 }
 
 /// A program that does the least such a command can: open a file of SQLite, read a row, print it.
-pub fn bare(home: &Path) -> Program {
+pub fn bare(binary: &Path, home: &Path) -> Program {
     let file = home.join("bare.db");
     let file = file.to_str().expect("a path in Unicode").to_owned();
-    Program::new(sibling("bare"), &["make", &file]).once("");
-    Program::new(sibling("bare"), &["read", &file])
+    Program::new(binary, &["make", &file]).once("");
+    Program::new(binary, &["read", &file])
+}
+
+/// Copies a program into a folder, as an installation does. The file that a linker has written lies
+/// in the system's memory in single pages and takes longer to start, the more so the larger it is.
+pub fn installed(binary: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join(binary.file_name().expect("a program has a name"));
+    std::fs::copy(binary, &copy).expect("room for a copy");
+    copy
 }
 
 /// `xr auth status` of `xurl-rs`. It has no command that prints a token; this one reads the file

@@ -35,7 +35,8 @@ const NOTES: &str = "\
   is the way to the page: the second line is the same with huge ones, which an operator may ask for by that variable.
 - A fresh token of ours is awaited again and again inside one task.
 - The herd is let go by one lock that all wait for, each with its store open; the time is from there to when the last one has its token.
-- The bare program opens a file of SQLite, reads one row and prints it: the least that such a command can be.
+- The bare program opens a file of SQLite, reads one row and prints it: the least that such a command can be. All three
+  programs are copied first, as an installation copies them: what a linker has just written takes longer to start.
   Ours also opens its key, unseals the token and finds out which login is meant. Both files have a write-ahead log and nobody else has
   them open. The last change of ours is seven seconds ago, so that it is read as one at rest; up to five seconds after a change it makes
   a log and removes it, as the bare program does each time.

@@ -1,6 +1,6 @@
 //! The contests: who takes part, how often, and what we promise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::tempdir;
 
@@ -91,9 +91,12 @@ pub fn instructions(_: &Bench, endpoint: &Endpoint, report: &mut Report) {
 /// Whole processes.
 pub fn processes(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
     let home = tempdir().expect("a folder for the stores");
-    let xpkce = process::xpkce(&bench.xpkce, &home.path().join("xpkce"), &endpoint.kept);
-    let bare = process::bare(home.path());
-    let xr = bench.xr.as_ref().map(|path| process::xr(path, home.path()));
+    let programs = tempdir().expect("a folder for the programs");
+    let installed = |binary: &Path| process::installed(binary, programs.path());
+    let xpkce = installed(&bench.xpkce);
+    let xpkce = process::xpkce(&xpkce, &home.path().join("xpkce"), &endpoint.kept);
+    let bare = process::bare(&installed(&process::sibling("bare")), home.path());
+    let xr = bench.xr.as_ref().map(|path| process::xr(&installed(path), home.path()));
     let turn = |program: &Program| program.turn(5);
     let mut contest = Contest::new("print a valid token: a whole process")
         .peer(OURS, || turn(&xpkce))
