@@ -50,6 +50,7 @@ mod breaker;
 mod door;
 mod entering;
 mod errand;
+mod failed;
 mod feedback;
 mod fresh;
 mod in_use;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failed::{WITH_OFFLINE_ACCESS, dead, heard_once, in_doubt, no_answer, signed_out};
 use super::pair::{Answer, Landing};
 use super::settle::Step;
 use super::source::Slot;
 use super::{Desk, measure, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
-use crate::grant::{Death, Grant, Lease, PairId, State};
+use crate::grant::{Grant, Lease, PairId, State};
 use crate::http::{CONNECT_DEADLINE, READ_DEADLINE};
 use crate::store::{LeaseEnd, Stored, Swapped};
 use crate::token::{RefreshAnswer, Unreadable};
@@ -118,41 +119,47 @@ impl Desk {
                 Begin::Dead(death) => return Err(dead(&grant, death)),
                 Begin::SignedOut => return Err(signed_out()),
             }
-            let begun = Arc::make_mut(&mut grant);
-            begun.count_feedback(stored.now);
-            begun.used_at = slot.last_use(begun.used_at);
-            self.sealer.refresh()?;
-            let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
-                return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
+            stored = match self.write_lease(slot, attempt, grant, stored).await? {
+                Ok(claim) => return Ok(Ok(claim)),
+                Err(moved) => moved,
             };
-            let pair = self.new_pair()?;
-            let since = self.clock.uptime();
-            let revision = match self
-                .store
-                .swap(&grant, Some(stored.revision), LeaseEnd::In(Lease::SPAN))
-                .await
-            {
-                Ok(Swapped::Done(revision)) => revision,
-                Ok(Swapped::Moved(Some(now))) => {
-                    stored = *now;
-                    continue;
-                }
-                // It was labelled meanwhile.
-                Ok(Swapped::Moved(None)) => {
-                    stored = self.load(account).await?;
-                    continue;
-                }
-                // The write may have landed all the same: then the lease there is our own.
-                Err(why) => match self.store.load(&grant.account).await {
-                    Ok(Some(now)) if now.grant.is_held_by(&attempt) => now.revision,
-                    _ => return Err(why),
-                },
-            };
-            let spent = grant.spent();
-            let stored = Stored { grant, revision, lease_left: Lease::SPAN, ..stored };
-            return Ok(Ok(Claim { attempt, stored, spent, refresh, pair, since }));
         }
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
+    }
+
+    /// Writes the lease, once all that may fail has been done that the spend needs. Where the record
+    /// has moved, it is the one that is there.
+    async fn write_lease(
+        &self,
+        slot: &Slot,
+        attempt: Attempt,
+        mut grant: Arc<Grant>,
+        stored: Stored,
+    ) -> Result<Result<Claim, Stored>> {
+        let begun = Arc::make_mut(&mut grant);
+        begun.count_feedback(stored.now);
+        begun.used_at = slot.last_use(begun.used_at);
+        self.sealer.refresh()?;
+        let Some(refresh) = pair::open_refresh(&self.sealer, &grant)? else {
+            return Err(Error::new(Reason::NoRefreshToken, "there is no refresh token"));
+        };
+        let pair = self.new_pair()?;
+        let since = self.clock.uptime();
+        let lease = LeaseEnd::In(Lease::SPAN);
+        let revision = match self.store.swap(&grant, Some(stored.revision), lease).await {
+            Ok(Swapped::Done(revision)) => revision,
+            Ok(Swapped::Moved(Some(now))) => return Ok(Err(*now)),
+            // It was labelled meanwhile.
+            Ok(Swapped::Moved(None)) => return self.load(slot.account()).await.map(Err),
+            // The write may have landed all the same: then the lease there is our own.
+            Err(why) => match self.store.load(&grant.account).await {
+                Ok(Some(now)) if now.grant.is_held_by(&attempt) => now.revision,
+                _ => return Err(why),
+            },
+        };
+        let spent = grant.spent();
+        let stored = Stored { grant, revision, lease_left: Lease::SPAN, ..stored };
+        Ok(Ok(Claim { attempt, stored, spent, refresh, pair, since }))
     }
 
     /// Returns whether somebody who lives is spending it. Then there is nothing to do but to wait,
@@ -174,11 +181,7 @@ impl Desk {
                 return Box::pin(end).await;
             }
             let sent_at = self.clock.uptime();
-            let sending = self.client.refresh(&claim.refresh);
-            let answer = match turns::timeout(Self::SEND, sending).await {
-                Ok(answer) => answer,
-                Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
-            };
+            let answer = self.ask(&claim.refresh).await;
             let may_resend = doubted == 0 && !self.is_leaving();
             let resends = matches!(answer, RefreshAnswer::Unknown { resend: true, .. });
             let took = self.clock.uptime().saturating_sub(sent_at);
@@ -229,6 +232,14 @@ impl Desk {
                     return Box::pin(end).await;
                 }
             }
+        }
+    }
+
+    /// Sends the refresh token. No answer in time is one that leaves in doubt.
+    async fn ask(&self, refresh: &RefreshToken) -> RefreshAnswer {
+        match turns::timeout(Self::SEND, self.client.refresh(refresh)).await {
+            Ok(answer) => answer,
+            Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
         }
     }
 
@@ -342,58 +353,4 @@ impl Desk {
 
 fn is_leaving(grant: &Grant) -> bool {
     matches!(grant.state, State::SigningOut | State::SignedOut)
-}
-
-fn no_answer() -> Error {
-    Error::new(Reason::OutcomeUnknown, "X did not answer the refresh in time")
-}
-
-fn in_doubt(error: Error) -> Error {
-    let message = match error.status() {
-        Some(_) => format!("the refresh token may be spent: {error}"),
-        None => format!("the refresh token may be spent, because its answer never came: {error}"),
-    };
-    Error::new(Reason::OutcomeUnknown, message)
-        .with_transaction_id(error.transaction_id().map(str::to_owned))
-        .with_source(error)
-}
-
-fn heard_once(error: Error, stored: &Stored) -> Error {
-    let until = stored.grant.not_before;
-    let wait = until.map_or(Grant::SECOND_WORD, |until| until.since(stored.now));
-    Error::new(
-        Reason::Busy,
-        "X says that the refresh token is invalid; it is asked once more before the login is called dead",
-    )
-    .with_retry_after(wait)
-    .with_source(error)
-}
-
-const SIGN_IN: &str = "sign in again";
-const WITH_OFFLINE_ACCESS: &str = "sign in again with the scope offline.access";
-
-/// Says why a grant needs a new sign-in, with the history that explains it.
-pub(super) fn dead(grant: &Grant, death: Death) -> Error {
-    let why = match death {
-        Death::TokenInvalid => {
-            "X says that the refresh token is invalid: it was spent elsewhere, revoked, expired, \
-             or replaced by a sign-in on another machine"
-        }
-        Death::AnswerLost => {
-            "X has most likely rotated it, with an answer that never came or said nothing; what it \
-             issued then can be ended at https://x.com/settings/connected_apps"
-        }
-        Death::NoRefreshToken => {
-            "the access token has ended and there is no refresh token, because offline.access was \
-             not granted"
-        }
-    };
-    let hint = if death == Death::NoRefreshToken { WITH_OFFLINE_ACCESS } else { SIGN_IN };
-    let name = grant.username.as_deref().unwrap_or(&grant.account.user);
-    let message = format!("the login of {name} has ended: {why}");
-    Error::new(Reason::TokenRejected, message).with_hint(hint)
-}
-
-pub(super) fn signed_out() -> Error {
-    Error::new(Reason::SignedOut, "this login is signed out").with_hint(SIGN_IN)
 }

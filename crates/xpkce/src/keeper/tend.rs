@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::failed;
 use super::feedback::REFUSED_AGAIN;
 use super::pair::{self, Answer, Landing};
 use super::source::Slot;
-use super::spend::{self, Outcome};
+use super::spend::Outcome;
 use super::{Desk, measure};
 use crate::grant::{Grant, State, window};
 use crate::store::Stored;
@@ -156,7 +157,7 @@ impl Desk {
         match stored.grant.state {
             State::SigningOut | State::SignedOut => {
                 self.serve(slot, &stored)?;
-                return Err(spend::signed_out());
+                return Err(failed::signed_out());
             }
             _ => {
                 let before = slot.pair();
