@@ -31,6 +31,9 @@ pub struct Lint {
 /// How many characters a `state` may have at X.
 pub const MAX_STATE: usize = 500;
 
+/// With the longest code and state in it, a callback to such a URI is still read.
+const MAX_REDIRECT_URI: usize = 2048;
+
 /// Redirect schemes that X's console refuses.
 const BLOCKED_SCHEMES: &[&str] = &[
     "vbscript",
@@ -160,6 +163,10 @@ fn look_at_redirect_uri(app: &App, found: &mut Vec<Lint>) {
         let message =
             "the redirect URI has a space, a control, a non-ASCII character or a backslash";
         error(found, message, WHERE);
+    }
+    if redirect_uri.len() > MAX_REDIRECT_URI {
+        let message = format!("the redirect URI is longer than {MAX_REDIRECT_URI} bytes");
+        error(found, message, "register a shorter callback URL in X's console, and use that");
     }
     if redirect_uri.contains('#') {
         error(found, "the redirect URI has a fragment", WHERE);

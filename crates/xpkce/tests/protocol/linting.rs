@@ -66,6 +66,21 @@ fn a_redirect_uri_that_x_refuses_does_not_begin() {
 }
 
 #[test]
+fn a_redirect_uri_that_begins_has_a_callback_that_is_read_with_the_longest_code_and_state() {
+    let of_length = |length: usize| {
+        let start = "http://127.0.0.1:8080/";
+        app().with_redirect_uri(format!("{start}{}", "a".repeat(length - start.len())))
+    };
+    assert!(is_refused(&of_length(2049)));
+    let app = of_length(2048);
+    let state = State::new("%".repeat(MAX_STATE));
+    let login = Login::begin_with(&app, Some(state), None, NOW).unwrap();
+    let query = format!("code={}&state={}", "c".repeat(4096), "%25".repeat(MAX_STATE));
+    let callback = format!("{}?{query}", app.redirect_uri());
+    assert!(login.approve(&callback).is_ok());
+}
+
+#[test]
 fn an_app_that_was_good_is_looked_at_again_when_it_changes() {
     let good = app();
     Login::begin(&good, NOW).unwrap();
