@@ -8,7 +8,7 @@ use etcetera::BaseStrategy as _;
 use secrecy::SecretString;
 use xpkce::ClientSecret;
 use xpkce::seal::{KeySource, KeyText};
-use xpkce::store::{PostgresUri, is_libpq_dsn};
+use xpkce::store::{StoreAddress, StoreAddressError};
 
 use crate::failure::{Failure, Kind, Result};
 
@@ -97,19 +97,6 @@ pub(crate) struct Settings<'e> {
     apps: Apps,
 }
 
-/// Where the store is.
-#[derive(Debug)]
-pub(crate) enum StoreAt {
-    /// One SQLite file.
-    File(PathBuf),
-    /// A PostgreSQL server.
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "only a build with PostgreSQL connects to it")
-    )]
-    Postgres(PostgresUri),
-}
-
 impl<'e> Settings<'e> {
     /// Finds the home folder and reads the apps in it. Makes nothing.
     pub(crate) fn load(environment: &'e Environment) -> Result<Self> {
@@ -129,12 +116,12 @@ impl<'e> Settings<'e> {
     }
 
     /// Returns where the store is.
-    pub(crate) fn store(&self) -> Result<StoreAt> {
+    pub(crate) fn store(&self) -> Result<StoreAddress> {
         use secrecy::ExposeSecret as _;
         let Some(store) = &self.environment.store else {
-            return Ok(StoreAt::File(self.home.join("xpkce.db")));
+            return Ok(StoreAddress::File(self.home.join("xpkce.db")));
         };
-        store_at(store.expose_secret().trim())
+        StoreAddress::parse(store.expose_secret().trim()).map_err(no_store)
     }
 
     /// Returns where the sealing keys come from.
@@ -155,31 +142,21 @@ impl<'e> Settings<'e> {
     }
 }
 
-/// Reads a store's address: a path, `sqlite:PATH` or `postgres://…`. What it is is not repeated in
-/// errors, for it may hold a password.
-fn store_at(text: &str) -> Result<StoreAt> {
-    let path = text.strip_prefix("sqlite:").unwrap_or(text);
-    if path.is_empty() {
-        let failure = Failure::new(Kind::Configure, "XPKCE_STORE names no file");
-        return Err(failure.hint("set XPKCE_STORE to sqlite:PATH, or unset it"));
-    }
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(StoreAt::Postgres(PostgresUri::new(text)));
-    }
-    // With a slash too few it would be a file, whose name may hold the password.
-    if is_libpq_dsn(text) || text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        return Err(Failure::new(Kind::Configure, "XPKCE_STORE names a PostgreSQL, and is no URL")
-            .hint("set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE"));
-    }
-    // SQLite's own words for a store that nobody could come back to, or that has parameters.
-    if path.contains("://") || path.starts_with("file:") || path.starts_with(":memory:") {
-        return Err(Failure::new(
-            Kind::Configure,
+fn no_store(why: StoreAddressError) -> Failure {
+    let (message, hint) = match why {
+        StoreAddressError::Empty => {
+            ("XPKCE_STORE names no file", "set XPKCE_STORE to sqlite:PATH, or unset it")
+        }
+        StoreAddressError::NoUrl => (
+            "XPKCE_STORE names a PostgreSQL, and is no URL",
+            "set XPKCE_STORE to postgres://USER:PASSWORD@HOST/DATABASE",
+        ),
+        StoreAddressError::UnknownKind => (
             "XPKCE_STORE names a kind of store that is not known",
-        )
-        .hint("set XPKCE_STORE to a path, sqlite:PATH or postgres://…, or unset it"));
-    }
-    Ok(StoreAt::File(path.into()))
+            "set XPKCE_STORE to a path, sqlite:PATH or postgres://…, or unset it",
+        ),
+    };
+    Failure::new(Kind::Configure, message).hint(hint)
 }
 
 fn home(environment: &Environment) -> Result<PathBuf> {
@@ -198,31 +175,4 @@ fn home(environment: &Environment) -> Result<PathBuf> {
         Kind::Configure,
         format!("cannot find the folder {}", home.display()),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_store_is_a_path_or_an_address() {
-        let is_at = |text: &str, path: &str| matches!(store_at(text), Ok(StoreAt::File(at)) if at == Path::new(path));
-        assert!(is_at("a b.db", "a b.db") && is_at("sqlite:/x.db", "/x.db"));
-        assert_eq!(store_at("sqlite:").unwrap_err().kind, Kind::Configure);
-        let address = store_at("postgres://user:hunter2@host/db").unwrap();
-        assert!(matches!(address, StoreAt::Postgres(_)));
-        assert!(!format!("{address:?}").contains("hunter2"));
-        for other in [":memory:", "sqlite::memory:", "file:x?mode=memory", "postgres:/u:pw@h/d"] {
-            assert_eq!(store_at(other).unwrap_err().kind, Kind::Configure);
-        }
-        let unknown = store_at("mysql://user:hunter2@host/db").unwrap_err();
-        assert!(!format!("{unknown:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn an_address_of_words_and_values_is_no_path_and_is_not_repeated() {
-        let refused = store_at("host=h password=hunter2 dbname=d").unwrap_err();
-        assert_eq!(refused.kind, Kind::Configure);
-        assert!(!format!("{refused:?}").contains("hunter2"));
-    }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use xpkce::Reason;
 use xpkce::grant::Account;
 use xpkce::seal::{Sealer, unlock};
-use xpkce::store::{SqliteStore, Store, Stored};
+use xpkce::store::{SqliteStore, Store, StoreAddress, Stored};
 use xpkce::{App, Client, Keeper};
 
-use crate::config::{Settings, StoreAt};
+use crate::config::Settings;
 use crate::failure::{Failure, Result};
 
 /// An open store.
@@ -34,7 +34,7 @@ impl Vault {
     /// Opens the store if there is one. Makes nothing.
     pub(crate) async fn open_existing(settings: &Settings<'_>) -> Result<Option<Self>> {
         match settings.store()? {
-            StoreAt::File(path) if !path.try_exists().unwrap_or(true) => Ok(None),
+            StoreAddress::File(path) if !path.try_exists().unwrap_or(true) => Ok(None),
             _ => Self::open(settings).await.map(Some),
         }
     }
@@ -81,11 +81,11 @@ const SERVER: &str =
     "see whether the server that XPKCE_STORE names runs, and can be reached from here";
 
 /// The one place that knows which kinds of store this build has.
-async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
+async fn open_store(at: StoreAddress) -> Result<Arc<dyn Store>> {
     match at {
-        StoreAt::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        StoreAddress::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
         #[cfg(feature = "postgres")]
-        StoreAt::Postgres(address) => {
+        StoreAddress::Postgres(address) => {
             let store = xpkce::store::PostgresStore::open(&address).await;
             Ok(Arc::new(store.map_err(|why| match (why.hint(), why.reason()) {
                 (None, Reason::InvalidSetting) => Failure::from(why).hint(ADDRESS),
@@ -94,7 +94,7 @@ async fn open_store(at: StoreAt) -> Result<Arc<dyn Store>> {
             })?))
         }
         #[cfg(not(feature = "postgres"))]
-        StoreAt::Postgres(_) => {
+        StoreAddress::Postgres(_) => {
             let message = "this build of xpkce has no PostgreSQL";
             Err(Failure::new(crate::failure::Kind::Configure, message)
                 .why(&"it was built with --no-default-features")

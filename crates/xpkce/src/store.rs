@@ -16,6 +16,9 @@ use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
 use crate::{Result, Timestamp};
 
+mod address;
+pub use address::{StoreAddress, StoreAddressError};
+
 #[cfg(feature = "sqlite")]
 mod boot;
 
@@ -23,14 +26,13 @@ mod boot;
 pub mod contract;
 
 mod libpq;
-pub use crate::secret::PostgresUri;
-pub use libpq::is_libpq_dsn;
 
 mod memory;
 pub use memory::MemoryStore;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+pub use crate::secret::PostgresUri;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 

@@ -9,12 +9,12 @@ use serde::Serialize;
 use xpkce::grant::Grant;
 use xpkce::keeper::{fresh_token, note_use, wants_note};
 use xpkce::seal::open_check;
-use xpkce::store::{SqliteReading, SqliteStore, Store as _, Stored};
+use xpkce::store::{SqliteReading, SqliteStore, Store as _, StoreAddress, Stored};
 use xpkce::{AccessToken, Clock as _, SystemClock, Timestamp};
 
 use super::Context;
 use crate::choose::LoginFlags;
-use crate::config::{Environment, Settings, StoreAt};
+use crate::config::{Environment, Settings};
 use crate::failure::Result;
 use crate::output::Output;
 use crate::vault::Vault;
@@ -49,7 +49,7 @@ impl Token {
     /// [`run`](Self::run), which also says what is wrong.
     pub(crate) fn at_once(&self, environment: &Environment, output: Output) -> Option<Result<()>> {
         let settings = Settings::load(environment).ok()?;
-        let StoreAt::File(path) = settings.store().ok()? else { return None };
+        let StoreAddress::File(path) = settings.store().ok()? else { return None };
         let store = SqliteReading::open(path).ok()??;
         let check = store.key_check().ok()??;
         let sealer = open_check(&settings.key_source(), &check).ok()?;
@@ -86,7 +86,7 @@ impl Token {
 /// where the store does not take it, for the token is out.
 #[inline(never)]
 fn note(settings: &Settings<'_>, grant: &Grant) {
-    let Ok(StoreAt::File(path)) = settings.store() else { return };
+    let Ok(StoreAddress::File(path)) = settings.store() else { return };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     runtime.block_on(async {
         let Ok(store) = SqliteStore::open(path).await else { return };

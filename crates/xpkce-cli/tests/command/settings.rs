@@ -84,6 +84,17 @@ fn the_key_may_come_from_the_environment_and_a_wrong_one_is_refused() {
     assert!(!world.home().join("key").exists(), "no key is made for a store that has one");
 }
 
+#[test]
+fn an_address_of_postgresql_that_is_no_url_is_not_repeated() {
+    let mut world = World::with_app();
+    for address in ["host=h password=hunter2", "postgres:/user:hunter2@host/db"] {
+        world.set("XPKCE_STORE", address);
+        let refused = world.run(&["status"]).exited(2);
+        assert!(refused.stderr.contains("and is no URL"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("hunter2"));
+    }
+}
+
 #[cfg(not(feature = "postgres"))]
 #[test]
 fn postgres_is_not_in_this_build_and_its_address_is_not_repeated() {

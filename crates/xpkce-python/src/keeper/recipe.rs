@@ -1,26 +1,21 @@
 //! How a keeper is opened: its app, its store and its key. A fork opens it anew.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pyo3::PyResult;
 use xpkce::seal::{KeySource, KeyText, unlock};
-use xpkce::store::{PostgresUri, SqliteStore, Store, is_libpq_dsn};
+use xpkce::store::{PostgresUri, SqliteStore, Store, StoreAddress, StoreAddressError};
 use xpkce::{App, Client, ClientSecret, Error, Keeper, Reason, Result, Scopes, SystemClock};
 
 use crate::failure::raise;
 
 pub(super) struct Recipe {
     app: App,
-    store: StoreAt,
+    store: StoreAddress,
     key: KeySource,
-}
-
-enum StoreAt {
-    File(PathBuf),
-    Postgres(PostgresUri),
 }
 
 impl Recipe {
@@ -32,12 +27,12 @@ impl Recipe {
         key: Option<String>,
         key_file: Option<PathBuf>,
     ) -> PyResult<Self> {
-        let store = StoreAt::parse(store).map_err(|why| raise(&why))?;
+        let store = address(&store).map_err(|why| raise(&why))?;
         let key = match (key, key_file, &store) {
             (Some(text), _, _) => KeySource::Text(KeyText::new(text)),
             (None, Some(path), _) => KeySource::File(absolute(&path).map_err(|why| raise(&why))?),
-            (None, None, StoreAt::File(path)) => KeySource::File(path.with_file_name("key")),
-            (None, None, StoreAt::Postgres(_)) => return Err(raise(&no_key())),
+            (None, None, StoreAddress::File(path)) => KeySource::File(path.with_file_name("key")),
+            (None, None, StoreAddress::Postgres(_)) => return Err(raise(&no_key())),
         };
         Ok(Self { app: App::public(""), store, key })
     }
@@ -76,7 +71,7 @@ impl Recipe {
     }
 
     pub(super) async fn open(&self) -> Result<Keeper> {
-        let store = self.store.open().await?;
+        let store = open(&self.store).await?;
         let sealer = unlock(store.as_ref(), &self.key).await?;
         let client = Client::new(self.app.clone(), crate::http::shared(), Arc::new(SystemClock));
         Keeper::new(client, store, Arc::new(sealer), None)
@@ -87,46 +82,36 @@ impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.app.client_id();
         match &self.store {
-            StoreAt::File(path) => write!(f, "client_id={id:?} store={:?}", path.display()),
-            StoreAt::Postgres(_) => write!(f, "client_id={id:?} store=\"postgres://…\""),
+            StoreAddress::File(path) => write!(f, "client_id={id:?} store={:?}", path.display()),
+            StoreAddress::Postgres(_) => write!(f, "client_id={id:?} store=\"postgres://…\""),
         }
     }
 }
 
-impl StoreAt {
-    fn parse(store: OsString) -> Result<Self> {
-        let Some(text) = store.to_str() else {
-            // What is no text is a path, or an address whose password is in another encoding.
-            let nearly = store.to_string_lossy();
-            let is_address =
-                nearly.contains("://") || is_libpq_dsn(&nearly) || is_postgres(&nearly);
-            return if is_address { Err(unknown()) } else { Self::at(Path::new(&store)) };
-        };
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(PostgresUri::new(text)));
-        }
-        if is_libpq_dsn(text) || is_postgres(text) {
-            return Err(Error::new(Reason::InvalidSetting, "a store on PostgreSQL is a URL")
-                .with_hint("give postgres://USER:PASSWORD@HOST/DATABASE"));
-        }
-        let path = text.strip_prefix("sqlite:").unwrap_or(text);
-        // SQLite's own words for a store that nobody could come back to, or that has parameters.
-        let is_uri = path.contains("://") || path.starts_with("file:");
-        if path.is_empty() || is_uri || path.starts_with(":memory:") {
-            return Err(unknown());
-        }
-        Self::at(Path::new(path))
+fn address(store: &OsStr) -> Result<StoreAddress> {
+    match StoreAddress::parse(store) {
+        Ok(StoreAddress::File(path)) => absolute(&path).map(StoreAddress::File),
+        Ok(server) => Ok(server),
+        Err(why) => Err(no_store(why)),
     }
+}
 
-    fn at(path: &Path) -> Result<Self> {
-        absolute(path).map(Self::File)
-    }
-
-    async fn open(&self) -> Result<Arc<dyn Store>> {
-        match self {
-            Self::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
-            Self::Postgres(address) => open_postgres(address).await,
+fn no_store(why: StoreAddressError) -> Error {
+    let (message, hint) = match why {
+        StoreAddressError::NoUrl => {
+            ("a store on PostgreSQL is a URL", "give postgres://USER:PASSWORD@HOST/DATABASE")
         }
+        StoreAddressError::Empty | StoreAddressError::UnknownKind => {
+            ("this kind of store is not known", "give a path, sqlite:PATH or postgres://…")
+        }
+    };
+    Error::new(Reason::InvalidSetting, message).with_hint(hint)
+}
+
+async fn open(at: &StoreAddress) -> Result<Arc<dyn Store>> {
+    match at {
+        StoreAddress::File(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        StoreAddress::Postgres(address) => open_postgres(address).await,
     }
 }
 
@@ -140,22 +125,12 @@ async fn open_postgres(_: &PostgresUri) -> Result<Arc<dyn Store>> {
     Err(Error::new(Reason::InvalidSetting, "this build of xpkce cannot use PostgreSQL"))
 }
 
-/// Returns whether it is meant for PostgreSQL, also where a slash is missing: it may hold a password.
-fn is_postgres(text: &str) -> bool {
-    text.starts_with("postgres:") || text.starts_with("postgresql:")
-}
-
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|why| {
         Error::new(Reason::InvalidSetting, "a path is empty, or the current folder is gone")
             .with_hint("give the whole path, from / on")
             .with_source(why)
     })
-}
-
-fn unknown() -> Error {
-    Error::new(Reason::InvalidSetting, "this kind of store is not known")
-        .with_hint("give a path, sqlite:PATH or postgres://…")
 }
 
 fn no_key() -> Error {

@@ -42,10 +42,8 @@ const WORDS: [&str; 38] = [
     "user",
 ];
 
-/// Returns whether a store's address is in libpq's keyword form, `host=… password=…`. The command
-/// and the Python package, which take paths as well, ask this so that they do not make a file whose
-/// name holds a password.
-pub fn is_libpq_dsn(address: &str) -> bool {
+/// Returns whether a store's address is in libpq's keyword form, `host=… password=…`.
+pub(super) fn is_libpq_dsn(address: &str) -> bool {
     let Some((word, _)) = address.split_once('=') else { return false };
     WORDS.contains(&word.trim())
 }
