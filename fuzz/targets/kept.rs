@@ -13,6 +13,10 @@ use xpkce::seal::{Place, Sealed, Sealer};
 use xpkce::store::{Revision, Stored, contract};
 use xpkce::{LoginStatus, Timestamp};
 
+use self::field::{value, with};
+
+mod field;
+
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 /// A key that nothing here is sealed with.
@@ -62,22 +66,6 @@ fn look_at(grant: Grant) {
     let grant = Arc::new(grant);
     let stored = Stored { grant, revision: Revision(1), lease_left: Duration::ZERO, now: NOW };
     let _ = LoginStatus::of(&stored, NOW);
-}
-
-/// A number of either sign, or a text as JSON where it is some.
-fn value(number: Option<u64>, text: &str) -> Value {
-    match number {
-        Some(number) if text.starts_with('-') => number.cast_signed().into(),
-        Some(number) => number.into(),
-        None => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-    }
-}
-
-fn with(mut record: Value, field: u8, value: Value) -> Value {
-    let fields = record.as_object_mut().unwrap();
-    let name = fields.keys().nth(usize::from(field) % fields.len()).unwrap().clone();
-    fields.insert(name, value);
-    record
 }
 
 fn spilled() -> Value {

@@ -5,6 +5,10 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use xpkce::{Login, Token};
 
+use self::field::{value, with};
+
+mod field;
+
 // A field of either, and the JSON in its place.
 fuzz_target!(|input: (u8, Option<u64>, &str)| {
     let (field, number, text) = input;
@@ -33,22 +37,6 @@ fn assert_token_returns(token: &Token) {
     assert_eq!(refresh(&read), refresh(token));
     assert_eq!((&read.token_type, read.expires_in), (&token.token_type, token.expires_in));
     assert_eq!((&read.scopes, read.expires_at), (&token.scopes, token.expires_at));
-}
-
-/// A number of either sign, or a text as JSON where it is some.
-fn value(number: Option<u64>, text: &str) -> Value {
-    match number {
-        Some(number) if text.starts_with('-') => number.cast_signed().into(),
-        Some(number) => number.into(),
-        None => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-    }
-}
-
-fn with(mut record: Value, field: u8, value: Value) -> Value {
-    let fields = record.as_object_mut().unwrap();
-    let name = fields.keys().nth(usize::from(field) % fields.len()).unwrap().clone();
-    fields.insert(name, value);
-    record
 }
 
 fn token() -> Value {

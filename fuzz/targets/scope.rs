@@ -11,5 +11,6 @@ fuzz_target!(|text: &str| {
         assert!(scopes.contains(scope));
         assert!(text.contains(scope));
     }
-    assert_eq!(scopes.is_empty(), scopes.len() == 0);
+    assert_eq!(scopes.len(), scopes.iter().count());
+    assert_eq!(scopes.is_empty(), scopes.iter().next().is_none());
 });
