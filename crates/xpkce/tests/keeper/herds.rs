@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::world::{A_LIFE, World};
 use futures_util::future::join_all;
+use tokio::sync::oneshot;
+
+use crate::picky::Picky;
+use crate::world::{A_LIFE, World};
 
 #[tokio::test]
 async fn a_fresh_token_is_served_without_asking_anyone() {
@@ -88,13 +91,22 @@ async fn a_caller_that_goes_away_does_not_take_the_pair_with_it() {
 #[tokio::test]
 async fn who_asks_for_a_rotation_waits_for_the_one_that_is_under_way() {
     let world = World::start().await;
-    let (one, two) = (world.keeper(), world.keeper());
+    let one = world.keeper();
     let source = world.sign_in(&one).await;
-    let other = two.token_source(&source.account().user);
+    let store = Picky::new(world.store.clone());
+    let other = world.start_on(store.clone()).token_source(&source.account().user);
     let mut first = Box::pin(source.refresh());
     world.hold(&mut first).await;
-    let (waited, ()) = futures_util::future::join(other.refresh(), world.release(&one)).await;
-    assert_eq!(waited.unwrap().generation().0, 2);
+    // Its second look: what it rotates is by then the generation that the first one has in hand.
+    let (tell, looks_again) = oneshot::channel();
+    store.before_load(1, move || tell.send(()).unwrap());
+    let mut second = Box::pin(other.refresh());
+    tokio::select! {
+        done = &mut second => panic!("it did not wait: {done:?}"),
+        looks = looks_again => looks.unwrap(),
+    }
+    world.release(&one).await;
+    assert_eq!(second.await.unwrap().generation().0, 2);
     assert_eq!(first.await.unwrap().generation().0, 2);
     assert_eq!(world.x.refreshes(), 1);
 }
