@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::world::until;
+
 /// Where WebDriver puts the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -31,10 +33,15 @@ impl Driver {
         driver
     }
 
-    /// Clicks, and waits for the page that it leads to.
+    /// Clicks, and waits until the page gives way to the one that it leads to. WebDriver itself waits
+    /// for that only where the browser has set out before it looks.
     pub(crate) fn click(&self, selector: &str) {
-        let element = self.find(selector);
-        self.post(&format!("{}/element/{element}/click", self.session), &json!({}));
+        let element = format!("{}/element/{}", self.session, self.find(selector));
+        self.post(&format!("{element}/click"), &json!({}));
+        until("the click leads to another page", || {
+            let (status, _) = ask(&self.host, "GET", &format!("{element}/name"), "");
+            (status == 404).then_some(())
+        });
     }
 
     /// Reads what an element says. The page may give way to the next one between the two steps.
