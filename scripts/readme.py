@@ -74,7 +74,12 @@ def run(script, home):
 def free_callback(emulator, app):
     """Registers a callback on a port that nobody has: 8080 may be taken."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
+        probe.listen()
+        # While a connection that was closed from this side lingers, nobody else is given the port.
+        with socket.create_connection(probe.getsockname()):
+            probe.accept()[0].close()
         redirect_uri = f"http://127.0.0.1:{probe.getsockname()[1]}/callback"
     body = {"client_id": app["client_id"], "redirect_uri": redirect_uri}
     request = urllib.request.Request(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from typing import Any, Callable, Iterator
 
 # The reference refuses plain HTTP and another order of scopes without these. Ours reads neither.
@@ -18,6 +17,7 @@ import pytest  # noqa: E402
 import xdk.oauth2_auth  # noqa: E402
 from both import Both  # noqa: E402
 from emulator import Emulator  # noqa: E402
+from ports import free_port  # noqa: E402
 from wire import Wire  # noqa: E402
 
 import xpkce.oauth2_auth  # noqa: E402
@@ -95,9 +95,7 @@ def callback(x) -> Callable[[bool], str]:
     """Registers a callback on a free port."""
 
     def register(confidential: bool = True) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+        uri = f"http://127.0.0.1:{free_port()}/callback"
         client_id = x.app(confidential=confidential)["client_id"]
         x.control("register-redirect", client_id=client_id, redirect_uri=uri)
         return uri

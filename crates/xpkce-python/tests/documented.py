@@ -10,7 +10,6 @@ import io
 import os
 import pathlib
 import re
-import socket
 import sys
 import tempfile
 import threading
@@ -18,6 +17,7 @@ import urllib.request
 from typing import Any
 
 from emulator import Emulator
+from ports import free_port
 
 MODULES = [
     "xpkce",
@@ -60,9 +60,7 @@ def readme() -> None:
 
 
 def free_callback(x: Emulator) -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+    uri = f"http://127.0.0.1:{free_port()}/callback"
     client_id = x.app(confidential=False)["client_id"]
     x.control("register-redirect", client_id=client_id, redirect_uri=uri)
     return uri

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
+
+from ports import free_port
 
 PROGRAMS = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
@@ -28,9 +29,7 @@ class Postgres:
             self._start()  # Somebody took the port.
 
     def _start(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", f"{options} -F", "start")
         self.port, self.databases = port, 0

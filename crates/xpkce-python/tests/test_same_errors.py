@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import socket
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from oauthlib.oauth2.rfc6749 import errors
+from ports import free_port
 
 import xpkce
 
@@ -20,9 +20,7 @@ TOKEN = {"access_token": "a", "token_type": "bearer", "refresh_token": "r", "exp
 @pytest.fixture
 def nobody() -> str:
     """Where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def app(make: Any, base_url: str, token: Any = None) -> Any:

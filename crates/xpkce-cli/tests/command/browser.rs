@@ -6,12 +6,17 @@ use std::process::Child;
 
 use crate::world::{World, assert_silent, until};
 
-/// Returns a port that is free just now.
+/// Returns a free port that the system hands out to nobody else for a minute: a connection that was
+/// closed from this side lingers on it. Who names it may listen there.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _peer = TcpStream::connect(address).unwrap();
+    drop(listener.accept().unwrap());
+    address.port()
 }
 
-/// Registers a callback on a port that is free just now.
+/// Registers a callback on a free port.
 fn free_callback(world: &World) -> String {
     let uri = format!("http://127.0.0.1:{}/callback", free_port());
     world.x.register_redirect(&world.x.public_app().client_id, &uri);

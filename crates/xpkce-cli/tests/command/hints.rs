@@ -10,7 +10,7 @@ mod sign_ins;
 
 const NO_ANSWERS: &[(&str, &str)] = &[];
 
-/// Two apps, `harbour` and `lantern`, each with a callback port that is free just now.
+/// Two apps, `harbour` and `lantern`, each with a callback port of its own.
 fn two_apps() -> World {
     let world = World::new();
     for (app, name) in [(world.x.public_app(), "lantern"), (world.x.confidential_app(), "harbour")]
