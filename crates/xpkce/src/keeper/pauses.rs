@@ -3,24 +3,27 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
-use std::future::ready;
+use std::future::{pending, ready};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Keeper;
 use super::sign_in::SignedIn;
+use super::{Desk, Keeper};
 use crate::grant::Account;
 use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
 use crate::seal::Sealer;
 use crate::store::{MemoryStore, Store as _};
 use crate::token::{Issued, Rotated};
-use crate::{AccessToken, App, Client, ManualClock, RefreshToken, Result, Timestamp};
+use crate::{AccessToken, App, Client, Clock, ManualClock, RefreshToken, Result, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ME: &str = "/2/users/me";
 const REVOKE: &str = "/2/oauth2/revoke";
+/// In place of a status: the answer never comes.
+const NEVER: u16 = 0;
 
 /// X, which answers who the user is with these and fails otherwise; and when it was asked for what.
 #[derive(Debug)]
@@ -53,6 +56,9 @@ impl HttpClient for X {
         let mut asked = self.asked.lock().unwrap();
         asked.push((path, self.begun.elapsed()));
         assert!(asked.len() < 100, "it is asked again and again");
+        if said == Some(NEVER) {
+            return Box::pin(pending());
+        }
         Box::pin(ready(Ok(HttpResponse {
             status: said.unwrap_or(503),
             headers: http::HeaderMap::new(),
@@ -65,9 +71,12 @@ impl HttpClient for X {
 fn keeper(x: Arc<X>) -> (Keeper, Arc<MemoryStore>) {
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
     let store = Arc::new(MemoryStore::new(clock.clone()));
+    (keeper_on(store.clone(), Client::new(App::public("app"), x, clock), None), store)
+}
+
+fn keeper_on(store: Arc<MemoryStore>, client: Client, folder: Option<PathBuf>) -> Keeper {
     let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
-    let client = Client::new(App::public("app"), x, clock);
-    (Keeper::new(client, store.clone(), Arc::new(sealer), None).unwrap(), store)
+    Keeper::new(client, store, Arc::new(sealer), folder).unwrap()
 }
 
 /// Signs in to a store that takes the sign-in's number and, if it is to, the pair.
@@ -179,4 +188,71 @@ async fn a_late_pair_is_revoked_after_pauses_that_double_up_to_a_quarter_of_an_h
     let mut expected = doubling(2000, 9);
     expected.extend([900_000, 900_000]);
     assert_eq!(pauses(&asked), expected);
+}
+
+/// A clock that goes on with the time of these tests.
+#[derive(Debug)]
+struct Passing(Instant);
+
+impl Clock for Passing {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(0) + self.uptime()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Returns a keeper after one of this app that died with three sign-ins in its file alone.
+async fn keeper_after_a_dead_one_of(app: &str, x: Arc<X>, folder: &Path) -> Keeper {
+    let clock = Arc::new(Passing(Instant::now()));
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let keeper_of = |app| {
+        let client = Client::new(App::public(app), x.clone(), clock.clone());
+        keeper_on(store.clone(), client, Some(folder.to_owned()))
+    };
+    let dead = keeper_of(app);
+    for _ in 0..3 {
+        store.fail_writes(false);
+        sign_in(&dead, &store, false).await.unwrap_err();
+    }
+    end(dead).await;
+    store.fail_writes(false);
+    keeper_of("app")
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_labels_of_recovered_sign_ins_waits_for_all_of_them_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let x = X::answering([NEVER; 3]);
+    let keeper = keeper_after_a_dead_one_of("app", x.clone(), folder.path()).await;
+    let begun = Instant::now();
+    keeper.desk().recover_successor().await;
+    assert_eq!(begun.elapsed(), Desk::LABEL_PATIENCE);
+    assert_eq!(pauses(&x.asked_for(ME)), [15_000, 0], "each of them is asked for");
+    end(keeper).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovered_sign_in_whose_label_takes_long_is_labelled_in_the_background() {
+    let folder = tempfile::tempdir().unwrap();
+    let x = X::answering([NEVER, NEVER, NEVER, 200, 200, 200]);
+    let keeper = keeper_after_a_dead_one_of("app", x.clone(), folder.path()).await;
+    keeper.desk().recover_successor().await;
+    sleep(HOUR).await;
+    assert_eq!(pauses(&x.asked_for(ME)), [15_000, 0, 500, 0, 0]);
+    end(keeper).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn x_is_not_asked_whose_a_recovered_sign_in_of_another_app_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let x = X::answering([200; 3]);
+    let keeper = keeper_after_a_dead_one_of("another", x.clone(), folder.path()).await;
+    keeper.desk().recover_successor().await;
+    let theirs = Account::new("another", "unlabelled-3");
+    assert!(keeper.desk().store.load(&theirs).await.unwrap().is_some(), "it is recovered");
+    end(keeper).await;
+    assert_eq!(x.asked_for(ME), []);
 }
