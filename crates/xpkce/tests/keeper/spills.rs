@@ -12,6 +12,7 @@ use xpkce::store::MemoryStore;
 use xpkce::{ErrorKind, Keeper, Reason, TokenSource};
 
 use crate::picky::Picky;
+use crate::queue::{INTO_THE_WINDOW, once};
 use crate::world::{A_LIFE, KEY, Process, World};
 
 /// A key that a process has and others have not.
@@ -229,17 +230,24 @@ async fn a_spilled_pair_is_put_in_its_place_after_a_verdict_of_death() {
     assert_eq!(next.refresh().await.unwrap().generation().0, 3);
 }
 
+fn both_keys() -> Arc<Sealer> {
+    Arc::new(Sealer::from_text(&format!("{KEY} {NEWER}")).unwrap())
+}
+
+/// A process with a key that others have not dies with a pair in its file alone.
+async fn leave_a_pair_that_does_not_open(world: &World) -> Account {
+    let account = world.sign_in(&world.keeper()).await.account().clone();
+    let store = Picky::new(world.store.clone());
+    let process = Process { sealer: both_keys(), store: store.clone(), ..world.process() };
+    let keeper = world.start_in(process);
+    rotate_into_a_failing_store(world, &store, &keeper.token_source(&account.user)).await;
+    account
+}
+
 #[tokio::test]
 async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
     let world = World::start().await;
-    let source = world.sign_in(&world.keeper()).await;
-    let store = Picky::new(world.store.clone());
-    let both = Arc::new(Sealer::from_text(&format!("{KEY} {NEWER}")).unwrap());
-    let process = Process { sealer: both.clone(), store: store.clone(), ..world.process() };
-    let keeper = world.start_in(process);
-    let account = source.account().clone();
-    rotate_into_a_failing_store(&world, &store, &keeper.token_source(&account.user)).await;
-    drop(keeper);
+    let account = leave_a_pair_that_does_not_open(&world).await;
     let asked = world.x.token_requests();
     let why = world.keeper().token_source(&account.user).refresh().await.unwrap_err();
     assert_eq!(why.reason(), Reason::Key);
@@ -248,23 +256,38 @@ async fn a_token_is_not_sent_whose_spilled_pair_does_not_open() {
     let why = world.keeper().token_source(&account.user).sign_out().await.unwrap_err();
     assert_eq!(why.reason(), Reason::Key, "what does not open here lives on at X");
 
-    let again = world.start_in(Process { sealer: both, ..world.process() });
+    let again = world.start_in(Process { sealer: both_keys(), ..world.process() });
     assert_eq!(again.token_source(&account.user).refresh().await.unwrap().generation().0, 2);
 }
 
 #[tokio::test]
 async fn a_login_is_forgotten_though_its_spilled_pair_does_not_open() {
     let world = World::start().await;
-    let source = world.sign_in(&world.keeper()).await;
-    let store = Picky::new(world.store.clone());
-    let another = Sealer::from_text(&format!("{KEY} {NEWER}")).unwrap();
-    let process = Process { sealer: Arc::new(another), store: store.clone(), ..world.process() };
-    let keeper = world.start_in(process);
-    let account = source.account().clone();
-    rotate_into_a_failing_store(&world, &store, &keeper.token_source(&account.user)).await;
-    drop(keeper);
+    let account = leave_a_pair_that_does_not_open(&world).await;
     let forgotten = world.keeper().token_source(&account.user).forget().await.unwrap();
     assert_eq!(forgotten, SignedOut::Forgotten);
+}
+
+#[tokio::test]
+async fn a_spilled_pair_that_does_not_open_keeps_no_other_login_from_being_refreshed() {
+    let world = World::with_users(1).await;
+    leave_a_pair_that_does_not_open(&world).await;
+    let other = world.sign_in_as(&world.keeper(), 1).await;
+    other.access_token().await.unwrap();
+    // Its end waits for what is noted after a token was served.
+    drop(other);
+    world.advance(INTO_THE_WINDOW);
+    assert_eq!(once(&world.keeper()).await.rotated, 1);
+}
+
+#[tokio::test]
+async fn a_round_whose_store_does_not_take_a_spilled_pair_fails() {
+    let world = World::start().await;
+    let (store, keeper, source) = picky(&world).await;
+    rotate_into_a_failing_store(&world, &store, &source).await;
+    drop((source, keeper));
+    let why = world.start_on(store).keep_once(&Tending::new()).await.unwrap_err();
+    assert_eq!(why.kind(), ErrorKind::Store);
 }
 
 /// A sign-in that the store does not take.
@@ -288,6 +311,15 @@ async fn a_sign_in_is_not_recovered_from_a_process_that_still_saves_it() {
     let _keeper = sign_in_into_a_failing_store(&world).await;
     let other = world.keeper().token_source("unlabelled-1");
     assert_eq!(other.access_token().await.unwrap_err().reason(), Reason::NotSignedIn);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_store_still_does_not_take_is_not_told_as_none() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    drop(sign_in_into_a_failing_store_of(&world, &store).await);
+    let source = world.start_on(store).token_source("unlabelled-1");
+    assert_eq!(source.access_token().await.unwrap_err().kind(), ErrorKind::Store);
 }
 
 #[tokio::test]
@@ -327,7 +359,7 @@ async fn a_sign_in_that_the_queue_recovers_is_labelled() {
     let world = World::start().await;
     drop(sign_in_into_a_failing_store(&world).await);
     let keeper = world.keeper();
-    assert_eq!(keeper.keep_once(&Tending::new()).await.unwrap().recovered, 1);
+    assert_eq!(once(&keeper).await.recovered, 1);
     let account = Account::new(world.x.public_app().client_id, world.x.users()[0].id.clone());
     world.eventually(async || world.grant_of(&account).await.is_some()).await;
 }
