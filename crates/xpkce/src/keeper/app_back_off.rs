@@ -51,3 +51,29 @@ impl Desk {
         *self.app_back_off.lock().unwrap_or_else(PoisonError::into_inner) = AppBackOff::default();
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::super::tests::keeper_by;
+    use crate::{ManualClock, Timestamp};
+
+    #[test]
+    fn the_pauses_of_an_app_double_up_to_five_minutes_however_often_x_refuses_it() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let keeper = keeper_by(clock.clone(), None);
+        let refused = || {
+            keeper.desk().app_was_refused();
+            let why = keeper.desk().refuse_while_app_backs_off().unwrap_err();
+            let pause = why.retry_after().unwrap();
+            clock.advance(pause);
+            keeper.desk().refuse_while_app_backs_off().unwrap();
+            pause.as_secs()
+        };
+        let pauses: Vec<u64> = (0..40).map(|_| refused()).collect();
+        assert_eq!(pauses[..10], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        assert!(pauses[10..].iter().all(|pause| *pause == 300), "{pauses:?}");
+    }
+}
