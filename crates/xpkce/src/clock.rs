@@ -161,3 +161,20 @@ impl Clock for ManualClock {
         Duration::from_millis(self.uptime.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractional_seconds_are_read_to_the_millisecond_where_whole_numbers_are_exact() {
+        let millis = |secs| Timestamp::from_secs_f64(secs).map(Timestamp::as_millis);
+        assert_eq!(millis(1_800_000_000.25), Some(1_800_000_000_250));
+        assert_eq!(millis(-0.001_6), Some(-2));
+        let longest = 9_007_199_254_740.99;
+        assert_eq!(millis(longest), Some(9_007_199_254_740_990));
+        for none in [longest + 0.002, -longest - 0.002, f64::INFINITY, f64::NAN] {
+            assert_eq!(millis(none), None, "{none}");
+        }
+    }
+}

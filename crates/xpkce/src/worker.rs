@@ -206,4 +206,11 @@ mod tests {
         let worker = Worker::start("test").unwrap();
         assert_eq!(worker.wait(async { 1 }).unwrap() + worker.run(async { 2 }).await.unwrap(), 3);
     }
+    #[test]
+    fn nothing_is_given_to_the_worker_of_another_process() {
+        let mut worker = Worker::start("test").unwrap();
+        worker.process = 0;
+        let why = worker.wait(async { 7 }).unwrap_err();
+        assert_eq!(why.reason(), Reason::Internal);
+    }
 }

@@ -112,6 +112,23 @@ mod tests {
         assert!(!reserve.path.exists());
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_is_full_is_told_from_a_folder_that_is_read_only() {
+        // Nobody may write to the second, whatever rights the test has.
+        for (place, words, hint) in [
+            ("/dev/full", "the disk is full", ROOM),
+            ("/proc/sys/kernel/osrelease", "its folder is read-only", WRITABLE),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let reserve = Reserve::beside(&folder.path().join("xpkce.db"));
+            std::os::unix::fs::symlink(place, &reserve.path).unwrap();
+            let why = reserve.keep().unwrap_err();
+            assert_eq!(why.to_string(), format!("no room can be kept for the store: {words}"));
+            assert_eq!(why.hint(), Some(hint));
+        }
+    }
+
     #[test]
     fn where_no_room_can_be_reserved_as_much_is_written_and_no_more() {
         let mut disk = vec![0; SIZE as usize + 1];
