@@ -43,7 +43,7 @@ TESTS_TOO = ["keeper/pauses.rs", "keeper/schedules.rs", "store/contract.rs", "st
 SMALL_STACKS = "crates/xpkce/src/keeper/schedules/explore.rs"
 TESTS = os.environ.get(
     "XPKCE_MUTANTS_TESTS",
-    "keeper keeper_crash keeper_log keeper_measures model silence store_keys store_memory "
+    "fork keeper keeper_crash keeper_log keeper_measures model silence store_keys store_memory "
     "store_postgres store_postgres_pooler store_seal store_sqlite store_sqlite_file "
     "store_sqlite_migrate store_sqlite_processes",
 ).split()
@@ -153,8 +153,11 @@ def again(pattern):
     if changed := [it for it in sources if code(sources[it]) != code(built[it])]:
         raise SystemExit(f"build anew: {', '.join(changed)} changed")
     shutil.copytree(ROOT / "crates/xpkce/tests", TREE / "crates/xpkce/tests", dirs_exist_ok=True)
-    for tests in (ROOT / "crates/xpkce/src").rglob("tests.rs"):
-        shutil.copy2(tests, TREE / tests.relative_to(ROOT))
+    library = ROOT / "crates/xpkce/src"
+    likes = ("**/tests.rs", *(it.replace("/**", "/**/*") for it in TESTS_TOO))
+    for tests in (it for like in likes for it in library.glob(like)):
+        if tests.is_file():
+            shutil.copy2(tests, TREE / tests.relative_to(ROOT))
     schemata.write(sources, mutants, TREE)
     learn()
     for it in mutants:

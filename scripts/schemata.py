@@ -98,6 +98,13 @@ def sort_out(errors, mutants, branches):
                 it["fate"] = fate
         if hit:
             return
+    # What a constant is made with must be `const` itself.
+    constants = {it["number"] for own in branches.values() for it in own if it["is_const"]}
+    if constants and any("E0015" in it for _, it in errors):
+        for it in mutants:
+            if it["number"] in constants:
+                it["fate"] = "not run"
+        return
     raise SystemExit("an error of no mutant's:\n" + "\n".join(it for _, it in errors))
 
 
@@ -129,7 +136,9 @@ def weave(text, mutants, file, branches):
     woven, done, own = "", 0, branches.setdefault(file, [])
     for begin, end in sorted(functions):
         brace = next(it.start(2) for it in BRACE.finditer(text, begin, end) if it[2])
-        woven += text[done:begin] + re.sub(r"\bconst fn\b", "fn", text[begin:brace]) + "{\n"
+        head = text[begin:brace]
+        is_const = re.search(r"\bconst fn\b", head) is not None
+        woven += text[done:begin] + re.sub(r"\bconst fn\b", "fn", head) + "{\n"
         first, mine = woven.count("\n"), []
         for it in functions[(begin, end)]:
             start, stop = span(it["span"])
@@ -138,7 +147,8 @@ def weave(text, mutants, file, branches):
             woven += f"if crate::mutant::on({it['number']}) {body} else\n"
             mine.append({"number": it["number"], "own": (line, woven.count("\n"))})
         woven += text[brace:end] + "\n}"
-        own += [it | {"whole": (first, woven.count("\n") + 1)} for it in mine]
+        whole = first, woven.count("\n") + 1
+        own += [it | {"whole": whole, "is_const": is_const} for it in mine]
         done = end
     return woven + text[done:]
 
