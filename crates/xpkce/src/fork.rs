@@ -245,4 +245,10 @@ mod tests {
         let word = Word { forks: 1, ..Word::default() };
         assert_eq!(word.with_one_more(|| true).unwrap().threads, 1);
     }
+    #[test]
+    fn a_fork_that_has_been_near_for_longer_than_anybody_waits_is_overdue() {
+        let longest = u64::try_from(LONGEST.as_millis()).unwrap();
+        SINCE.store(uptime() - longest - 1, SeqCst);
+        assert!(is_overdue());
+    }
 }
