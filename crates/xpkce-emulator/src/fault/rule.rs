@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::fault::Fault;
 
@@ -62,6 +64,7 @@ pub struct FaultRule {
     /// Where.
     pub endpoint: Endpoint,
     /// What.
+    #[serde(deserialize_with = "with_no_more_fields")]
     pub fault: Fault,
     /// Before or after the commit; some faults change the real answer and always come after.
     #[serde(default)]
@@ -169,6 +172,21 @@ impl FaultRule {
     pub fn delayed(mut self, by: Duration) -> Self {
         self.delay_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self
+    }
+}
+
+/// Reads a fault strictly: serde lets fields pass that a fault without any does not know, and a delay
+/// that is put there would be none.
+fn with_no_more_fields<'de, D: Deserializer<'de>>(from: D) -> Result<Fault, D::Error> {
+    let given = Value::deserialize(from)?;
+    let fault = Fault::deserialize(&given).map_err(D::Error::custom)?;
+    let known = serde_json::to_value(&fault).map_err(D::Error::custom)?;
+    let names = given.as_object().into_iter().flat_map(|it| it.keys());
+    match names.into_iter().find(|name| known.get(name.as_str()).is_none()) {
+        Some(name) => {
+            Err(D::Error::custom(format!("unknown field `{name}` of the fault `{}`", fault.name())))
+        }
+        None => Ok(fault),
     }
 }
 

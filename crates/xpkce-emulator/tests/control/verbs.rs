@@ -60,6 +60,21 @@ async fn a_fault_that_strikes_nothing_where_it_is_put_is_refused() {
 }
 
 #[tokio::test]
+async fn a_field_that_a_fault_does_not_know_is_refused() {
+    let x = Emulator::start().await;
+    for fault in [
+        json!({"kind": "slow", "delay_ms": 3000}),
+        json!({"kind": "drop", "at": "mid_body", "moment": "after_commit"}),
+    ] {
+        let refused = post(&x, "fault", json!({"endpoint": "refresh", "fault": fault})).await;
+        assert_eq!(refused.status, 400, "{fault}: {}", refused.body);
+        assert!(refused.json()["error"].as_str().unwrap().contains("unknown field"), "{fault}");
+    }
+    let slow = json!({"endpoint": "refresh", "fault": {"kind": "slow"}, "delay_ms": 1});
+    done(&x, "fault", slow).await;
+}
+
+#[tokio::test]
 async fn a_fault_is_in_force_until_it_has_struck_or_its_time_is_up() {
     let x = Emulator::builder().frozen_clock().start().await.unwrap();
     let app = Client::public(&x);
