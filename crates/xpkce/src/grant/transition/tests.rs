@@ -242,6 +242,15 @@ fn a_doubt_between_the_two_words_is_why_it_died() {
 }
 
 #[test]
+fn a_send_that_was_lost_before_xs_word_is_in_the_history_that_explains_it() {
+    let late = attempt(1, NOW);
+    let (mut grant, spent) = spending(&late);
+    assert_eq!(grant.rejected(&spent, &late, 1, true), Verdict::Heard);
+    let told: Vec<_> = grant.history.iter().map(|event| event.what).collect();
+    assert_eq!(told, [What::SignedIn, What::SendInDoubt, What::TokenRejected]);
+}
+
+#[test]
 fn a_sign_out_that_has_begun_hears_no_verdict() {
     let late = attempt(1, NOW);
     let (mut grant, spent) = spending(&late);

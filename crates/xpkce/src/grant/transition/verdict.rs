@@ -38,6 +38,10 @@ impl Grant {
         let after_doubt = doubted > 0 || self.unresolved_sends > 0;
         self.unresolved_sends = 0;
         self.doubt_since = None;
+        if doubted > 0 {
+            // The history has to explain the verdict: this send's answer may be the one that was lost.
+            self.note(What::SendInDoubt, attempt);
+        }
         self.note(What::TokenRejected, attempt);
         let first = self.rejection.get_or_insert(Rejection { at: attempt.at, after_doubt });
         // A doubt between the two words explains the second one just as well.
