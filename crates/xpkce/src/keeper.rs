@@ -19,6 +19,10 @@
 //! Refreshes run on the keeper's own thread, so they go on when a future is dropped, a caller is
 //! cancelled or the caller's runtime ends. [`crate::grant::transition`] decides how a grant's state
 //! changes.
+//!
+//! What happens is told to `tracing`, without a token: the events of a refresh lie in the span `spend`,
+//! with `account` and `generation`, those of a sign-out in `sign_out`, with `account`. A subscriber that
+//! panics does no harm.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -82,6 +86,7 @@ mod spill;
 mod status;
 mod taken;
 mod tend;
+mod told;
 mod waiting;
 
 pub use self::errand::Tended;

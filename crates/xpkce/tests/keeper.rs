@@ -42,6 +42,8 @@ mod sign_ins;
 mod sign_outs;
 #[path = "keeper/spills.rs"]
 mod spills;
+#[path = "keeper/told.rs"]
+mod told;
 #[path = "keeper/unread.rs"]
 mod unread;
 #[path = "keeper/uses.rs"]

@@ -48,6 +48,9 @@ impl Desk {
             Ok(saved) => {
                 self.unspill(spilled);
                 self.serve_landed(slot, &landing, &saved);
+                crate::contained(
+                    || tracing::debug!(now = %saved.grant.generation, "what X answered is saved"),
+                );
                 return Ok(saved);
             }
             Err(why) => why,

@@ -1,10 +1,12 @@
 //! A sign-out: marked durably, revoked at X, then a tombstone. Until X has confirmed it, it can be
 //! tried again.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::settle::Step;
 use super::source::Slot;
+use super::told::Told;
 use super::{Desk, TokenSource, measure, pair};
 use crate::grant::transition::{Attempt, SignOut};
 use crate::grant::{Grant, GrantId, Lease};
@@ -59,6 +61,16 @@ impl Desk {
 
     /// Signs out of that sign-in, and of no later one.
     pub(super) async fn sign_out_of(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        leaving: &GrantId,
+        revoke: bool,
+    ) -> Result<SignedOut> {
+        let told = Told::sign_out(slot.account());
+        told.during(pin!(self.sign_out_told(slot, leaving, revoke))).await
+    }
+
+    async fn sign_out_told(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         leaving: &GrantId,

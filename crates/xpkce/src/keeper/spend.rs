@@ -1,5 +1,6 @@
 //! One spend of one generation: take the lease, send, save what came.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::failed::{WITH_OFFLINE_ACCESS, dead, heard_once, in_doubt, no_answer, 
 use super::pair::{Answer, Landing};
 use super::settle::Step;
 use super::source::Slot;
+use super::told::Told;
 use super::{Desk, measure, pair};
 use crate::grant::transition::{Attempt, Begin, Spent, Unspent, Verdict};
 use crate::grant::{Grant, Lease, PairId, State};
@@ -70,7 +72,10 @@ impl Desk {
     ) -> Result<Outcome> {
         self.refuse_while_app_backs_off()?;
         match self.take_lease(slot, known, is_due).await? {
-            Ok(claim) => self.send(slot, claim).await,
+            Ok(claim) => {
+                let told = Told::spend(slot.account(), claim.spent.generation);
+                told.during(pin!(self.send(slot, claim))).await
+            }
             Err(outcome) => Ok(outcome),
         }
     }
@@ -317,6 +322,7 @@ impl Desk {
             })
             .await?;
         measure::weighed(verdict);
+        crate::contained(|| tracing::info!(?verdict, "X says that the refresh token is invalid"));
         match verdict {
             Verdict::Moved if is_leaving(&stored.grant) => Err(signed_out()),
             Verdict::Moved => Ok(Outcome::Current(stored)),

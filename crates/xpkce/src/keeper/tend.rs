@@ -164,6 +164,9 @@ impl Desk {
                 self.serve(slot, &stored)?;
                 if before.is_some_and(|before| before != stored.grant.pair) {
                     measure::adopted();
+                    crate::contained(
+                        || tracing::debug!(account = %slot.account(), generation = %stored.grant.generation, "another holder has rotated it"),
+                    );
                 }
             }
         }
