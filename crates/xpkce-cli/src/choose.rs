@@ -27,12 +27,15 @@ pub(crate) struct LoginFlags {
 }
 
 impl LoginFlags {
-    /// Finds the one login that the flags name, leaving out those that were signed out, unless it is
-    /// the only one.
+    /// Finds the one login that the flags name, leaving out those that were signed out, and imported
+    /// tokens that X refused before it said whose they are, unless it is the only one.
     pub(crate) async fn choose(&self, settings: &Settings<'_>, vault: &Vault) -> Result<Stored> {
         let mut found = self.find(settings, vault).await?;
         if found.len() > 1 {
             found.retain(|stored| stored.grant.state != State::SignedOut);
+        }
+        if found.iter().filter(|stored| !is_nobodys(&stored.grant)).count() == 1 {
+            found.retain(|stored| !is_nobodys(&stored.grant));
         }
         if found.len() > 1 {
             return Err(several(settings, &found));
@@ -120,6 +123,13 @@ pub(crate) fn is_called(grant: &Grant, name: &str) -> bool {
     grant.account.user == name
         || grant.provisional_user() == name
         || grant.username.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(handle))
+}
+
+/// Returns whether it is a token that X refuses, and nobody knows whose it was. Any other login that has
+/// ended is still a choice: a script must not go on as somebody else because one of two has ended.
+fn is_nobodys(grant: &Grant) -> bool {
+    let is_refused = matches!(grant.state, State::Rejected | State::SignInNeeded);
+    grant.account.is_unlabelled() && is_refused
 }
 
 fn several(settings: &Settings<'_>, found: &[Stored]) -> Failure {

@@ -159,6 +159,30 @@ fn an_imported_token_that_x_refuses_is_told_so_and_kept() {
 }
 
 #[test]
+fn a_sign_in_after_an_import_that_x_refused_is_the_only_choice() {
+    let world = World::with_app();
+    let record = r#"{"access_token":"never-issued","refresh_token":"never-issued","expires_at":1}"#;
+    world.run_with(&["import"], record).exited(3);
+    world.sign_in(&[]);
+    world.run(&["token"]).succeeded();
+    let refused = world.run(&["token", "--account", "unlabelled-1"]).exited(5);
+    assert!(
+        refused.stderr.contains("X says that the refresh token is invalid"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn of_two_accounts_neither_is_the_only_choice_because_the_other_has_ended() {
+    let world = World::signed_in();
+    world.sign_in_as("bo_sample");
+    world.edit("UPDATE grants SET state = 'sign_in_needed', record = json_set(record, '$.state', 'sign_in_needed', '$.death', 'token_invalid') WHERE json_extract(record, '$.username') = 'bo_sample'");
+    let several = world.run(&["token"]).exited(2);
+    assert!(several.stderr.contains("2 logins match"), "{}", several.stderr);
+}
+
+#[test]
 fn an_imported_access_token_that_has_ended_is_renewed_with_its_refresh_token() {
     let world = World::with_app();
     let pair = world.pair_of_another_program();
