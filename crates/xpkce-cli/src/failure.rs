@@ -177,9 +177,14 @@ fn advice(reason: Reason) -> Option<Hint> {
         | Reason::VerifierMismatch
         | Reason::NotSignedIn
         | Reason::LoginExpired
-        | Reason::NoRefreshToken
         | Reason::TokenRejected
         | Reason::SignedOut => Hint::sign_in(),
+        // The same sign-in once more would bring none either, where the app's scopes lack it.
+        Reason::NoRefreshToken => Hint::About {
+            words: "with offline.access among the app's scopes, or in --scope or XPKCE_SCOPE: ",
+            command: SIGN_IN,
+            app: None,
+        },
         Reason::NotSent => "check the network and the base URL, then run it again".into(),
         Reason::Outage | Reason::Busy | Reason::Deadline => "run it again in a moment".into(),
         Reason::StoreDamaged => Hint::About {

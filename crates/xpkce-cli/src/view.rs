@@ -229,6 +229,9 @@ pub(crate) fn advice(login: &LoginStatus, who: &Who) -> String {
                 "an answer of X was lost; end the old login at {CONNECTED_APPS}, then: {sign_in}"
             )
         }
+        (Action::SignIn, Some(Death::NoRefreshToken)) => {
+            format!("with offline.access among the scopes: {sign_in}")
+        }
         (Action::SignIn, ..) => sign_in,
         (Action::SignOutAgain, ..) => format!("xpkce logout {}", who.flags()),
         (Action::Wait, ..) => "wait: X is asked again with the next use".to_owned(),

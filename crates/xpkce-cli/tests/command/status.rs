@@ -81,3 +81,14 @@ fn the_last_rotations_are_told_with_who_did_them() {
     let events: Vec<_> = rows[1..].iter().filter(|row| row.contains("signed in")).collect();
     assert_eq!(events.len(), 1, "{history}");
 }
+
+#[test]
+fn a_login_that_ended_for_want_of_offline_access_is_told_what_the_next_one_needs() {
+    let world = World::with_app();
+    world.sign_in(&["--scope", "tweet.read users.read"]);
+    world.expire_token();
+    let refused = world.run(&["token"]).exited(3).stderr;
+    assert!(refused.contains("with offline.access among the app's scopes"), "{refused}");
+    let told = world.run(&["status"]).succeeded().stdout;
+    assert!(told.contains("with offline.access among the scopes: xpkce login"), "{told}");
+}

@@ -48,10 +48,13 @@ pub(super) fn dead(grant: &Grant, death: Death) -> Error {
              not granted"
         }
     };
-    let hint = if death == Death::NoRefreshToken { WITH_OFFLINE_ACCESS } else { SIGN_IN };
+    let (reason, hint) = match death {
+        Death::NoRefreshToken => (Reason::NoRefreshToken, WITH_OFFLINE_ACCESS),
+        Death::TokenInvalid | Death::AnswerLost => (Reason::TokenRejected, SIGN_IN),
+    };
     let name = grant.username.as_deref().unwrap_or(&grant.account.user);
     let message = format!("the login of {name} has ended: {why}");
-    Error::new(Reason::TokenRejected, message).with_hint(hint)
+    Error::new(reason, message).with_hint(hint)
 }
 
 pub(super) fn signed_out() -> Error {

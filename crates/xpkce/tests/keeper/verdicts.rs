@@ -204,7 +204,7 @@ async fn a_login_without_offline_access_ends_with_its_access_token() {
     source.access_token().await.unwrap();
     world.advance(A_LIFE);
     let why = source.access_token().await.unwrap_err();
-    assert_eq!(why.kind(), ErrorKind::SignIn);
+    assert_eq!(why.reason(), Reason::NoRefreshToken);
     assert_eq!(why.hint(), Some("sign in again with the scope offline.access"));
     assert_eq!(world.grant(&source).await.death, Some(Death::NoRefreshToken));
 }
