@@ -1,9 +1,13 @@
 //! A holder that is killed in the middle of a spend, as a real process.
 #![allow(clippy::unwrap_used, missing_docs)]
 #![cfg(all(feature = "hyper", feature = "sqlite"))]
+#![allow(unreachable_pub, reason = "shared by several tests")]
+
+#[path = "silence/silence.rs"]
+mod silence;
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +17,8 @@ use xpkce::seal::{KeySource, unlock};
 use xpkce::store::{SqliteStore, Store};
 use xpkce::{App, Client, Keeper, Reason, Scopes, SystemClock};
 use xpkce_emulator::{Emulator, Endpoint, Fault, FaultRule};
+
+use self::silence::Silence;
 
 const HOME: &str = "XPKCE_TEST_HOME";
 const BASE: &str = "XPKCE_TEST_BASE";
@@ -38,6 +44,8 @@ fn another_process(home: &Path, base: &str, client_id: &str, user: &str) -> Chil
         .env(HOME, home)
         .env(BASE, base)
         .env(USER, format!("{client_id} {user}"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap()
 }
@@ -56,6 +64,7 @@ async fn refresh_as_told() {
 /// Signs in here, lets another process begin to refresh, kills it while X holds its answer back,
 /// and refreshes here.
 async fn refresh_after_a_kill(rule: FaultRule) -> (xpkce::Result<u64>, Grant) {
+    let silence = Silence::listen();
     let x = Emulator::start().await;
     let client_id = x.public_app().client_id;
     let home = tempfile::tempdir().unwrap();
@@ -74,12 +83,14 @@ async fn refresh_after_a_kill(rule: FaultRule) -> (xpkce::Result<u64>, Grant) {
     };
     tokio::time::timeout(Duration::from_secs(30), arrived).await.expect("the child sent nothing");
     child.kill().unwrap();
-    child.wait().unwrap();
+    let said = child.wait_with_output().unwrap();
+    silence.overhear(&[said.stdout, said.stderr].concat());
     let spending = store.load(&account).await.unwrap().unwrap();
     assert_eq!(spending.grant.state, State::Spending);
     assert!(spending.lease_left > Duration::from_secs(45), "the lease must still run");
 
     let outcome = keeper.token_source(&account.user).refresh().await;
+    silence.hear(&outcome);
     let grant = store.load(&account).await.unwrap().unwrap().grant;
     assert!(grant.history.iter().any(|event| event.what == What::HolderDied));
     (outcome.map(|token| token.generation().0), Grant::clone(&grant))

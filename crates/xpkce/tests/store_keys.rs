@@ -70,6 +70,17 @@ fn a_key_file_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_file_that_others_can_read_and_that_holds_no_key_is_not_to_be_closed_to_them() {
+    let folder = Folder::new();
+    Sealer::generate_key_file(folder.key_file()).unwrap();
+    fs::write(folder.key_file(), "127.0.0.1 localhost").unwrap();
+    fs::set_permissions(folder.key_file(), fs::Permissions::from_mode(0o644)).unwrap();
+    let why = Sealer::from_key_file(folder.key_file()).unwrap_err();
+    assert!(why.to_string().ends_with("is malformed"), "{why}");
+    assert_eq!(why.hint(), None);
+}
+
+#[test]
 fn a_key_file_that_was_cut_or_mixed_up_is_refused() {
     let folder = Folder::new();
     Sealer::generate_key_file(folder.key_file()).unwrap();

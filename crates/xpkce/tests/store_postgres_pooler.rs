@@ -7,6 +7,8 @@
 mod pooler;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "silence/silence.rs"]
+mod silence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,17 +21,19 @@ use xpkce::store::{PostgresStore, PostgresUri, Store};
 
 use self::pooler::pooler;
 use self::server::server;
+use self::silence::Silence;
 
 /// A database of its own, reached through the pooler.
 struct Pooled {
     database: String,
+    _silence: Silence,
 }
 
 async fn pooled() -> Pooled {
     static DATABASES: AtomicU32 = AtomicU32::new(0);
     let database = format!("d{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     execute("postgres", &format!("CREATE DATABASE {database}")).await;
-    Pooled { database }
+    Pooled { database, _silence: Silence::listen() }
 }
 
 /// Runs SQL without the pooler.

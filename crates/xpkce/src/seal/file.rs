@@ -203,6 +203,8 @@ fn changed_at(path: &Path) -> Result<Timestamp> {
 fn read(path: &Path) -> Result<Ring> {
     let file = open(path)?;
     let about = file.metadata().map_err(|why| failed("read", path, why))?;
+    // What is no key file is not to be closed to others.
+    let ring = parse(&read_text(file, path)?).map_err(|why| malformed(path, why))?;
     if about.mode() & 0o077 != 0 {
         return Err(Error::new(
             Reason::Key,
@@ -210,7 +212,7 @@ fn read(path: &Path) -> Result<Ring> {
         )
         .with_hint(super::closing(path)));
     }
-    parse(&read_text(file, path)?).map_err(|why| malformed(path, why))
+    Ok(ring)
 }
 
 fn read_text(file: File, path: &Path) -> Result<Zeroizing<String>> {

@@ -89,6 +89,7 @@ async fn what_the_server_says_is_told_as_what_it_means() {
         ("25006", Reason::Store, "takes no writes"),
         ("53100", Reason::Store, "disk is full"),
         ("42501", Reason::Store, "lacks a privilege"),
+        ("3F000", Reason::Store, "no schema for its tables"),
         ("28P01", Reason::InvalidSetting, "the user or the password"),
         ("28000", Reason::InvalidSetting, "the user or the password"),
         ("3D000", Reason::InvalidSetting, "database does not exist"),

@@ -66,6 +66,10 @@ fn meaning(code: &SqlState, said: &str) -> Error {
             return Error::new(Reason::Store, "the store's user lacks a privilege on its tables")
                 .with_hint("grant it the tables xpkce_…, or CREATE on their schema to make them");
         }
+        SqlState::INVALID_SCHEMA_NAME => {
+            return Error::new(Reason::Store, "the store's user has no schema for its tables")
+                .with_hint("give it a schema on its search_path, with CREATE on it");
+        }
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             (Reason::InvalidSetting, REFUSED)
         }
