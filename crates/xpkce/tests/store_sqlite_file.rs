@@ -89,7 +89,7 @@ async fn a_store_that_others_can_read_is_refused() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o640)).unwrap();
     let why = folder.open().await.unwrap_err();
     assert_eq!(why.reason(), Reason::Store);
-    assert!(why.hint().unwrap().starts_with("if it is your store: chmod 600"));
+    assert!(why.hint().unwrap().starts_with("chmod 600"));
 }
 
 #[tokio::test]

@@ -89,8 +89,7 @@ pub(super) fn is_there(path: &Path) -> Result<bool> {
             Reason::Store,
             format!("the store {} can be read by others than its owner", path.display()),
         )
-        // Whether it is one is not known: it is not opened for this.
-        .with_hint(format!("if it is your store: {}", crate::seal::closing(path)))),
+        .with_hint(crate::seal::closing(path))),
         // SQLite takes a file that is shorter than any database for an empty one. None of ours was ever
         // seen so: it has appeared whole.
         Ok(about) if about.len() == 0 => Err(Error::new(
