@@ -7,7 +7,6 @@ failure. The block marked `rust` is compiled with the snippets of the library's 
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,10 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "crates/xpkce-python/tests"))
+
+from ports import free_port  # noqa: E402
+
 XPKCE = ROOT / "target" / "release" / "xpkce"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -73,14 +76,7 @@ def run(script, home):
 
 def free_callback(emulator, app):
     """Registers a callback on a port that nobody has: 8080 may be taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        probe.listen()
-        # While a connection that was closed from this side lingers, nobody else is given the port.
-        with socket.create_connection(probe.getsockname()):
-            probe.accept()[0].close()
-        redirect_uri = f"http://127.0.0.1:{probe.getsockname()[1]}/callback"
+    redirect_uri = f"http://127.0.0.1:{free_port()}/callback"
     body = {"client_id": app["client_id"], "redirect_uri": redirect_uri}
     request = urllib.request.Request(
         emulator["control_url"] + "/register-redirect",

@@ -1,5 +1,5 @@
 //! Links the unwinder into the command, where there is one to link. `xpkce token` is run by scripts
-//! all the time, and loading `libgcc_s.so` is a tenth of what it takes.
+//! all the time, and would spend much of its start on loading `libgcc_s.so`.
 
 use std::env;
 use std::path::Path;
