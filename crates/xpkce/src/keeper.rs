@@ -70,6 +70,7 @@ mod patient;
 #[cfg(all(test, feature = "testing"))]
 mod pauses;
 mod presence;
+mod recall;
 mod recover;
 mod request;
 mod reseal;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::{Account, Grant};
 use crate::http::Pending;
 use crate::seal::{KeyId, Sealed};
-use crate::{Result, Timestamp};
+use crate::{Result, Timestamp, turns};
 
 mod address;
 pub use address::{StoreAddress, StoreAddressError};
@@ -41,16 +41,25 @@ mod sqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteReading, SqliteStore};
 
-/// Counts the writes of one record. A swap names the revision that it has read.
+/// Counts the writes of one record, from a number that is the record's own. A swap names the revision
+/// that it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Returns the revision that follows a record at `read`, or a record that was not there.
+    /// Returns the revision that follows `read`, or a random one for a record that was not there:
+    /// in a store that was made anew, none is at a revision that somebody remembers of the old one.
     pub fn after(read: Option<Self>) -> Self {
-        Self(read.map_or(1, |revision| revision.0 + 1))
+        Self(read.map_or_else(first, |revision| revision.0 + 1))
     }
+}
+
+fn first() -> u64 {
+    let mut random = [0; 4];
+    // Where the system gives none, they all begin alike.
+    let _ = turns::fill(&mut random);
+    u64::from(u32::from_le_bytes(random)) + 1
 }
 
 /// A record as it was read.

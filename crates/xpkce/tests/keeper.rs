@@ -34,6 +34,8 @@ mod memory_alone;
 mod outages;
 #[path = "keeper/queue.rs"]
 mod queue;
+#[path = "keeper/recalls.rs"]
+mod recalls;
 #[path = "keeper/saves.rs"]
 mod saves;
 #[path = "keeper/sign_ins.rs"]

@@ -81,6 +81,14 @@ impl Postgres {
         (client, connection)
     }
 
+    /// Keeps grants in the store, each at the revision 1.
+    async fn keep(&self, store: &PostgresStore, grants: impl IntoIterator<Item = &Grant>) {
+        for grant in grants {
+            store.swap(grant, None, LeaseEnd::Now).await.unwrap();
+        }
+        self.execute("UPDATE xpkce_grants SET revision = 1").await;
+    }
+
     /// Changes the store behind its back.
     async fn execute(&self, sql: &str) {
         let (client, connection) = self.client().await;

@@ -65,6 +65,10 @@ async fn write(store: &SqliteStore, expected: Option<Revision>) -> Result<Swappe
     store.swap(&sample(), expected, LeaseEnd::Keep).await
 }
 
+async fn revision(store: &SqliteStore, account: &Account) -> Revision {
+    store.load(account).await.unwrap().unwrap().revision
+}
+
 #[tokio::test]
 async fn the_files_and_their_folder_are_private() {
     let folder = Folder::new();
@@ -327,8 +331,9 @@ async fn a_spend_that_joins_those_who_wait_for_the_lock_is_not_begun_without_roo
     let lock = Connection::open(folder.path()).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (other, own) = (grant(Account::new("app", "other")), sample());
+    let read = revision(&store, &own.account).await;
     let mut waits = store.swap(&other, None, LeaseEnd::Keep);
-    let mut spend = store.swap(&own, Some(Revision(1)), LeaseEnd::In(Lease::SPAN));
+    let mut spend = store.swap(&own, Some(read), LeaseEnd::In(Lease::SPAN));
     for write in [&mut waits, &mut spend] {
         assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         // One that has lost is answered once those before it have been taken in.
@@ -374,7 +379,8 @@ async fn a_relabelling_that_loses_leaves_nothing_to_those_it_is_committed_with()
     let lock = Connection::open(folder.path()).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (losing, winning) = (grant(to), grant(other));
-    let mut relabel = store.relabel((&from, Revision(1)), &losing, None);
+    let read = revision(&store, &from).await;
+    let mut relabel = store.relabel((&from, read), &losing, None);
     let mut swap = store.swap(&winning, None, LeaseEnd::Keep);
     let mut polling = Context::from_waker(Waker::noop());
     assert!(relabel.as_mut().poll(&mut polling).is_pending());

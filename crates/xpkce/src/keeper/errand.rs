@@ -181,7 +181,7 @@ mod tests {
     async fn a_login_that_the_queue_has_looked_at_is_not_kept_in_memory() {
         let (keeper, store) = keeper();
         let desk = Arc::clone(keeper.desk());
-        let slots = || desk.slots.count();
+        let slots = || desk.slots.len();
         for user in ["one", "other"] {
             let waiting = grant(Account::new("app", user));
             store.swap(&waiting, None, LeaseEnd::Keep).await.unwrap();

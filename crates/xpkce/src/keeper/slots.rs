@@ -68,19 +68,17 @@ impl Slots {
         slot
     }
 
+    /// Returns how many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).slots.len()
+    }
+
     /// Drops a slot that nobody has but the map and the caller, unless an answer waits in it.
     pub(super) fn let_go(&self, slot: &Arc<Slot>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::strong_count(slot) == 2 && slot.pending().is_none() {
             kept.slots.remove(slot.account());
         }
-    }
-}
-
-#[cfg(test)]
-impl Slots {
-    pub(super) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).slots.len()
     }
 }
 
@@ -95,17 +93,13 @@ mod tests {
         Account::new("app", user.to_string())
     }
 
-    fn len(slots: &Slots) -> usize {
-        slots.0.lock().unwrap().slots.len()
-    }
-
     #[test]
     fn names_that_nobody_has_do_not_pile_up() {
         let slots = Slots::default();
         for user in 0..LEAST * 10 {
             slots.slot(&account(user), NOW);
         }
-        assert!(len(&slots) <= LEAST, "{}", len(&slots));
+        assert!(slots.len() <= LEAST, "{}", slots.len());
     }
 
     #[test]
@@ -122,7 +116,7 @@ mod tests {
     fn slots_that_are_all_held_are_not_looked_through_each_time() {
         let slots = Slots::default();
         let held: Vec<_> = (0..LEAST * 3).map(|user| slots.slot(&account(user), NOW)).collect();
-        assert_eq!(len(&slots), held.len());
+        assert_eq!(slots.len(), held.len());
         assert!(slots.0.lock().unwrap().of_use >= LEAST);
     }
 }

@@ -54,10 +54,10 @@ impl TokenSource {
     /// Returns a valid access token, after refreshing it if it is due.
     ///
     /// A token that is not due for a refresh is served from memory, which costs one pointer and one
-    /// clock read. One that is due, in the last minutes of its life, is refreshed by one caller.
-    /// The store is asked first, at most once a second, because another process may have refreshed
-    /// it. The other callers wait for a bounded time, and then get the old token as long as it is
-    /// valid. It is also served while refreshing fails.
+    /// clock read. One that is due, in the last minutes of its life, is refreshed by one caller,
+    /// unless the store tells that another process has done so; it is asked at most once a second.
+    /// The other callers wait for a bounded time, and then get the old token as long as it is valid.
+    /// It is also served while refreshing fails.
     ///
     /// # Errors
     /// Only when no valid token is left to serve: [`SignIn`](crate::ErrorKind::SignIn) when there
@@ -326,6 +326,18 @@ impl Slot {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the record that was saved just now, so that the next spend of it need not read it.
+    pub(super) fn keep_saved(&self, stored: &Stored, read_at: Duration) {
+        if stored.grant.account == self.account {
+            self.taken().keep_saved(stored, read_at);
+        }
+    }
+
+    /// Takes that record out.
+    pub(super) fn take_saved(&self, uptime: Duration) -> Option<Stored> {
+        self.taken().take_saved(uptime)
     }
 
     /// Returns the generation that is served.

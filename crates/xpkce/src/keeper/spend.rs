@@ -195,8 +195,15 @@ impl Desk {
                 RefreshAnswer::Rotated(rotated) => {
                     self.breaker.note(self.clock.uptime(), false);
                     self.app_was_accepted();
+                    let since = claim.since;
                     let (landing, stored) = claim.received(Answer::Pair(rotated), self.now());
-                    return self.land(slot, landing, stored).await.map(Outcome::Rotated);
+                    let begun_at = stored.now;
+                    let saved = self.land(slot, landing, stored).await?;
+                    // Another one that was read meanwhile, if it is no more the one that was begun.
+                    let is_read = saved.now != begun_at;
+                    let read_at = if is_read { self.clock.uptime() } else { since };
+                    self.remember(slot, &saved, read_at);
+                    return Ok(Outcome::Rotated(saved));
                 }
                 RefreshAnswer::Unreadable(unreadable) => {
                     return Err(Box::pin(self.keep_unread(slot, claim, unreadable)).await?);

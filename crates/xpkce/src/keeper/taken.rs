@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pair::Landing;
-use crate::store::Revision;
+use crate::store::{Revision, Stored};
 
 /// What was last taken into a slot.
 #[derive(Default)]
@@ -18,6 +18,14 @@ pub(super) struct Taken {
     at: u32,
     /// Whether it says that the login is signed out, or about to be.
     has_left: bool,
+    /// The record that this process has saved last. Boxed, for there may be a million of these.
+    saved: Option<Box<Saved>>,
+}
+
+/// A record that was saved, and when by the clock that counts suspension its `now` was now.
+struct Saved {
+    stored: Stored,
+    read_at: Duration,
 }
 
 impl Taken {
@@ -34,7 +42,21 @@ impl Taken {
             return false;
         }
         (self.revision, self.at, self.has_left) = (revision, now, false);
+        self.saved.take_if(|saved| saved.stored.revision.0 != revision);
         true
+    }
+
+    /// Keeps the record that was just saved, if it is the one that was taken in last.
+    pub(super) fn keep_saved(&mut self, stored: &Stored, read_at: Duration) {
+        if stored.revision.0 == self.revision {
+            self.saved = Some(Box::new(Saved { stored: stored.clone(), read_at }));
+        }
+    }
+
+    /// Takes that record out, as of now by the store's clock, which is carried on.
+    pub(super) fn take_saved(&mut self, uptime: Duration) -> Option<Stored> {
+        let Saved { stored, read_at } = *self.saved.take()?;
+        Some(Stored { now: stored.now + uptime.saturating_sub(read_at), ..stored })
     }
 
     /// Notes that what was taken in last is a login that is signed out, or about to be.
@@ -99,6 +121,30 @@ mod tests {
         assert!(taken.may_take(None, NOW));
         taken.leaves();
         assert!(taken.has_left_since(Some(Revision(7))));
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn what_was_saved_last_is_kept_until_another_writing_is_taken_in_and_given_once() {
+        let grant = Arc::new(crate::store::contract::grant(crate::grant::Account::new("app", "1")));
+        let stored = |revision| Stored {
+            grant: Arc::clone(&grant),
+            revision: Revision(revision),
+            lease_left: Duration::ZERO,
+            now: crate::Timestamp::from_secs(5000),
+        };
+        let mut taken = Taken::default();
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        taken.keep_saved(&stored(6), NOW);
+        assert!(taken.take_saved(NOW).is_none(), "a later writing was taken in before");
+        taken.keep_saved(&stored(7), NOW - Duration::from_secs(2));
+        assert!(taken.may_take(Some(Revision(7)), NOW));
+        let given = taken.take_saved(NOW + Duration::from_secs(3)).map(|saved| saved.now);
+        assert_eq!(given, Some(crate::Timestamp::from_secs(5005)), "time has passed since");
+        assert!(taken.take_saved(NOW).is_none());
+        taken.keep_saved(&stored(7), NOW);
+        assert!(taken.may_take(Some(Revision(8)), NOW));
+        assert!(taken.take_saved(NOW).is_none());
     }
 
     #[test]

@@ -74,9 +74,13 @@ impl Desk {
     }
 
     pub(super) async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
-        let stored = self.adopt(slot).await?;
-        let is_early = || self.lives(slot) && self.now() < self.begins_at(&stored.grant);
-        if !self.is_due(slot, &stored.grant) || is_early() {
+        let is_early = |grant: &Grant| self.lives(slot) && self.now() < self.begins_at(grant);
+        let begins = |grant: &Grant| self.is_due(slot, grant) && !is_early(grant);
+        let stored = match self.recall(slot, begins) {
+            Some(remembered) => remembered,
+            None => self.adopt(slot).await?,
+        };
+        if !begins(&stored.grant) {
             self.label_if_unlabelled(&stored.grant, Duration::ZERO);
             return Ok(());
         }
@@ -98,7 +102,7 @@ impl Desk {
                         measure::waited(self.clock.uptime().saturating_sub(since));
                     }
                     self.label_if_unlabelled(&stored.grant, Duration::ZERO);
-                    return self.serve(slot, &stored);
+                    return self.take_in(slot, &stored);
                 }
                 Outcome::Busy(stored) => {
                     measure::found_busy();
@@ -117,8 +121,31 @@ impl Desk {
 
     /// Rotates whatever generation is current now.
     pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
-        let stored = self.load(slot.account()).await?;
+        slot.is_used(self.now());
+        let stored = match self.recall(slot, |_| true) {
+            None => self.load(slot.account()).await?,
+            Some(remembered) => {
+                let seen = remembered.grant.spent();
+                let is_due = |grant: &Grant| grant.is_at(&seen);
+                match self.spend(slot, Some(remembered), is_due).await? {
+                    Outcome::Rotated(stored) if stored.grant.access.is_some() => {
+                        return self.is_rotated(slot, &stored);
+                    }
+                    // It was no more the current one.
+                    Outcome::Rotated(stored)
+                    | Outcome::Current(stored)
+                    | Outcome::Busy(stored)
+                    | Outcome::Wait(_, stored) => stored,
+                }
+            }
+        };
         self.rotate(slot, stored).await
+    }
+
+    fn is_rotated(self: &Arc<Self>, slot: &Slot, stored: &Stored) -> Result<()> {
+        // Who asked for a rotation may ask whose it is, too.
+        self.label_if_unlabelled(&stored.grant, Self::FIRST_LABEL_PAUSE);
+        self.take_in(slot, stored)
     }
 
     /// Rotates this generation, and none that another holder or task makes of it meanwhile.
@@ -136,9 +163,7 @@ impl Desk {
                     (no_access_token(), Self::LONGEST_LOOK)
                 }
                 Outcome::Rotated(stored) | Outcome::Current(stored) => {
-                    // Who asked for a rotation may ask whose it is, too.
-                    self.label_if_unlabelled(&stored.grant, Self::FIRST_LABEL_PAUSE);
-                    return self.serve(slot, &stored);
+                    return self.is_rotated(slot, &stored);
                 }
                 Outcome::Busy(stored) => (busy(&stored), Self::LONGEST_LOOK),
                 Outcome::Wait(wait, stored) => (waiting(&stored, wait), wait),
@@ -154,23 +179,24 @@ impl Desk {
     /// Reads the record and serves what it holds.
     pub(super) async fn adopt(self: &Arc<Self>, slot: &Slot) -> Result<Stored> {
         let stored = self.load(slot.account()).await?;
-        match stored.grant.state {
-            State::SigningOut | State::SignedOut => {
-                self.serve(slot, &stored)?;
-                return Err(failed::signed_out());
-            }
-            _ => {
-                let before = slot.pair();
-                self.serve(slot, &stored)?;
-                if before.is_some_and(|before| before != stored.grant.pair) {
-                    measure::adopted();
-                    crate::contained(
-                        || tracing::debug!(account = %slot.account(), generation = %stored.grant.generation, "another holder has rotated it"),
-                    );
-                }
-            }
-        }
+        self.take_in(slot, &stored)?;
         Ok(stored)
+    }
+
+    /// Serves what a record holds that another holder may have rotated.
+    fn take_in(&self, slot: &Slot, stored: &Stored) -> Result<()> {
+        let before = slot.pair();
+        self.serve(slot, stored)?;
+        if matches!(stored.grant.state, State::SigningOut | State::SignedOut) {
+            return Err(failed::signed_out());
+        }
+        if before.is_some_and(|before| before != stored.grant.pair) {
+            measure::adopted();
+            crate::contained(
+                || tracing::debug!(account = %slot.account(), generation = %stored.grant.generation, "another holder has rotated it"),
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn serve(&self, slot: &Slot, stored: &Stored) -> Result<()> {

@@ -103,6 +103,7 @@ macro_rules! store_contract {
             a_relabelling_of_no_record_changes_nothing
             a_relabelling_to_the_same_name_is_a_swap
             of_many_relabellings_one_wins
+            a_name_that_is_given_again_begins_at_another_revision
             a_lease_moves_with_its_record
             a_record_is_due_when_its_minute_has_passed
             due_records_come_by_their_minutes

@@ -81,6 +81,7 @@ impl PostgresStore {
         lease: LeaseColumn,
     ) -> Result<Swapped> {
         let draft = Draft::of(grant, expected, lease)?;
+        let revision = draft.revision();
         let is_done = if draft.is_update() {
             let home = self.pools.here()?;
             bounded(Lane::update(&home, draft)).await?
@@ -88,7 +89,7 @@ impl PostgresStore {
             !transact(&self.pools, &[draft.write()]).await?.concat().is_empty()
         };
         if is_done {
-            return Ok(Swapped::Done(Revision::after(expected)));
+            return Ok(Swapped::Done(revision));
         }
         self.moved(&grant.account).await
     }
@@ -102,14 +103,14 @@ impl PostgresStore {
         from: (&Account, Revision),
         grant: &Grant,
         expected: Option<Revision>,
-    ) -> Result<bool> {
+    ) -> Result<Option<Revision>> {
         let mut tries = 1;
         loop {
             match self.relabel_once(from, grant, expected).await {
                 Err(Failed::Server(why)) if is_conflict(&why) && tries < TRIES => tries += 1,
                 Err(Failed::Server(why)) => return Err(failure(why)),
                 Err(Failed::Ours(why)) => return Err(why),
-                Ok(is_done) => return Ok(is_done),
+                Ok(written) => return Ok(written),
             }
             pause(tries).await;
         }
@@ -120,7 +121,7 @@ impl PostgresStore {
         from: (&Account, Revision),
         grant: &Grant,
         expected: Option<Revision>,
-    ) -> Result<bool, Failed> {
+    ) -> Result<Option<Revision>, Failed> {
         let home = self.pools.here()?;
         let mut lent = Lent::by(&home).await?;
         let outcome = relabel_on(&mut lent, from, grant, expected).await;
@@ -132,20 +133,20 @@ impl PostgresStore {
     }
 }
 
-/// Takes one record away and writes another, or neither.
+/// Takes one record away and writes another, or neither; returns which writing that was.
 async fn relabel_on(
     client: &mut Lent<'_>,
     (from, read): (&Account, Revision),
     grant: &Grant,
     expected: Option<Revision>,
-) -> Result<bool, Failed> {
+) -> Result<Option<Revision>, Failed> {
     let read = rows::signed(read.0)?;
     let tx = client.transaction().await?;
     tx.batch_execute(SETTINGS).await?;
     let from: [Value<'_>; 3] =
         [(&from.app, Type::TEXT), (&from.user, Type::TEXT), (&read, Type::INT8)];
     let Some(taken) = tx.query_typed(rows::DELETE, &from).await?.pop() else {
-        return Ok(false);
+        return Ok(None);
     };
     let draft = Draft::of(grant, expected, LeaseColumn::At(taken.try_get(0)?))?;
     let Statement { sql, values } = draft.write();
@@ -154,7 +155,7 @@ async fn relabel_on(
     if is_done {
         tx.commit().await?;
     }
-    Ok(is_done)
+    Ok(is_done.then_some(draft.revision()))
 }
 
 /// Why a transaction in several steps failed.
@@ -213,10 +214,10 @@ impl Store for PostgresStore {
                     _ => self.moved(&grant.account).await,
                 };
             }
-            if bounded(self.relabel_now(from, grant, expected)).await? {
-                return Ok(Swapped::Done(Revision::after(expected)));
+            match bounded(self.relabel_now(from, grant, expected)).await? {
+                Some(revision) => Ok(Swapped::Done(revision)),
+                None => self.moved(&grant.account).await,
             }
-            self.moved(&grant.account).await
         })
     }
 

@@ -28,6 +28,8 @@ pub struct Picky {
     pub refuses_reads: AtomicBool,
     /// How many writes it does and says that it has failed.
     pub lost_acknowledgements: AtomicUsize,
+    /// How many records were read.
+    pub loads: AtomicUsize,
     /// What happens before the nth read from now, counted from zero.
     before_load: Mutex<Option<(usize, Hook)>>,
 }
@@ -42,6 +44,7 @@ impl Picky {
             refusals: AtomicUsize::new(0),
             refuses_reads: AtomicBool::new(false),
             lost_acknowledgements: AtomicUsize::new(0),
+            loads: AtomicUsize::new(0),
             before_load: Mutex::default(),
         })
     }
@@ -51,6 +54,7 @@ impl Picky {
     }
 
     fn count_load(&self) {
+        self.loads.fetch_add(1, SeqCst);
         let mut before = self.before_load.lock().unwrap();
         match before.take() {
             Some((0, hook)) => {

@@ -30,7 +30,7 @@ async fn connections_that_the_server_has_ended_are_made_anew() {
     let subject = postgres().await;
     let store = subject.store().await;
     let grant = grant(account());
-    store.swap(&grant, None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&store, [&grant]).await;
     join_all((0..4).map(|_| store.load(&grant.account))).await;
     let all = subject.connections("true");
     assert!(
@@ -46,7 +46,7 @@ async fn connections_that_the_server_has_ended_are_made_anew() {
 async fn a_read_whose_connection_the_server_ends_is_asked_again() {
     let subject = postgres().await;
     let store = subject.store().await;
-    store.swap(&grant(account()), None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&store, [&grant(account())]).await;
     let locked = subject.lock(LOCK).await;
     let ending = async {
         subject.until(&end_waiting(&subject)).await;
@@ -96,9 +96,7 @@ async fn a_write_that_failed_is_sent_again_on_no_connection_that_lay_idle() {
     let subject = postgres().await;
     let [first, other, third, fourth] =
         ["1", "2", "3", "4"].map(|user| grant(Account::new("app", user)));
-    for grant in [&first, &other] {
-        subject.store().await.swap(grant, None, LeaseEnd::Now).await.unwrap();
-    }
+    subject.keep(&subject.store().await, [&first, &other]).await;
     for nth in 0..3 {
         let wire = Wire::to(server().port);
         let store = wire.store(&subject).await;
@@ -119,7 +117,7 @@ async fn a_connection_that_failed_is_used_no_more_though_its_end_is_not_seen() {
     let subject = postgres().await;
     let store = Wire::to(server().port).store(&subject).await;
     let grant = grant(account());
-    store.swap(&grant, None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&store, [&grant]).await;
     let locked = subject.lock(LOCK).await;
     let swap = store.swap(&grant, Some(Revision(1)), LeaseEnd::Keep);
     let (swapped, ()) = join(swap, subject.until(&end_waiting(&subject))).await;
@@ -133,7 +131,7 @@ async fn a_connection_on_which_a_relabel_failed_is_used_no_more() {
     let subject = postgres().await;
     let store = Wire::to(server().port).store(&subject).await;
     let (first, other) = (grant(account()), grant(Account::new("app", "another")));
-    store.swap(&first, None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&store, [&first]).await;
     let locked = subject.lock(LOCK).await;
     let relabel = store.relabel((&first.account, Revision(1)), &other, None);
     let (relabelled, ()) = join(relabel, subject.until(&end_waiting(&subject))).await;
@@ -151,7 +149,7 @@ async fn a_client_that_is_gone_in_the_midst_of_a_relabel_holds_nobody_up_for_lon
     let (parameters, first) = (subject.parameters(), grant(account()));
     let address = format!("postgres://xpkce@127.0.0.1:{port}/postgres?{parameters}");
     let gone = PostgresStore::open(&PostgresUri::new(address)).await.unwrap();
-    gone.swap(&first, None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&gone, [&first]).await;
     let another = grant(Account::new("app", "another"));
     let deleting = subject.connections("state = 'idle in transaction' AND query LIKE '%DELETE%'");
     let store = subject.store().await;
@@ -170,7 +168,7 @@ async fn who_waits_for_a_row_that_somebody_has_locked_is_told_so_by_the_server()
     let subject = postgres().await;
     let store = subject.store().await;
     let grant = grant(account());
-    store.swap(&grant, None, LeaseEnd::Now).await.unwrap();
+    subject.keep(&store, [&grant]).await;
     let locked = subject.lock("SELECT 1 FROM xpkce_grants FOR UPDATE").await;
     let why = store.swap(&grant, Some(Revision(1)), LeaseEnd::Keep).await.unwrap_err();
     assert_eq!(why.reason(), Reason::Busy);
@@ -185,9 +183,7 @@ async fn updates_that_take_the_server_too_long_are_undone() {
     let subject = postgres().await;
     let store = subject.store().await;
     let grants = ["0", "1"].map(|user| grant(Account::new("app", user)));
-    for grant in &grants {
-        store.swap(grant, None, LeaseEnd::Now).await.unwrap();
-    }
+    subject.keep(&store, &grants).await;
     let locked = subject.lock(LOCK).await;
     let swap = |grant| store.swap(grant, Some(Revision(1)), LeaseEnd::Keep);
     for swapped in join_all(grants.iter().map(swap)).await {

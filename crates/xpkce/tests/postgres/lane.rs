@@ -22,9 +22,7 @@ fn grants(count: usize) -> Vec<Grant> {
 /// Makes records of the grants, at their first revision.
 async fn store_of(subject: &Postgres, grants: &[Grant]) -> PostgresStore {
     let store = subject.store().await;
-    for grant in grants {
-        store.swap(grant, None, LeaseEnd::Now).await.unwrap();
-    }
+    subject.keep(&store, grants).await;
     store
 }
 

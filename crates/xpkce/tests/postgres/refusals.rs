@@ -53,9 +53,7 @@ fn user(name: &str) -> Grant {
 
 async fn store_of(subject: &Postgres, grants: &[Grant]) -> PostgresStore {
     let store = subject.store().await;
-    for grant in grants {
-        store.swap(grant, None, LeaseEnd::Now).await.unwrap();
-    }
+    subject.keep(&store, grants).await;
     store
 }
 

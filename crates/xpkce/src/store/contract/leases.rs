@@ -22,9 +22,9 @@ async fn leased(store: &dyn Store) -> Revision {
 /// Time is taken off it until nothing is left.
 pub async fn a_lease_counts_down_and_runs_out(subject: &dyn Subject) {
     let store = subject.open().await;
-    create(&*store, &sample()).await;
+    let revision = create(&*store, &sample()).await;
     assert_eq!(left(&*store).await, Duration::ZERO);
-    swap(&*store, &sample(), Some(Revision::after(None)), LeaseEnd::In(Lease::SPAN)).await;
+    done(swap(&*store, &sample(), Some(revision), LeaseEnd::In(Lease::SPAN)).await);
     assert!(left(&*store).await <= Lease::SPAN);
     assert!(left(&*store).await > Lease::SPAN - Duration::from_secs(30));
     subject.pass(Duration::from_secs(31)).await;

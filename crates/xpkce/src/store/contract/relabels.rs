@@ -47,6 +47,15 @@ pub async fn a_relabelled_record_replaces_the_one_it_expects(subject: &dyn Subje
     moved(swap(&*store, &labelled(), Some(old), LeaseEnd::Keep).await);
 }
 
+/// Who remembers a record that is gone does not take another of its name for it.
+pub async fn a_name_that_is_given_again_begins_at_another_revision(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let read = create(&*store, &provisional()).await;
+    done(relabel(&*store, read, None).await);
+    assert_ne!(create(&*store, &provisional()).await, read);
+    moved(swap(&*store, &provisional(), Some(read), LeaseEnd::Keep).await);
+}
+
 /// The provisional record was written since: nothing moves.
 pub async fn a_relabelling_of_a_stale_record_changes_nothing(subject: &dyn Subject) {
     let store = subject.open().await;

@@ -35,20 +35,28 @@ ORDER BY due, user_id LIMIT $5";
 pub(super) const DELETE: &str = "
 DELETE FROM xpkce_grants WHERE app = $1 AND user_id = $2 AND revision = $3 RETURNING lease_ends";
 
-/// Writes a row that is still as it is expected. By itself it is a transaction. The lease's end stays,
-/// or is so far from now or, where it is absolute, as it stands. What waits for a row's lock holds up
-/// no other update, and is patient.
-const UPDATE: &str = concat!(
-    "UPDATE xpkce_grants SET grant_id = $3, state = $4, record = $5, revision = $6, sign_in = $7,
-    generation = $8, expires_at = $9, due = $10, lease_ends =
-    CASE WHEN $13 THEN lease_ends WHEN $12 THEN $11 ELSE ",
-    now!(),
-    " + $11 END
-WHERE app = $1 AND user_id = $2 AND revision = $14
+/// Writes a row that is still as it is expected. By itself it is a transaction. What waits for a row's
+/// lock holds up no other update, and is patient.
+macro_rules! update {
+    ($($lease:tt)*) => {
+        concat!(
+            "UPDATE xpkce_grants SET grant_id = $3, state = $4, record = $5, revision = $6,
+    sign_in = $7, generation = $8, expires_at = $9, due = $10",
+            $($lease)*,
+            " WHERE app = $1 AND user_id = $2 AND revision = $11
 AND set_config('lock_timeout', '10000', true) IS NOT NULL
 AND set_config('synchronous_commit', 'on', true) IS NOT NULL
 RETURNING revision"
-);
+        )
+    };
+}
+
+// One for each thing that becomes of the lease's end, for the server plans what it is not asked to do,
+// too.
+const UPDATE: &str = update!("");
+const UPDATE_AND_END_LEASE: &str = update!(", lease_ends = NULL");
+const UPDATE_AND_LEASE: &str = update!(", lease_ends = ", now!(), " + $12");
+const UPDATE_WITH_LEASE: &str = update!(", lease_ends = $12");
 
 /// Does the same for many rows, and names those that it has written. The server takes longer to plan it,
 /// so that a single one goes the other way. Who holds a row's lock holds up all of them, and not for long.
@@ -106,6 +114,7 @@ pub(super) struct Draft {
     account: Account,
     grant_id: String,
     revision: i64,
+    writes: Revision,
     expected: Option<i64>,
     sign_in: i64,
     generation: i64,
@@ -129,10 +138,12 @@ impl Draft {
             LeaseColumn::FromNow(span) => (false, span, false),
             LeaseColumn::At(end) => (false, end, true),
         };
+        let writes = Revision::after(expected);
         Ok(Self {
             account: grant.account.clone(),
             grant_id: grant.grant_id.as_str().to_owned(),
-            revision: signed(Revision::after(expected).0)?,
+            revision: signed(writes.0)?,
+            writes,
             expected: expected.map(|read| signed(read.0)).transpose()?,
             sign_in: signed(grant.sign_in)?,
             generation: signed(grant.generation.0)?,
@@ -152,6 +163,11 @@ impl Draft {
         &self.account
     }
 
+    /// Returns the revision that it writes.
+    pub(super) fn revision(&self) -> Revision {
+        self.writes
+    }
+
     /// Returns whether it takes the place of a row that was read.
     pub(super) fn is_update(&self) -> bool {
         self.expected.is_some()
@@ -161,11 +177,20 @@ impl Draft {
     /// was as expected.
     pub(super) fn write(&self) -> Statement<'_> {
         let mut values = self.values();
+        let (lease_end, is_absolute) = (&self.lease_end as _, &self.is_lease_absolute as _);
         if !self.is_update() {
+            values.extend([(lease_end, Type::INT8), (is_absolute, Type::BOOL)]);
             return Statement { sql: INSERT, values };
         }
-        values.extend([(&self.keeps_lease as _, Type::BOOL), (&self.expected as _, Type::INT8)]);
-        Statement { sql: UPDATE, values }
+        values.push((&self.expected, Type::INT8));
+        let sql = match self.lease_end {
+            _ if self.keeps_lease => return Statement { sql: UPDATE, values },
+            None => return Statement { sql: UPDATE_AND_END_LEASE, values },
+            Some(_) if self.is_lease_absolute => UPDATE_WITH_LEASE,
+            Some(_) => UPDATE_AND_LEASE,
+        };
+        values.push((lease_end, Type::INT8));
+        Statement { sql, values }
     }
 
     fn values(&self) -> Vec<Value<'_>> {
@@ -180,8 +205,6 @@ impl Draft {
             (&self.generation, Type::INT8),
             (&self.expires_at, Type::INT8),
             (&self.due, Type::INT8),
-            (&self.lease_end, Type::INT8),
-            (&self.is_lease_absolute, Type::BOOL),
         ]
     }
 }

@@ -1,0 +1,137 @@
+//! A keeper spends over the record that it saved last, without reading it, and finds out by the swap
+//! what others have made of it since.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use xpkce::grant::State;
+use xpkce::{Keeper, Reason, TokenSource};
+
+use crate::picky::Picky;
+use crate::world::{A_LIFE, World};
+
+/// One process's keeper of a login that it has rotated just now, and its way to the store.
+async fn rotated_by(world: &World) -> (Keeper, TokenSource, Arc<Picky>) {
+    let store = Picky::new(world.store.clone());
+    let keeper = world.start_on(store.clone());
+    let source = world.sign_in(&keeper).await;
+    source.refresh().await.unwrap();
+    store.loads.store(0, SeqCst);
+    (keeper, source, store)
+}
+
+/// The same login in another process.
+fn elsewhere(world: &World, source: &TokenSource) -> (Keeper, TokenSource) {
+    let keeper = world.keeper();
+    let source = keeper.token_source(&source.account().user);
+    (keeper, source)
+}
+
+#[tokio::test]
+async fn what_was_saved_last_is_not_read_before_it_is_spent() {
+    let world = World::start().await;
+    let (keeper, source, store) = rotated_by(&world).await;
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(store.loads.load(SeqCst), 0);
+    world.advance(A_LIFE);
+    let mut asking = Box::pin(source.access_token());
+    world.hold(&mut asking).await;
+    assert_eq!(store.loads.load(SeqCst), 0, "a token that has ended is refreshed");
+    world.release(&keeper).await;
+    assert_eq!(asking.await.unwrap().generation().0, 4);
+}
+
+#[tokio::test]
+async fn what_another_process_has_rotated_since_is_adopted() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    world.advance(A_LIFE / 2);
+    let theirs = there.refresh().await.unwrap().expose().to_owned();
+    world.advance(A_LIFE / 2);
+    let asked = world.x.token_requests();
+    assert_eq!(source.access_token().await.unwrap().expose(), theirs);
+    assert_eq!(world.x.token_requests(), asked, "it was rotated once more");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_rotation_gets_one_of_what_another_process_has_made_since() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    assert_eq!(there.refresh().await.unwrap().generation().0, 3);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 4);
+    assert_eq!(there.refresh().await.unwrap().generation().0, 5);
+    assert_eq!(world.state(&source).await, State::Ready);
+}
+
+#[tokio::test]
+async fn who_finds_another_process_at_it_waits_for_what_that_one_makes() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (other, there) = elsewhere(&world, &source);
+    let mut theirs = Box::pin(there.refresh());
+    world.hold(&mut theirs).await;
+    let asked = world.x.token_requests();
+    let mut ours = std::pin::pin!(source.refresh());
+    let waits = tokio::time::timeout(Duration::from_millis(100), ours.as_mut()).await;
+    assert!(waits.is_err() && world.x.token_requests() == asked, "{waits:?}");
+    world.release(&other).await;
+    assert_eq!(theirs.await.unwrap().generation().0, 3);
+    assert_eq!(ours.await.unwrap().generation().0, 3);
+}
+
+#[tokio::test]
+async fn who_was_signed_out_by_another_process_is_told_so() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    there.sign_out().await.unwrap();
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap_err().reason(), Reason::SignedOut);
+    assert_eq!(world.x.token_requests(), asked, "a token that was revoked is sent");
+}
+
+#[tokio::test]
+async fn who_was_signed_out_by_another_process_is_told_so_once_the_token_has_ended() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    there.sign_out().await.unwrap();
+    world.advance(A_LIFE);
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::SignedOut);
+}
+
+#[tokio::test]
+async fn a_spend_over_what_is_remembered_is_dated_by_the_stores_clock() {
+    let world = World::start().await;
+    let (_keeper, source, store) = rotated_by(&world).await;
+    for _ in 0..2 {
+        world.advance(Duration::from_secs(1000));
+        source.refresh().await.unwrap();
+        assert_eq!(world.grant(&source).await.history.last().unwrap().at, world.now());
+    }
+    assert_eq!(store.loads.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_record_is_read_once_in_sixteen_spends() {
+    let world = World::start().await;
+    let (_keeper, source, store) = rotated_by(&world).await;
+    for _ in 0..32 {
+        source.refresh().await.unwrap();
+    }
+    assert_eq!(store.loads.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_keeper_of_very_many_logins_remembers_the_records_of_none() {
+    let world = World::start().await;
+    let (keeper, source, store) = rotated_by(&world).await;
+    let _many: Vec<_> = (0..10_000).map(|user| keeper.token_source(&user.to_string())).collect();
+    source.refresh().await.unwrap();
+    assert_eq!(store.loads.swap(0, SeqCst), 0, "what is remembered is not forgotten");
+    source.refresh().await.unwrap();
+    assert_eq!(store.loads.load(SeqCst), 1);
+}
