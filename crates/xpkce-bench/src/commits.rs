@@ -70,15 +70,14 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a table for such records, and as many connections as our store has.
-    pub fn new(address: &str, record: String) -> Self {
-        const CONNECTIONS: usize = 16;
+    /// Makes a table for such records, and so many connections.
+    pub fn new(address: &str, record: String, count: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let connections = runtime.block_on(async {
             let update = "UPDATE commits SET revision = $2, record = $3 WHERE id = $1";
             let types = [Type::INT8, Type::INT8, Type::TEXT];
             let mut connections = Vec::new();
-            for at in 0..CONNECTIONS {
+            for at in 0..count {
                 let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
                 tokio::spawn(connection);
                 if at == 0 {

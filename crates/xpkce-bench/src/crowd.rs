@@ -21,6 +21,8 @@ pub struct Crowd {
     runtime: Runtime,
     keeper: Keeper,
     sources: Vec<TokenSource>,
+    /// Handles of logins that are never asked for.
+    _others: Vec<TokenSource>,
 }
 
 impl Crowd {
@@ -44,7 +46,15 @@ impl Crowd {
             let more = (count - sources.len()).min(256);
             sources.extend(runtime.block_on(join_all((0..more).map(|_| import()))));
         }
-        Self { runtime, keeper, sources }
+        Self { runtime, keeper, sources, _others: Vec::new() }
+    }
+
+    /// Adds so many logins that the keeper does not remember their records any more, and reads each
+    /// before it is spent. They are only known to it.
+    #[must_use]
+    pub fn among_many(self) -> Self {
+        let _others = (0..10_000).map(|user| self.keeper.token_source(&user.to_string())).collect();
+        Self { _others, ..self }
     }
 
     /// Names the first login.
@@ -84,11 +94,11 @@ impl Crowd {
         });
     }
 
-    /// Returns a record as it is written once its history is full.
-    pub fn record(&self, store: &dyn Store) -> String {
+    /// Returns a record as it is once its history is full.
+    pub fn record(&self, store: &dyn Store) -> Grant {
         self.spend(Grant::MAX_HISTORY);
         let there = self.runtime.block_on(store.load(self.first().account())).unwrap().unwrap();
-        serde_json::to_string(&there.grant).unwrap()
+        Grant::clone(&there.grant)
     }
 }
 

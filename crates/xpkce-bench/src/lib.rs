@@ -27,4 +27,5 @@ pub mod process;
 pub mod python;
 pub mod report;
 pub mod runs;
+pub mod ungrouped;
 pub mod wire;

@@ -25,9 +25,11 @@ const NOTES: &str = "\
 - `xdk` is X's Python class as it comes: an exchange opens a connection of its own each time. Its fresh
   token is `is_token_expired()` and `access_token`. 64 in flight are 64 threads.
 - \"Through the keeper\" is a whole refresh of a login: a lease saved before it, the pair sealed and saved after it.
-- Refreshes saved: the keeper on the store, both in this process, against the stand-in. What the store commits by itself is one
-  update with a record that the keeper has written, its history full, in a transaction of its own, flushed (`synchronous=FULL`; `fsync=on`): one connection of SQLite, up to as many of
-  PostgreSQL as our store has. A saved refresh is two commits. The stores and PostgreSQL's server share the processors with the client.
+- Refreshes saved: the keeper on the store, both in this process, against the stand-in. A saved refresh is two commits, flushed (`synchronous=FULL`; `fsync=on`), and is held against two that nobody
+  shares a flush with, of a record that the keeper has written, its history full: one connection of SQLite, up to as many of PostgreSQL as our store has. \"Our store alone\" is what the keeper's store commits when it is
+  told to. \"The database alone\" is the least that the database can be asked for: one prepared update, by its number, in a table of three columns. Ours compares the revision, keeps the index of
+  what is due, and prepares nothing on PostgreSQL, because a pooler may give each transaction another connection.
+  The stores and PostgreSQL's server share the processors with the client. \"Each record read first\" is a keeper of more logins than it remembers the records of.
 - 4,096 in flight: the client on one processor, its keeper too; the stand-in, which answers after 200 ms, on the other. X's class has 1,024 threads.
 - A million accounts: the memory of the keeper and of its tokens, the handles included, the store's own not.
   One read of as much memory, at a place that depends on the read before, is what the machine takes to look anywhere in it

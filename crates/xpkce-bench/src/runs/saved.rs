@@ -1,8 +1,10 @@
 //! Refreshes from end to end, saved, beside what the store commits by itself.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use xpkce::grant::Grant;
 use xpkce::store::{PostgresStore, PostgresUri, SqliteStore, Store};
 
 use super::{Bench, OURS};
@@ -13,61 +15,102 @@ use crate::crowd::Crowd;
 use crate::endpoint::Endpoint;
 use crate::postgres::Server;
 use crate::report::Report;
+use crate::ungrouped::Ungrouped;
 
 /// How many in flight, and what share of what the store commits ungrouped must be reached.
 const PROMISES: [(usize, f64); 4] = [(1, 0.5), (8, 0.5), (64, 0.8), (1024, 0.8)];
-const ALONE: &str = "the store alone, two commits each";
+const ALONE: &str = "the database alone, two commits each";
+const UNGROUPED: &str = "our store alone, ungrouped, two commits each";
+
+/// How many connections to PostgreSQL commit at most: as many as our store has.
+const CONNECTIONS: usize = 16;
+/// At how many in flight it is measured, too, what a keeper of very many logins does.
+const AMONG_MANY: usize = 64;
 
 /// Refreshes saved in a second, on every store that is durable.
 pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
-    let count = PROMISES[PROMISES.len() - 1].0;
     let folder = TempDir::new().expect("a folder for the store");
-    let sqlite = SqliteStore::open(folder.path().join("logins.db"));
-    let store: Arc<dyn Store> = Arc::new(block_on(sqlite).expect("a store"));
-    let crowd = Crowd::sign_in(&endpoint.kept, store.clone(), None, count);
-    let mut alone = commits::Sqlite::new(folder.path(), crowd.record(store.as_ref()));
-    contests(bench, report, "SQLite", &crowd, |_| alone.commit(bench.span(700)));
-    drop((crowd, store));
+    let open = |name: &str| -> Arc<dyn Store> {
+        Arc::new(block_on(SqliteStore::open(folder.path().join(name))).expect("a store"))
+    };
+    let store = open("logins.db");
+    let crowds = Crowds::sign_in(endpoint, &store, None);
+    let record = crowds.known.record(store.as_ref());
+    let ungrouped = Ungrouped::new([open("ungrouped.db")], &record);
+    let mut alone = commits::Sqlite::new(folder.path(), json(&record));
+    contests(bench, report, "SQLite", &crowds, &ungrouped, |_| alone.commit(bench.span(700)));
+    drop((crowds, ungrouped, store));
 
     let Some(server) = Server::start() else {
         eprintln!("   PostgreSQL is not installed: left out");
         return;
     };
-    let address = PostgresUri::new(server.address());
-    let store = block_on(PostgresStore::open(&address)).expect("a store");
-    let store: Arc<dyn Store> = Arc::new(store);
-    let crowd = Crowd::sign_in(&endpoint.kept, store.clone(), Some(folder.path()), count);
-    let alone = commits::Postgres::new(&server.address(), crowd.record(store.as_ref()));
-    contests(bench, report, "PostgreSQL", &crowd, |abreast| {
+    let open = || -> Arc<dyn Store> {
+        let address = PostgresUri::new(server.address());
+        Arc::new(block_on(PostgresStore::open(&address)).expect("a store"))
+    };
+    let store = open();
+    let crowds = Crowds::sign_in(endpoint, &store, Some(folder.path()));
+    let record = crowds.known.record(store.as_ref());
+    let ungrouped = Ungrouped::new((0..CONNECTIONS).map(|_| open()), &record);
+    let alone = commits::Postgres::new(&server.address(), json(&record), CONNECTIONS);
+    contests(bench, report, "PostgreSQL", &crowds, &ungrouped, |abreast| {
         alone.commit(abreast, bench.span(200), bench.span(700))
     });
+}
+
+/// As many logins as are ever in flight, of a keeper that remembers their records, and some of one
+/// that does not.
+struct Crowds {
+    known: Crowd,
+    among_many: Crowd,
+}
+
+impl Crowds {
+    fn sign_in(endpoint: &Endpoint, store: &Arc<dyn Store>, folder: Option<&Path>) -> Self {
+        let count = PROMISES[PROMISES.len() - 1].0;
+        let crowd = |count| Crowd::sign_in(&endpoint.kept, store.clone(), folder, count);
+        Self { known: crowd(count), among_many: crowd(AMONG_MANY).among_many() }
+    }
 }
 
 fn contests(
     bench: &Bench,
     report: &mut Report,
     store: &str,
-    crowd: &Crowd,
+    crowds: &Crowds,
+    ungrouped: &Ungrouped,
     mut alone: impl FnMut(usize) -> Cost,
 ) {
     for (abreast, share) in PROMISES {
-        let outcome = Contest::new(&format!("refreshes saved, {store}, {abreast} in flight"))
-            .peer(OURS, || {
-                // So many are longer under way.
-                let longer = if abreast > 64 { 5 } else { 1 };
-                crowd.refresh(abreast, bench.span(300 * longer), bench.span(700 * longer))
-            })
+        // So many are longer under way.
+        let longer = if abreast > 64 { 5 } else { 1 };
+        let refresh = |crowd: &Crowd| {
+            crowd.refresh(abreast, bench.span(300 * longer), bench.span(700 * longer))
+        };
+        let mut contest = Contest::new(&format!("refreshes saved, {store}, {abreast} in flight"))
+            .peer(OURS, || refresh(&crowds.known))
             .peer(ALONE, || twice(alone(abreast)))
-            .run(if bench.is_short { 1 } else { 3 });
-        let what = format!("{}: share of {ALONE}", outcome.title);
-        report.floor(&what, share_of(&outcome), share);
+            .peer(UNGROUPED, || twice(ungrouped.commit(abreast, bench.span(200), bench.span(700))));
+        if abreast == AMONG_MANY {
+            contest = contest.peer("xpkce, each record read first", || refresh(&crowds.among_many));
+        }
+        let outcome = contest.run(if bench.is_short { 1 } else { 3 });
+        for of in [UNGROUPED, ALONE] {
+            let what = format!("{}: share of {of}", outcome.title);
+            report.floor(&what, share_of(&outcome, of), share);
+        }
         report.rates(&outcome);
     }
 }
 
-fn share_of(outcome: &Outcome) -> f64 {
+fn share_of(outcome: &Outcome, of: &str) -> f64 {
     let rate = |peer| outcome.of(peer).map_or(f64::NAN, Cost::rate);
-    rate(OURS) / rate(ALONE)
+    rate(OURS) / rate(of)
+}
+
+fn json(record: &Grant) -> String {
+    serde_json::to_string(record).expect("a record is written as JSON")
 }
 
 /// What two of them cost.
