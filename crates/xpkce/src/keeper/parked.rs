@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ impl Keeper {
         let desk = Arc::clone(self.desk());
         desk.sealer.refresh()?;
         let parked = parked(&desk.sealer, login)?;
-        self.run(async move { desk.store.put_login(&parked, desk.now()).await }).await
+        self.run(async move { put(desk.store.as_ref(), &parked, desk.now()).await }).await
     }
 
     /// Finishes a parked sign-in with its callback URL, or with the URL's query alone. Works once: what
@@ -109,7 +110,14 @@ pub async fn park_login(
     login: &Login,
     now: Timestamp,
 ) -> Result<()> {
-    store.put_login(&parked(sealer, login)?, now).await
+    put(store, &parked(sealer, login)?, now).await
+}
+
+/// Keeps it, and lets those go that have ended, which is told by the clocks of the machines that they
+/// began on: this one's may be ahead of them by as much.
+async fn put(store: &dyn Store, login: &PendingLogin, now: Timestamp) -> Result<()> {
+    const APART: Duration = Duration::from_secs(3600);
+    store.put_login(login, now - APART).await
 }
 
 /// Seals a sign-in for the store. Its life counts from its beginning, however often it is parked.
@@ -137,7 +145,7 @@ pub async fn take_login(
         Err(why) => {
             // When it ends is sealed in it: it may lie here for longer, and lives no longer.
             let login = PendingLogin { key, login: sealed, expires_at: now + Login::LIFETIME };
-            store.put_login(&login, now).await?;
+            put(store, &login, now).await?;
             return Err(why);
         }
     };
@@ -167,6 +175,25 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::tests::keeper;
     use super::*;
+
+    #[tokio::test]
+    async fn a_machine_whose_clock_is_ahead_drops_no_sign_in_of_the_others() {
+        let keeper = keeper();
+        let (desk, now) = (keeper.desk(), keeper.desk().now());
+        let park = |login, now| {
+            let desk = Arc::clone(desk);
+            async move { park_login(desk.store.as_ref(), &desk.sealer, login, now).await.unwrap() }
+        };
+        let (own, other) = (keeper.begin_login().unwrap(), keeper.begin_login().unwrap());
+        park(&own, now).await;
+        park(&other, now + Login::LIFETIME + Duration::from_secs(3599)).await;
+        let callback = format!("http://127.0.0.1/?code=c&state={}", own.state().expose());
+        take_login(desk.store.as_ref(), &desk.sealer, &callback, now).await.unwrap();
+        park(&own, now).await;
+        park(&other, now + Login::LIFETIME + Duration::from_secs(3600)).await;
+        let gone = take_login(desk.store.as_ref(), &desk.sealer, &callback, now).await;
+        assert_eq!(gone.unwrap_err().reason(), Reason::LoginExpired, "they pile up");
+    }
 
     #[tokio::test]
     async fn each_sign_in_that_is_parked_is_taken_out_by_its_own_state_once() {
