@@ -288,6 +288,27 @@ mod tests {
         assert_eq!(errand.await.1, before, "it is begun in the pause");
     }
 
+    #[cfg(feature = "testing")]
+    #[test]
+    fn what_goes_well_after_a_pause_lets_the_queue_go_faster() {
+        let keeper = super::super::tests::keeper();
+        let (desk, now) = (keeper.desk(), keeper.desk().clock.uptime());
+        let heed = |omen| {
+            let epoch = desk.brake().epoch();
+            desk.heed(omen, epoch);
+        };
+        while desk.may_begin(32) > 0 {
+            heed(Omen::Failing);
+        }
+        let pause_is_over = desk.brake().held_until(now).unwrap();
+        let allowed = || desk.brake().allows(pause_is_over, 32);
+        let probes = allowed();
+        heed(Omen::None);
+        assert_eq!(allowed(), probes);
+        heed(Omen::Well);
+        assert!(probes > 0 && allowed() > probes, "{probes}");
+    }
+
     #[test]
     fn a_pause_is_cut_to_half_at_most_and_to_any_part_between() {
         let chances: Vec<_> = (0..2000).map(|_| chance()).collect();

@@ -103,6 +103,15 @@ mod tests {
     }
 
     #[test]
+    fn of_few_slots_none_is_dropped() {
+        let slots = Slots::default();
+        for user in 0..LEAST {
+            slots.slot(&account(user), NOW);
+        }
+        assert_eq!(slots.len(), LEAST);
+    }
+
+    #[test]
     fn a_slot_that_somebody_holds_is_kept() {
         let slots = Slots::default();
         let held = slots.slot(&account(0), NOW);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use xpkce::grant::State;
 use xpkce::{Keeper, Reason, TokenSource};
+use xpkce_emulator::{Fault, OddAnswer};
 
 use crate::picky::Picky;
 use crate::world::{A_LIFE, World};
@@ -40,6 +41,14 @@ async fn what_was_saved_last_is_not_read_before_it_is_spent() {
     assert_eq!(store.loads.load(SeqCst), 0, "a token that has ended is refreshed");
     world.release(&keeper).await;
     assert_eq!(asking.await.unwrap().generation().0, 4);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_rotation_gets_a_token_though_a_refresh_token_comes_alone() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    world.x.fault(world.on_refresh(Fault::Odd { answer: OddAnswer::NoAccessToken }));
+    assert_eq!(source.refresh().await.unwrap().generation().0, 4);
 }
 
 #[tokio::test]
