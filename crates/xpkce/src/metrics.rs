@@ -43,6 +43,66 @@ pub const QUEUE: &str = "xpkce_queue_total";
 /// `xpkce_queue_pauses_total`
 pub const QUEUE_PAUSES: &str = "xpkce_queue_pauses_total";
 
+/// A counter.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Counting {
+    /// Its name.
+    pub name: &'static str,
+    /// Its label's name, if it has values.
+    pub label: &'static str,
+    /// The values of its label; none where it has no label.
+    pub values: &'static [&'static str],
+    /// What is counted.
+    pub what: &'static str,
+}
+
+const fn by(
+    name: &'static str,
+    label: &'static str,
+    values: &'static [&'static str],
+    what: &'static str,
+) -> Counting {
+    Counting { name, label, values, what }
+}
+
+const fn plain(name: &'static str, what: &'static str) -> Counting {
+    by(name, "", &[], what)
+}
+
+/// The counters.
+pub const COUNTERS: &[Counting] = &[
+    by(
+        REFRESHES,
+        "outcome",
+        &["rotated", "unread", "rejected", "in_doubt", "not_sent", "rate_limited", "misconfigured"],
+        "What came of each spend of a refresh token",
+    ),
+    plain(DOUBTS, "Sends whose outcome is not known"),
+    by(
+        VERDICTS,
+        "verdict",
+        &["moved", "heard", "candidate", "token_invalid", "answer_lost"],
+        "X's words that a token is invalid, and what they came to",
+    ),
+    plain(ADOPTIONS, "Tokens taken over that another holder had rotated"),
+    plain(LEASE_WAITS, "Looks at a login that another holder is refreshing"),
+    by(
+        SPILLS,
+        "outcome",
+        &["spilled", "kept_in_memory", "saved", "recovered"],
+        "Pairs that the store would not take at once",
+    ),
+    by(SIGN_OUTS, "outcome", &["revoked", "failed"], "Sign-outs at X"),
+    by(
+        QUEUE,
+        "outcome",
+        &["rotated", "signed_out", "left", "failed"],
+        "Logins that the queue worked on",
+    ),
+    plain(QUEUE_PAUSES, "Times that the queue stopped because X failed for many"),
+];
+
 /// The histograms, and suitable bucket bounds in seconds.
 pub const HISTOGRAMS: &[(&str, &[f64])] = &[
     (REFRESH_SECONDS, &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 40.0]),
@@ -59,20 +119,17 @@ mod recorded {
     use super::*;
     use crate::contained;
 
-    /// Describes each of them to the recorder. Call it once, after the recorder was installed.
+    /// Describes each of them to the recorder, and begins each counter at zero: who watches one grow
+    /// sees its first step, too. Call it once, after the recorder was installed.
     pub fn describe() {
-        for (name, what) in [
-            (REFRESHES, "What came of each spend of a refresh token"),
-            (DOUBTS, "Sends whose outcome is not known"),
-            (VERDICTS, "X's words that a token is invalid, and what they came to"),
-            (ADOPTIONS, "Tokens taken over that another holder had rotated"),
-            (LEASE_WAITS, "Looks at a login that another holder is refreshing"),
-            (SPILLS, "Pairs that the store would not take at once"),
-            (SIGN_OUTS, "Sign-outs at X"),
-            (QUEUE, "Logins that the queue worked on"),
-            (QUEUE_PAUSES, "Times that the queue stopped because X failed for many"),
-        ] {
-            describe_counter!(name, Unit::Count, what);
+        for Counting { name, label, values, what } in COUNTERS {
+            describe_counter!(*name, Unit::Count, *what);
+            if values.is_empty() {
+                counter!(*name).increment(0);
+            }
+            for value in *values {
+                counter!(*name, *label => *value).increment(0);
+            }
         }
         for (name, what) in [
             (REFRESH_SECONDS, "From a request to X until its answer"),

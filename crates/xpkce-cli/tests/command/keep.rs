@@ -289,6 +289,8 @@ fn metrics_are_served_and_name_no_login_and_no_secret() {
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(text.contains("xpkce_refreshes_total{outcome=\"rotated\"} 1"), "{text}");
     assert!(text.contains("xpkce_refresh_seconds_bucket"), "{text}");
+    assert!(text.contains("xpkce_verdicts_total{verdict=\"answer_lost\"} 0"), "{text}");
+    assert!(text.contains("xpkce_queue_pauses_total 0"), "{text}");
     assert!(text.contains("# HELP xpkce_queue_total"), "{text}");
     let id = world.x.public_app().client_id;
     let user = world.x.users()[0].clone();

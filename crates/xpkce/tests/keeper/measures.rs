@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use metrics_util::debugging::DebugValue;
 use tokio::sync::Mutex;
 use xpkce::keeper::Tending;
+use xpkce::metrics::{COUNTERS, Counting};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
 use crate::silence::Measures;
@@ -21,7 +22,21 @@ type Counts = BTreeMap<String, u64>;
 /// histogram was recorded.
 fn counts(measures: &Measures) -> Counts {
     let measured = measures.take().into_iter();
+    let is_known = |name: &str| {
+        COUNTERS.iter().any(|Counting { name: known, label, values, .. }| {
+            match name.strip_prefix(known) {
+                Some("") => values.is_empty(),
+                Some(labelled) => {
+                    values.iter().any(|value| labelled == format!("{{{label}={value}}}"))
+                }
+                None => false,
+            }
+        })
+    };
     measured
+        .inspect(|(name, value)| {
+            assert!(!matches!(value, DebugValue::Counter(_)) || is_known(name), "{name}");
+        })
         .map(|(name, value)| match value {
             DebugValue::Counter(count) => (name, count),
             DebugValue::Histogram(times) => (name, times.len() as u64),
