@@ -2,12 +2,15 @@
 //! record first. It is only ever written over: the swap says whether it is still the record that is
 //! there, and whatever needs to know more than that asks the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Desk;
 use super::source::Slot;
+use super::spend::{Begun, Claim, Outcome};
 use crate::grant::{Grant, State};
 use crate::store::Stored;
+use crate::{Reason, Result};
 
 impl Desk {
     /// How many logins a keeper may have, and remember the record of each. A record takes some
@@ -22,12 +25,49 @@ impl Desk {
         let is_read_next = saved.grant.generation.0.is_multiple_of(Self::READ_EVERY);
         let is_plain = saved.grant.state == State::Ready;
         if is_plain && !is_read_next && self.slots.len() <= Self::REMEMBERED {
-            slot.keep_saved(saved, read_at);
+            let now = saved.now + self.clock.uptime().saturating_sub(read_at);
+            slot.keep_saved(Stored { now, ..saved.clone() }, self.clock.as_ref());
         }
     }
 
-    /// Returns what is remembered, once, if it is due.
-    pub(super) fn recall(&self, slot: &Slot, is_due: impl Fn(&Grant) -> bool) -> Option<Stored> {
-        slot.take_saved(self.clock.uptime()).filter(|stored| is_due(&stored.grant))
+    /// Spends over the record that is remembered, if that `is_due` and still the one that is there.
+    /// None if nothing was begun, for whatever reason: then the record is to be read. It may hold a
+    /// token that others have saved.
+    ///
+    /// # Errors
+    /// The store's, and those of a spend that was begun.
+    pub(super) async fn spend_remembered(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        is_due: impl Fn(&Grant) -> bool + Send + Sync,
+    ) -> Result<Option<Outcome>> {
+        let saved = slot.take_saved(self.clock.as_ref());
+        let Some(remembered) = saved.filter(|stored| is_due(&stored.grant)) else {
+            return Ok(None);
+        };
+        match self.lease_remembered(slot, remembered, is_due).await {
+            Ok(Some(claim)) => self.go_on(slot, claim).await.map(Some),
+            Err(why) if why.reason() == Reason::Store => Err(why),
+            Ok(None) | Err(_) => Ok(None),
+        }
+    }
+
+    async fn lease_remembered(
+        &self,
+        slot: &Slot,
+        remembered: Stored,
+        is_due: impl Fn(&Grant) -> bool + Send + Sync,
+    ) -> Result<Option<Claim>> {
+        self.refuse_while_app_backs_off()?;
+        let revision = remembered.revision;
+        let (_door, stored) = self.go_in(remembered, is_due).await?;
+        // Who recovers a pair has to know which ones are in the record already.
+        if stored.revision != revision || self.may_recover(&stored) {
+            return Ok(None);
+        }
+        Ok(match self.begin(slot, stored).await? {
+            Begun::Leased(claim) => Some(claim),
+            Begun::Not(_) | Begun::Changed(_) => None,
+        })
     }
 }

@@ -60,6 +60,18 @@ impl Desk {
         Ok(changed(latest, stored))
     }
 
+    /// Returns whether [`recover`](Self::recover) would find something in the files of others, or to
+    /// be cleared there.
+    pub(super) fn may_recover(&self, stored: &Stored) -> bool {
+        let is_its = |(_, record): (room::Slot, Vec<u8>)| {
+            Spilled::parse(&record).is_some_and(|spilled| concerns(&spilled, &stored.grant))
+        };
+        let holds = |foreign: &Foreign| {
+            foreign.records().map_or(true, |records| records.into_iter().any(is_its))
+        };
+        self.foreign().iter().any(|foreign| foreign.is_dead() || holds(foreign))
+    }
+
     /// Saves sign-ins that an earlier process could not save, and names them. They have no record
     /// yet to find them by, so only a dead holder's are taken: a living one may be saving them under
     /// two names.

@@ -329,15 +329,15 @@ impl Slot {
     }
 
     /// Keeps the record that was saved just now, so that the next spend of it need not read it.
-    pub(super) fn keep_saved(&self, stored: &Stored, read_at: Duration) {
+    pub(super) fn keep_saved(&self, stored: Stored, clock: &dyn Clock) {
         if stored.grant.account == self.account {
-            self.taken().keep_saved(stored, read_at);
+            self.taken().keep_saved(stored, clock);
         }
     }
 
     /// Takes that record out.
-    pub(super) fn take_saved(&self, uptime: Duration) -> Option<Stored> {
-        self.taken().take_saved(uptime)
+    pub(super) fn take_saved(&self, clock: &dyn Clock) -> Option<Stored> {
+        self.taken().take_saved(clock)
     }
 
     /// Returns the generation that is served.

@@ -29,8 +29,18 @@ pub(super) enum Outcome {
     Wait(Duration, Stored),
 }
 
+/// What came of the wish to begin.
+pub(super) enum Begun {
+    /// It may be sent now.
+    Leased(Claim),
+    /// It is not to be sent yet.
+    Not(Outcome),
+    /// This is the record now; it is to be looked at again.
+    Changed(Stored),
+}
+
 /// A lease that was taken: what may be sent, and until when.
-struct Claim {
+pub(super) struct Claim {
     attempt: Attempt,
     stored: Stored,
     spent: Spent,
@@ -72,16 +82,18 @@ impl Desk {
     ) -> Result<Outcome> {
         self.refuse_while_app_backs_off()?;
         match self.take_lease(slot, known, is_due).await? {
-            Ok(claim) => {
-                let told = Told::spend(slot.account(), claim.spent.generation);
-                told.during(pin!(self.send(slot, claim))).await
-            }
+            Ok(claim) => self.go_on(slot, claim).await,
             Err(outcome) => Ok(outcome),
         }
     }
 
-    /// Takes the lease in one durable write. The keys are read again and the refresh token is
-    /// opened first, so that a missing key is found before anything is sent.
+    /// Goes on with a spend whose lease was taken.
+    pub(super) async fn go_on(self: &Arc<Self>, slot: &Arc<Slot>, claim: Claim) -> Result<Outcome> {
+        let told = Told::spend(slot.account(), claim.spent.generation);
+        told.during(pin!(self.send(slot, claim))).await
+    }
+
+    /// Takes the lease of what `is_due`, once nothing is left to recover of it.
     async fn take_lease(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -102,34 +114,37 @@ impl Desk {
                 stored = recovered;
                 continue;
             }
-            if self.is_being_spent(&stored) {
-                return Ok(Err(Outcome::Busy(stored)));
+            match self.begin(slot, stored).await? {
+                Begun::Leased(claim) => return Ok(Ok(claim)),
+                Begun::Not(outcome) => return Ok(Err(outcome)),
+                Begun::Changed(there) => stored = there,
             }
-            let held_until = stored.grant.feedback_held_until(stored.now);
-            if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
-                return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
-            }
-            let attempt = self.attempt(stored.now)?;
-            let mut grant = Arc::clone(&stored.grant);
-            match Arc::make_mut(&mut grant).begin(&attempt, self.holder_lives(&stored)) {
-                Begin::Send => {}
-                Begin::Busy => return Ok(Err(Outcome::Busy(stored))),
-                Begin::Wait(until) => {
-                    return Ok(Err(Outcome::Wait(until.since(stored.now), stored)));
-                }
-                Begin::NoRefreshToken => {
-                    stored = Box::pin(self.without_refresh_token(stored)).await?;
-                    continue;
-                }
-                Begin::Dead(death) => return Err(dead(&grant, death)),
-                Begin::SignedOut => return Err(signed_out()),
-            }
-            stored = match self.write_lease(slot, attempt, grant, stored).await? {
-                Ok(claim) => return Ok(Ok(claim)),
-                Err(moved) => moved,
-            };
         }
         Err(Error::new(Reason::Busy, "the login is being changed by many others at once"))
+    }
+
+    /// Takes the lease in one durable write, if the record lets it. The keys are read again and the
+    /// refresh token is opened first, so that a missing key is found before anything is sent.
+    pub(super) async fn begin(&self, slot: &Slot, stored: Stored) -> Result<Begun> {
+        if self.is_being_spent(&stored) {
+            return Ok(Begun::Not(Outcome::Busy(stored)));
+        }
+        let held_until = stored.grant.feedback_held_until(stored.now);
+        if let Some(until) = held_until.filter(|_| stored.grant.lease.is_none()) {
+            return Ok(Begun::Not(Outcome::Wait(until.since(stored.now), stored)));
+        }
+        let attempt = self.attempt(stored.now)?;
+        let mut grant = Arc::clone(&stored.grant);
+        match Arc::make_mut(&mut grant).begin(&attempt, self.holder_lives(&stored)) {
+            Begin::Send => self.write_lease(slot, attempt, grant, stored).await,
+            Begin::Busy => Ok(Begun::Not(Outcome::Busy(stored))),
+            Begin::Wait(until) => Ok(Begun::Not(Outcome::Wait(until.since(stored.now), stored))),
+            Begin::NoRefreshToken => {
+                Box::pin(self.without_refresh_token(stored)).await.map(Begun::Changed)
+            }
+            Begin::Dead(death) => Err(dead(&grant, death)),
+            Begin::SignedOut => Err(signed_out()),
+        }
     }
 
     /// Writes the lease, once all that may fail has been done that the spend needs. Where the record
@@ -140,7 +155,7 @@ impl Desk {
         attempt: Attempt,
         mut grant: Arc<Grant>,
         stored: Stored,
-    ) -> Result<Result<Claim, Stored>> {
+    ) -> Result<Begun> {
         let begun = Arc::make_mut(&mut grant);
         begun.count_feedback(stored.now);
         begun.used_at = slot.last_use(begun.used_at);
@@ -153,18 +168,22 @@ impl Desk {
         let lease = LeaseEnd::In(Lease::SPAN);
         let revision = match self.store.swap(&grant, Some(stored.revision), lease).await {
             Ok(Swapped::Done(revision)) => revision,
-            Ok(Swapped::Moved(Some(now))) => return Ok(Err(*now)),
+            Ok(Swapped::Moved(Some(now))) => return Ok(Begun::Changed(*now)),
             // It was labelled meanwhile.
-            Ok(Swapped::Moved(None)) => return self.load(slot.account()).await.map(Err),
-            // The write may have landed all the same: then the lease there is our own.
+            Ok(Swapped::Moved(None)) => {
+                return self.load(slot.account()).await.map(Begun::Changed);
+            }
+            // The write may have landed all the same: then the lease there is our own. And where
+            // nothing can be written, what others have written before can be read.
             Err(why) => match self.store.load(&grant.account).await {
                 Ok(Some(now)) if now.grant.is_held_by(&attempt) => now.revision,
+                Ok(Some(now)) if now.revision != stored.revision => return Ok(Begun::Changed(now)),
                 _ => return Err(why),
             },
         };
         let spent = grant.spent();
         let stored = Stored { grant, revision, lease_left: Lease::SPAN, ..stored };
-        Ok(Ok(Claim { attempt, stored, spent, refresh, pair, since }))
+        Ok(Begun::Leased(Claim { attempt, stored, spent, refresh, pair, since }))
     }
 
     /// Returns whether somebody who lives is spending it. Then there is nothing to do but to wait,
@@ -199,7 +218,7 @@ impl Desk {
                     let (landing, stored) = claim.received(Answer::Pair(rotated), self.now());
                     let begun_at = stored.now;
                     let saved = self.land(slot, landing, stored).await?;
-                    // Another one that was read meanwhile, if it is no more the one that was begun.
+                    // Where another writer was first, the record was read again just now.
                     let is_read = saved.now != begun_at;
                     let read_at = if is_read { self.clock.uptime() } else { since };
                     self.remember(slot, &saved, read_at);

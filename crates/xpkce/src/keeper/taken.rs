@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::pair::Landing;
 use crate::store::{Revision, Stored};
+use crate::{Clock, Timestamp};
 
 /// What was last taken into a slot.
 #[derive(Default)]
@@ -22,16 +23,19 @@ pub(super) struct Taken {
     saved: Option<Box<Saved>>,
 }
 
-/// A record that was saved, and when by the clock that counts suspension its `now` was now.
+/// A record that was saved, its `now` and what this machine's two clocks said then.
 struct Saved {
     stored: Stored,
-    read_at: Duration,
+    uptime: Duration,
+    wall: Timestamp,
 }
 
 impl Taken {
     /// Longer than any answer of a store is on its way. What is older than what was taken, and comes
     /// later than that, is from a store that was set back.
     const ON_ITS_WAY: Duration = Duration::from_secs(60);
+    /// How far the two clocks come apart between two looks at them.
+    const NO_STEP: Duration = Duration::from_secs(1);
 
     /// Returns whether this writing of the record may be taken in, and notes that it is.
     pub(super) fn may_take(&mut self, revision: Option<Revision>, uptime: Duration) -> bool {
@@ -46,17 +50,23 @@ impl Taken {
         true
     }
 
-    /// Keeps the record that was just saved, if it is the one that was taken in last.
-    pub(super) fn keep_saved(&mut self, stored: &Stored, read_at: Duration) {
+    /// Keeps the record that was just saved, if it is the one that was taken in last. Its `now` is
+    /// now.
+    pub(super) fn keep_saved(&mut self, stored: Stored, clock: &dyn Clock) {
         if stored.revision.0 == self.revision {
-            self.saved = Some(Box::new(Saved { stored: stored.clone(), read_at }));
+            let (uptime, wall) = (clock.uptime(), clock.now());
+            self.saved = Some(Box::new(Saved { stored, uptime, wall }));
         }
     }
 
-    /// Takes that record out, as of now by the store's clock, which is carried on.
-    pub(super) fn take_saved(&mut self, uptime: Duration) -> Option<Stored> {
-        let Saved { stored, read_at } = *self.saved.take()?;
-        Some(Stored { now: stored.now + uptime.saturating_sub(read_at), ..stored })
+    /// Takes that record out, as of now by the store's clock, which is carried on. None if the wall
+    /// clock was set meanwhile: the store's own may be the same.
+    pub(super) fn take_saved(&mut self, clock: &dyn Clock) -> Option<Stored> {
+        let Saved { stored, uptime, wall } = *self.saved.take()?;
+        let passed = clock.uptime().saturating_sub(uptime);
+        let (now, unset) = (clock.now(), wall + passed);
+        let step = now.since(unset).max(unset.since(now));
+        (step <= Self::NO_STEP).then(|| Stored { now: stored.now + passed, ..stored })
     }
 
     /// Notes that what was taken in last is a login that is signed out, or about to be.
@@ -127,24 +137,26 @@ mod tests {
     #[test]
     fn what_was_saved_last_is_kept_until_another_writing_is_taken_in_and_given_once() {
         let grant = Arc::new(crate::store::contract::grant(crate::grant::Account::new("app", "1")));
+        let clock = crate::ManualClock::new(Timestamp::from_secs(5000));
         let stored = |revision| Stored {
             grant: Arc::clone(&grant),
             revision: Revision(revision),
             lease_left: Duration::ZERO,
-            now: crate::Timestamp::from_secs(5000),
+            now: Timestamp::from_secs(7000),
         };
         let mut taken = Taken::default();
         assert!(taken.may_take(Some(Revision(7)), NOW));
-        taken.keep_saved(&stored(6), NOW);
-        assert!(taken.take_saved(NOW).is_none(), "a later writing was taken in before");
-        taken.keep_saved(&stored(7), NOW - Duration::from_secs(2));
+        taken.keep_saved(stored(6), &clock);
+        assert!(taken.take_saved(&clock).is_none(), "a later writing was taken in before");
+        taken.keep_saved(stored(7), &clock);
         assert!(taken.may_take(Some(Revision(7)), NOW));
-        let given = taken.take_saved(NOW + Duration::from_secs(3)).map(|saved| saved.now);
-        assert_eq!(given, Some(crate::Timestamp::from_secs(5005)), "time has passed since");
-        assert!(taken.take_saved(NOW).is_none());
-        taken.keep_saved(&stored(7), NOW);
+        clock.advance(Duration::from_secs(5));
+        let given = taken.take_saved(&clock).map(|saved| saved.now);
+        assert_eq!(given, Some(Timestamp::from_secs(7005)), "time has passed since");
+        assert!(taken.take_saved(&clock).is_none());
+        taken.keep_saved(stored(7), &clock);
         assert!(taken.may_take(Some(Revision(8)), NOW));
-        assert!(taken.take_saved(NOW).is_none());
+        assert!(taken.take_saved(&clock).is_none());
     }
 
     #[test]

@@ -76,20 +76,24 @@ impl Desk {
     pub(super) async fn adopt_or_refresh(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         let is_early = |grant: &Grant| self.lives(slot) && self.now() < self.begins_at(grant);
         let begins = |grant: &Grant| self.is_due(slot, grant) && !is_early(grant);
-        let stored = match self.recall(slot, begins) {
-            Some(remembered) => remembered,
-            None => self.adopt(slot).await?,
-        };
-        if !begins(&stored.grant) {
-            self.label_if_unlabelled(&stored.grant, Duration::ZERO);
-            return Ok(());
-        }
         let deadline = self.clock.uptime() + Self::DEADLINE;
+        let mut begun = self.spend_remembered(slot, begins).await?;
+        let mut known = None;
+        if begun.is_none() {
+            let stored = self.adopt(slot).await?;
+            if !begins(&stored.grant) {
+                self.label_if_unlabelled(&stored.grant, Duration::ZERO);
+                return Ok(());
+            }
+            known = Some(stored);
+        }
         let mut pause = Self::FIRST_LOOK;
         let mut waits_since = None;
-        let mut known = Some(stored);
         loop {
-            let outcome = self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?;
+            let outcome = match begun.take() {
+                Some(outcome) => outcome,
+                None => self.spend(slot, known.take(), |grant| self.is_due(slot, grant)).await?,
+            };
             let (error, wait) = match outcome {
                 // X sent a refresh token alone: it is spent at once.
                 Outcome::Rotated(stored) | Outcome::Current(stored)
@@ -122,24 +126,23 @@ impl Desk {
     /// Rotates whatever generation is current now.
     pub(super) async fn rotate_now(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<()> {
         slot.is_used(self.now());
-        let stored = match self.recall(slot, |_| true) {
-            None => self.load(slot.account()).await?,
-            Some(remembered) => {
-                let seen = remembered.grant.spent();
-                let is_due = |grant: &Grant| grant.is_at(&seen);
-                match self.spend(slot, Some(remembered), is_due).await? {
-                    Outcome::Rotated(stored) if stored.grant.access.is_some() => {
-                        return self.is_rotated(slot, &stored);
-                    }
-                    // It was no more the current one.
-                    Outcome::Rotated(stored)
-                    | Outcome::Current(stored)
-                    | Outcome::Busy(stored)
-                    | Outcome::Wait(_, stored) => stored,
-                }
+        match self.spend_remembered(slot, |_| true).await? {
+            None => {
+                let stored = self.load(slot.account()).await?;
+                self.rotate(slot, stored).await
             }
-        };
-        self.rotate(slot, stored).await
+            Some(Outcome::Rotated(stored) | Outcome::Current(stored))
+                if stored.grant.access.is_some() =>
+            {
+                self.is_rotated(slot, &stored)
+            }
+            Some(
+                Outcome::Rotated(stored)
+                | Outcome::Current(stored)
+                | Outcome::Busy(stored)
+                | Outcome::Wait(_, stored),
+            ) => self.rotate(slot, stored).await,
+        }
     }
 
     fn is_rotated(self: &Arc<Self>, slot: &Slot, stored: &Stored) -> Result<()> {

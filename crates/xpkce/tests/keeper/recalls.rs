@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::grant::State;
-use xpkce::{Keeper, Reason, TokenSource};
+use xpkce::{Keeper, Reason, Timestamp, TokenSource};
 use xpkce_emulator::{Fault, OddAnswer};
 
 use crate::picky::Picky;
+use crate::spills::{copy_of_the_spill, put_back};
 use crate::world::{A_LIFE, World};
 
 /// One process's keeper of a login that it has rotated just now, and its way to the store.
@@ -143,4 +144,111 @@ async fn a_keeper_of_very_many_logins_remembers_the_records_of_none() {
     assert_eq!(store.loads.swap(0, SeqCst), 0, "what is remembered is not forgotten");
     source.refresh().await.unwrap();
     assert_eq!(store.loads.load(SeqCst), 1);
+}
+
+/// Signs in, and has another process rotate it after half a life, so that the first one's token is
+/// dead and the other's is in its early window.
+async fn with_their_token_in_its_early_window(world: &World) -> (TokenSource, Vec<Keeper>, String) {
+    let (keeper, source, _) = rotated_by(world).await;
+    let (other, there) = elsewhere(world, &source);
+    world.advance(A_LIFE / 2);
+    let theirs = there.refresh().await.unwrap().expose().to_owned();
+    world.advance(A_LIFE - Duration::from_secs(150));
+    (source, vec![keeper, other], theirs)
+}
+
+#[tokio::test]
+async fn what_another_process_has_rotated_since_is_served_though_x_fails() {
+    let world = World::start().await;
+    let (source, _keepers, theirs) = with_their_token_in_its_early_window(&world).await;
+    world.x.fault(world.on_refresh(Fault::Cloudflare).times(9));
+    assert_eq!(source.access_token().await.unwrap().expose(), theirs);
+}
+
+#[tokio::test]
+async fn what_another_process_has_rotated_since_is_served_while_that_one_refreshes_it() {
+    let world = World::start().await;
+    let (source, keepers, theirs) = with_their_token_in_its_early_window(&world).await;
+    let there = keepers[1].token_source(&source.account().user);
+    let mut rotating = Box::pin(there.refresh());
+    world.hold(&mut rotating).await;
+    let asking = tokio::time::timeout(Duration::from_secs(2), source.access_token());
+    assert_eq!(asking.await.expect("it waits").unwrap().expose(), theirs);
+    world.release(&keepers[1]).await;
+    rotating.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_in_its_early_window_that_another_process_has_signed_out_is_not_served() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    there.sign_out().await.unwrap();
+    world.advance(A_LIFE - Duration::from_secs(150));
+    assert_eq!(source.access_token().await.unwrap_err().reason(), Reason::SignedOut);
+}
+
+#[tokio::test]
+async fn what_another_process_has_rotated_since_is_served_while_the_app_backs_off() {
+    let world = World::with_users(1).await;
+    let (keeper, source, _) = rotated_by(&world).await;
+    let second = world.sign_in_as(&keeper, 1).await;
+    let (_other, there) = elsewhere(&world, &source);
+    world.advance(A_LIFE / 2);
+    let theirs = there.refresh().await.unwrap().expose().to_owned();
+    world.advance(A_LIFE / 2);
+    world.x.fault(world.on_refresh(Fault::OauthError {
+        status: 401,
+        error: "invalid_client".to_owned(),
+        description: String::new(),
+    }));
+    assert!(second.refresh().await.is_err());
+    assert_eq!(source.access_token().await.unwrap().expose(), theirs);
+}
+
+#[tokio::test]
+async fn what_another_process_has_rotated_since_is_served_though_the_store_takes_nothing() {
+    let world = World::start().await;
+    let (_keeper, source, store) = rotated_by(&world).await;
+    let (_other, there) = elsewhere(&world, &source);
+    world.advance(A_LIFE / 2);
+    let theirs = there.refresh().await.unwrap().expose().to_owned();
+    world.advance(A_LIFE / 2);
+    store.lost_acknowledgements.store(9, SeqCst);
+    assert_eq!(source.access_token().await.unwrap().expose(), theirs);
+}
+
+#[tokio::test]
+async fn a_wait_that_x_asks_for_runs_from_now_though_the_wall_clock_was_set_since() {
+    for (name, set) in [("on", 3600), ("back", -600)] {
+        let world = World::start().await;
+        let (_keeper, source, _) = rotated_by(&world).await;
+        world.clock.set_wall(Timestamp::from_secs(world.now().as_secs() + set));
+        world
+            .x
+            .fault(world.on_refresh(Fault::RateLimited { reset_in: None, retry_after: Some(100) }));
+        assert!(source.refresh().await.is_err());
+        let until = world.grant(&source).await.not_before.unwrap();
+        let wait = until.as_secs() - world.now().as_secs();
+        assert!((90..=110).contains(&wait), "{name}: {wait}");
+    }
+}
+
+#[tokio::test]
+async fn a_spill_that_others_have_saved_and_spent_since_is_no_candidate() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let their_store = Picky::new(world.store.clone());
+    let other = world.start_on(their_store.clone());
+    let there = other.token_source(&source.account().user);
+    their_store.refuses_answers.store(true, SeqCst);
+    assert!(there.refresh().await.is_err());
+    let spill = copy_of_the_spill(world.folder.path());
+    their_store.refuses_answers.store(false, SeqCst);
+    world
+        .eventually(async || there.refresh().await.is_ok_and(|token| token.generation().0 == 4))
+        .await;
+    put_back(world.folder.path(), &spill);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 5);
+    assert!(world.grant(&source).await.candidates.is_empty());
 }

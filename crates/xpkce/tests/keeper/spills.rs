@@ -34,7 +34,7 @@ async fn picky(world: &World) -> (Arc<Picky>, Keeper, TokenSource) {
 }
 
 /// Returns the one file in the folder that holds something, as an old backup would.
-fn copy_of_the_spill(folder: &Path) -> Vec<u8> {
+pub fn copy_of_the_spill(folder: &Path) -> Vec<u8> {
     let files =
         std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()));
     let full = |file: &Vec<u8>| file.iter().any(|byte| *byte != 0);
@@ -42,7 +42,7 @@ fn copy_of_the_spill(folder: &Path) -> Vec<u8> {
 }
 
 /// Puts it back as the file of a holder that is dead.
-fn put_back(folder: &Path, spill: &[u8]) -> PathBuf {
+pub fn put_back(folder: &Path, spill: &[u8]) -> PathBuf {
     let path = folder.join(format!("{}.holder", "0".repeat(32)));
     std::fs::write(&path, spill).unwrap();
     path
