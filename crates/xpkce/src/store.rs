@@ -41,24 +41,26 @@ mod sqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteReading, SqliteStore};
 
-/// Counts the writes of one record, from a number that is the record's own. A swap names the revision
-/// that it has read.
+/// Numbers the writes of one record, each higher than the one before. A swap names the revision that
+/// it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Returns the revision that follows `read`, or a random one for a record that was not there:
-    /// in a store that was made anew, none is at a revision that somebody remembers of the old one.
+    /// Returns a revision that follows `read`, or that of a record that was not there. It is a random
+    /// step away: in a store that came back from a backup, or was made anew, no record gets to the
+    /// revision that somebody remembers of the one that is gone.
     pub fn after(read: Option<Self>) -> Self {
-        Self(read.map_or_else(first, |revision| revision.0 + 1))
+        Self(read.map_or(0, |revision| revision.0) + step())
     }
 }
 
-fn first() -> u64 {
+/// From 1 to 2^24: small enough for a million million writes.
+fn step() -> u64 {
     let mut random = [0; 4];
-    // Where the system gives none, they all begin alike.
-    let _ = turns::fill(&mut random);
+    // Where the system gives none, they are counted.
+    let _ = turns::fill(&mut random[..3]);
     u64::from(u32::from_le_bytes(random)) + 1
 }
 
@@ -212,5 +214,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Returns the folder this store lives in, where its holders share a file system.
     fn folder(&self) -> Option<&Path> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_writings_over_one_reading_have_revisions_of_their_own() {
+        for read in [None, Some(Revision(7))] {
+            let [one, other] = [Revision::after(read), Revision::after(read)];
+            assert!(one != other && one.min(other) > read.unwrap_or(Revision(0)), "{one:?}");
+        }
     }
 }

@@ -107,7 +107,7 @@ async fn every_record_of_version_1_is_kept_and_stands_in_the_queue() {
     assert_eq!(due.iter().map(|due| &*due.user).collect::<Vec<_>>(), ["spending"]);
     assert_eq!(store.next_sign_in().await.unwrap(), 42);
     let swapped = store.swap(&spending, Some(Revision(7)), LeaseEnd::Now).await.unwrap();
-    assert!(matches!(swapped, Swapped::Done(Revision(8))));
+    assert!(matches!(swapped, Swapped::Done(next) if next > Revision(7)));
 }
 
 #[tokio::test]

@@ -3,19 +3,21 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use xpkce::grant::{Account, Grant, State};
 use xpkce::http::Pending;
 use xpkce::seal::{KeyId, Sealed};
-use xpkce::store::{Due, LeaseEnd, MemoryStore, PendingLogin, Revision, Store, Stored, Swapped};
+use xpkce::store::{Due, LeaseEnd, PendingLogin, Revision, Store, Stored, Swapped};
 use xpkce::{Error, Reason, Result, Timestamp};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
 /// One process's way to the store that all share.
 pub struct Picky {
-    store: Arc<MemoryStore>,
+    store: Arc<dyn Store>,
+    /// What has come in the place of that store, out of a backup.
+    pub restored: OnceLock<Arc<dyn Store>>,
     /// How many labels it refuses.
     pub refused_labels: AtomicUsize,
     /// How many sign-ins it gives no number.
@@ -30,14 +32,17 @@ pub struct Picky {
     pub lost_acknowledgements: AtomicUsize,
     /// How many records were read.
     pub loads: AtomicUsize,
+    /// How many swaps were tried.
+    pub swaps: AtomicUsize,
     /// What happens before the nth read from now, counted from zero.
     before_load: Mutex<Option<(usize, Hook)>>,
 }
 
 impl Picky {
-    pub fn new(store: Arc<MemoryStore>) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
             store,
+            restored: OnceLock::new(),
             refused_labels: AtomicUsize::new(0),
             refused_sign_ins: AtomicUsize::new(0),
             refuses_answers: AtomicBool::new(false),
@@ -45,12 +50,17 @@ impl Picky {
             refuses_reads: AtomicBool::new(false),
             lost_acknowledgements: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
+            swaps: AtomicUsize::new(0),
             before_load: Mutex::default(),
         })
     }
 
     pub fn before_load(&self, nth: usize, hook: impl FnOnce() + Send + 'static) {
         *self.before_load.lock().unwrap() = Some((nth, Box::new(hook)));
+    }
+
+    fn there(&self) -> &dyn Store {
+        self.restored.get().unwrap_or(&self.store).as_ref()
     }
 
     fn count_load(&self) {
@@ -96,7 +106,7 @@ impl Store for Picky {
         if self.refuses_reads.load(SeqCst) {
             return refused();
         }
-        self.store.load(account)
+        self.there().load(account)
     }
 
     fn swap<'a>(
@@ -105,10 +115,11 @@ impl Store for Picky {
         expected: Option<Revision>,
         lease: LeaseEnd,
     ) -> Pending<'a, Result<Swapped>> {
+        self.swaps.fetch_add(1, SeqCst);
         if self.refuses(grant) {
             return refused();
         }
-        let done = self.store.swap(grant, expected, lease);
+        let done = self.there().swap(grant, expected, lease);
         if take(&self.lost_acknowledgements) {
             return Box::pin(async {
                 done.await?;
@@ -127,7 +138,7 @@ impl Store for Picky {
         if take(&self.refused_labels) {
             return refused();
         }
-        self.store.relabel(from, grant, expected)
+        self.there().relabel(from, grant, expected)
     }
 
     fn list<'a>(
@@ -135,7 +146,7 @@ impl Store for Picky {
         after: Option<&'a Account>,
         limit: usize,
     ) -> Pending<'a, Result<Vec<Stored>>> {
-        self.store.list(after, limit)
+        self.there().list(after, limit)
     }
 
     fn due<'a>(
@@ -148,18 +159,18 @@ impl Store for Picky {
         if self.refuses_reads.load(SeqCst) {
             return refused();
         }
-        self.store.due(app, now, after, limit)
+        self.there().due(app, now, after, limit)
     }
 
     fn next_sign_in(&self) -> Pending<'_, Result<u64>> {
         if take(&self.refused_sign_ins) {
             return refused();
         }
-        self.store.next_sign_in()
+        self.there().next_sign_in()
     }
 
     fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>> {
-        self.store.put_login(login, now)
+        self.there().put_login(login, now)
     }
 
     fn take_login<'a>(
@@ -167,14 +178,14 @@ impl Store for Picky {
         key: &'a str,
         now: Timestamp,
     ) -> Pending<'a, Result<Option<Sealed>>> {
-        self.store.take_login(key, now)
+        self.there().take_login(key, now)
     }
 
     fn key_check<'a>(
         &'a self,
         proposed: Option<&'a Sealed>,
     ) -> Pending<'a, Result<Option<Sealed>>> {
-        self.store.key_check(proposed)
+        self.there().key_check(proposed)
     }
 
     fn replace_key_check<'a>(
@@ -182,14 +193,14 @@ impl Store for Picky {
         expected: &'a Sealed,
         check: &'a Sealed,
     ) -> Pending<'a, Result<bool>> {
-        self.store.replace_key_check(expected, check)
+        self.there().replace_key_check(expected, check)
     }
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {
-        self.store.login_keys()
+        self.there().login_keys()
     }
 
     fn folder(&self) -> Option<&Path> {
-        self.store.folder()
+        self.there().folder()
     }
 }

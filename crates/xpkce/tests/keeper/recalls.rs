@@ -6,6 +6,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use xpkce::grant::State;
+#[cfg(feature = "sqlite")]
+use xpkce::keeper::note_use;
+#[cfg(feature = "sqlite")]
+use xpkce::store::{SqliteStore, Store as _};
 use xpkce::{Keeper, Reason, Timestamp, TokenSource};
 use xpkce_emulator::{Fault, OddAnswer};
 
@@ -251,4 +255,32 @@ async fn a_spill_that_others_have_saved_and_spent_since_is_no_candidate() {
     put_back(world.folder.path(), &spill);
     assert_eq!(source.refresh().await.unwrap().generation().0, 5);
     assert!(world.grant(&source).await.candidates.is_empty());
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_record_of_a_store_out_of_a_backup_is_not_taken_for_the_one_that_is_remembered() {
+    let world = World::start().await;
+    let [path, backup] = ["first.db", "backup.db"].map(|name| world.folder.path().join(name));
+    let account = {
+        let keeper = world.start_on(Arc::new(SqliteStore::open(&path).await.unwrap()));
+        world.sign_in(&keeper).await.account().clone()
+    };
+    std::fs::copy(&path, &backup).unwrap();
+    let store = Picky::new(Arc::new(SqliteStore::open(&path).await.unwrap()));
+    let keeper = world.start_on(store.clone());
+    let source = keeper.token_source(&account.user);
+    source.refresh().await.unwrap();
+
+    // The user signs in again, and the record has been written twice since, as the other has.
+    let restored = Arc::new(SqliteStore::open(&backup).await.unwrap());
+    let other = world.start_on(restored.clone());
+    assert_eq!(*world.sign_in(&other).await.account(), account);
+    let there = async || restored.load(&account).await.unwrap().unwrap();
+    note_use(&*restored, &there().await, world.now() + A_LIFE).await;
+    let signed_in = there().await.grant.grant_id;
+    let _ = store.restored.set(restored.clone());
+    let refreshed = source.refresh().await;
+    assert_eq!(there().await.grant.grant_id, signed_in, "the new sign-in is lost");
+    refreshed.unwrap();
 }

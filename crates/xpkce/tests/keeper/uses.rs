@@ -1,11 +1,13 @@
 //! Refreshing follows use: what counts as one, when it is noted, and how long it lasts.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::SeqCst;
 
 use xpkce::grant::Account;
 use xpkce::keeper::Round;
 use xpkce::store::Store as _;
 
+use crate::picky::Picky;
 use crate::queue::{DAY, MINUTE, all, idle, in_use, once, states};
 use crate::world::{A_LIFE, World};
 
@@ -72,11 +74,12 @@ async fn a_rotation_that_a_caller_caused_is_a_use_and_one_of_the_queue_is_none()
     let world = World::start().await;
     idle(&world, 2).await;
     let account = all(&world).await[0].account.clone();
-    let revision = async || world.store.load(&account).await.unwrap().unwrap().revision.0;
-    let before = revision().await;
+    let store = Picky::new(world.store.clone());
     world.advance(A_LIFE);
-    ask_anew(&world, &account).await;
-    assert_eq!(revision().await, before + 2, "the use was noted by a write of its own");
+    let keeper = world.start_on(store.clone());
+    keeper.token_source(&account.user).access_token().await.unwrap();
+    drop(keeper);
+    assert_eq!(store.swaps.load(SeqCst), 2, "the use was noted by a write of its own");
     let called = world.now();
     world.advance(DAY * 99 + MINUTE);
     once(&world.keeper()).await;

@@ -51,18 +51,16 @@ async fn each_update_of_a_statement_is_judged_by_itself() {
     let swapped = swap_all(&store, &grants).await;
     assert_eq!(swapped.iter().filter(|swapped| is_done(swapped)).count(), 9);
     let Ok(Swapped::Moved(Some(there))) = &swapped[3] else { panic!("{:?}", swapped[3]) };
-    assert_eq!(there.revision, Revision(2));
+    assert!(Some(there.revision) > FIRST);
 }
 
 #[tokio::test]
-async fn updates_of_one_record_go_in_the_order_in_which_they_came() {
+async fn of_many_updates_of_one_record_that_come_together_one_is_done() {
     let (subject, grants) = (postgres().await, grants(1));
     let store = store_of(&subject, &grants).await;
-    let revisions = (1..=20).map(Revision);
-    let swaps = revisions.map(|read| store.swap(&grants[0], Some(read), LeaseEnd::Keep));
-    assert!(join_all(swaps).await.iter().all(is_done));
-    let there = store.load(&grants[0].account).await.unwrap().unwrap();
-    assert_eq!(there.revision, Revision(21));
+    let swaps = (0..20).map(|_| store.swap(&grants[0], FIRST, LeaseEnd::Keep));
+    let swapped = join_all(swaps).await;
+    assert_eq!(swapped.iter().filter(|swapped| is_done(swapped)).count(), 1);
 }
 
 #[tokio::test]
