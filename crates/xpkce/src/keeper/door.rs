@@ -173,6 +173,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_remembered_is_not_begun_if_another_record_is_found_before_the_door() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keeper, stored, _door) = before_a_shut_door(&folder).await;
+        let slot = keeper.desk().slot(&stored.grant.account);
+        let leasing = keeper.desk().lease_remembered(&slot, stored.clone(), |_| true);
+        let mut leasing = std::pin::pin!(leasing);
+        assert!(leasing.as_mut().now_or_never().is_none(), "it goes in beside the other");
+        let moved = contract::grant(account("user"));
+        keeper.desk().store.swap(&moved, Some(stored.revision), LeaseEnd::Keep).await.unwrap();
+        assert!(leasing.await.unwrap().is_none());
+    }
+
+    #[tokio::test]
     async fn before_a_shut_door_nobody_makes_a_file_among_the_holders() {
         let folder = tempfile::tempdir().unwrap();
         let (keeper, stored, _door) = before_a_shut_door(&folder).await;

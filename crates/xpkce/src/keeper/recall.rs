@@ -23,8 +23,9 @@ impl Desk {
     /// Remembers a record that was saved just now. `read_at` is when its `now` was now.
     pub(super) fn remember(&self, slot: &Slot, saved: &Stored, read_at: Duration) {
         let is_read_next = saved.grant.generation.0.is_multiple_of(Self::READ_EVERY);
-        let is_plain = saved.grant.state == State::Ready;
-        if is_plain && !is_read_next && self.slots.len() <= Self::REMEMBERED {
+        // Who dies while it spends this record may leave a pair, and the swap would not tell.
+        let is_at_rest = saved.grant.state == State::Ready;
+        if is_at_rest && !is_read_next && self.slots.len() <= Self::REMEMBERED {
             let now = saved.now + self.clock.uptime().saturating_sub(read_at);
             slot.keep_saved(Stored { now, ..saved.clone() }, self.clock.as_ref());
         }
@@ -52,7 +53,9 @@ impl Desk {
         }
     }
 
-    async fn lease_remembered(
+    /// Takes the lease of a record that is remembered. Nothing is recovered here: a pair goes into a
+    /// record that was read, or one that was saved and spent since would be a candidate.
+    pub(super) async fn lease_remembered(
         &self,
         slot: &Slot,
         remembered: Stored,
@@ -61,13 +64,37 @@ impl Desk {
         self.refuse_while_app_backs_off()?;
         let revision = remembered.revision;
         let (_door, stored) = self.go_in(remembered, is_due).await?;
-        // Who recovers a pair has to know which ones are in the record already.
-        if stored.revision != revision || self.may_recover(&stored) {
+        if stored.revision != revision || self.is_spilled(&stored) {
             return Ok(None);
         }
         Ok(match self.begin(slot, stored).await? {
             Begun::Leased(claim) => Some(claim),
             Begun::Not(_) | Begun::Changed(_) => None,
         })
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::keeper;
+    use super::*;
+    use crate::grant::Account;
+    use crate::store::{Revision, contract};
+
+    #[tokio::test]
+    async fn a_record_that_another_spends_already_is_not_remembered() {
+        let keeper = keeper();
+        let desk = keeper.desk();
+        for (state, is_remembered) in [(State::Ready, true), (State::Spending, false)] {
+            let account = Account::new("app", state.name());
+            let grant = Arc::new(Grant { state, ..contract::grant(account.clone()) });
+            let (revision, lease_left) = (Revision(7), Duration::ZERO);
+            let slot = desk.slot(&account);
+            slot.serve(None, Some(revision), desk.clock.as_ref());
+            let saved = Stored { grant, revision, lease_left, now: desk.now() };
+            desk.remember(&slot, &saved, desk.clock.uptime());
+            assert_eq!(slot.take_saved(desk.clock.as_ref()).is_some(), is_remembered, "{state:?}");
+        }
     }
 }

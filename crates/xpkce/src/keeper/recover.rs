@@ -60,16 +60,13 @@ impl Desk {
         Ok(changed(latest, stored))
     }
 
-    /// Returns whether [`recover`](Self::recover) would find something in the files of others, or to
-    /// be cleared there.
-    pub(super) fn may_recover(&self, stored: &Stored) -> bool {
-        let is_its = |(_, record): (room::Slot, Vec<u8>)| {
-            Spilled::parse(&record).is_some_and(|spilled| concerns(&spilled, &stored.grant))
+    /// Returns whether another process has, or had, a pair for this grant in its file.
+    pub(super) fn is_spilled(&self, stored: &Stored) -> bool {
+        let is_its = |(_, record): &(room::Slot, Vec<u8>)| {
+            Spilled::parse(record).is_some_and(|spilled| concerns(&spilled, &stored.grant))
         };
-        let holds = |foreign: &Foreign| {
-            foreign.records().map_or(true, |records| records.into_iter().any(is_its))
-        };
-        self.foreign().iter().any(|foreign| foreign.is_dead() || holds(foreign))
+        let holds = |foreign: &Foreign| foreign.records().map_or(true, |it| it.iter().any(is_its));
+        self.foreign().iter().any(holds)
     }
 
     /// Saves sign-ins that an earlier process could not save, and names them. They have no record

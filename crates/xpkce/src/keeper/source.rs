@@ -330,9 +330,7 @@ impl Slot {
 
     /// Keeps the record that was saved just now, so that the next spend of it need not read it.
     pub(super) fn keep_saved(&self, stored: Stored, clock: &dyn Clock) {
-        if stored.grant.account == self.account {
-            self.taken().keep_saved(stored, clock);
-        }
+        self.taken().keep_saved(stored, clock);
     }
 
     /// Takes that record out.

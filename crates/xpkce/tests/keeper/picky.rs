@@ -30,6 +30,8 @@ pub struct Picky {
     pub refuses_reads: AtomicBool,
     /// How many writes it does and says that it has failed.
     pub lost_acknowledgements: AtomicUsize,
+    /// How many writes it says that it has done, and has not: a server that took over has lost them.
+    pub lost_writes: AtomicUsize,
     /// How many records were read.
     pub loads: AtomicUsize,
     /// How many swaps were tried.
@@ -49,6 +51,7 @@ impl Picky {
             refusals: AtomicUsize::new(0),
             refuses_reads: AtomicBool::new(false),
             lost_acknowledgements: AtomicUsize::new(0),
+            lost_writes: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
             swaps: AtomicUsize::new(0),
             before_load: Mutex::default(),
@@ -118,6 +121,9 @@ impl Store for Picky {
         self.swaps.fetch_add(1, SeqCst);
         if self.refuses(grant) {
             return refused();
+        }
+        if take(&self.lost_writes) {
+            return Box::pin(async move { Ok(Swapped::Done(Revision::after(expected))) });
         }
         let done = self.there().swap(grant, expected, lease);
         if take(&self.lost_acknowledgements) {

@@ -9,7 +9,8 @@ use xpkce::grant::State;
 #[cfg(feature = "sqlite")]
 use xpkce::keeper::note_use;
 #[cfg(feature = "sqlite")]
-use xpkce::store::{SqliteStore, Store as _};
+use xpkce::store::SqliteStore;
+use xpkce::store::{LeaseEnd, Store as _, Swapped};
 use xpkce::{Keeper, Reason, Timestamp, TokenSource};
 use xpkce_emulator::{Fault, OddAnswer};
 
@@ -25,6 +26,11 @@ async fn rotated_by(world: &World) -> (Keeper, TokenSource, Arc<Picky>) {
     source.refresh().await.unwrap();
     store.loads.store(0, SeqCst);
     (keeper, source, store)
+}
+
+fn the_app_is_refused() -> Fault {
+    let (error, description) = ("invalid_client".to_owned(), String::new());
+    Fault::OauthError { status: 401, error, description }
 }
 
 /// The same login in another process.
@@ -124,9 +130,73 @@ async fn a_spend_over_what_is_remembered_is_dated_by_the_stores_clock() {
     for _ in 0..2 {
         world.advance(Duration::from_secs(1000));
         source.refresh().await.unwrap();
-        assert_eq!(world.grant(&source).await.history.last().unwrap().at, world.now());
+        let grant = world.grant(&source).await;
+        assert_eq!(grant.history.last().unwrap().at, world.now());
+        assert_eq!(grant.used_at, Some(world.now()));
     }
     assert_eq!(store.loads.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_dated_by_when_it_was_read_and_not_by_when_it_was_saved() {
+    for is_read_again in [false, true] {
+        let world = World::start().await;
+        let (keeper, source, _) = rotated_by(&world).await;
+        let mut rotating = Box::pin(source.refresh());
+        world.hold(&mut rotating).await;
+        world.advance(Duration::from_secs(30));
+        if is_read_again {
+            let stored = world.store.load(source.account()).await.unwrap().unwrap();
+            let swap = world.store.swap(&stored.grant, Some(stored.revision), LeaseEnd::Keep);
+            assert!(matches!(swap.await, Ok(Swapped::Done(_))));
+        }
+        world.release(&keeper).await;
+        rotating.await.unwrap();
+        source.refresh().await.unwrap();
+        let rotated = world.grant(&source).await.history.last().unwrap().at;
+        assert_eq!(rotated, world.now(), "read again: {is_read_again}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_not_spent_before_its_time() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    // The early window begins for all; a keeper of its own begins a little later.
+    world.advance(A_LIFE - Duration::from_secs(301));
+    source.access_token().await.unwrap();
+    assert_eq!(world.x.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_not_spent_while_the_app_backs_off() {
+    let world = World::with_users(1).await;
+    let (keeper, source, _) = rotated_by(&world).await;
+    let second = world.sign_in_as(&keeper, 1).await;
+    world.x.fault(world.on_refresh(the_app_is_refused()));
+    assert!(second.refresh().await.is_err());
+    let asked = world.x.token_requests();
+    assert_eq!(source.refresh().await.unwrap_err().reason(), Reason::WrongSecretOrAppType);
+    assert_eq!(world.x.token_requests(), asked);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_asked_once() {
+    let world = World::start().await;
+    let (_keeper, source, store) = rotated_by(&world).await;
+    world.store.fail_writes(true);
+    store.swaps.store(0, SeqCst);
+    assert_eq!(source.refresh().await.unwrap_err().reason(), Reason::Store);
+    assert_eq!(store.swaps.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_lease_over_what_is_remembered_whose_acknowledgement_was_lost_is_its_own() {
+    let world = World::start().await;
+    let (_keeper, source, store) = rotated_by(&world).await;
+    store.lost_acknowledgements.store(1, SeqCst);
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3);
+    assert_eq!((world.x.refreshes(), world.x.replays()), (2, 0));
 }
 
 #[tokio::test]
@@ -201,11 +271,7 @@ async fn what_another_process_has_rotated_since_is_served_while_the_app_backs_of
     world.advance(A_LIFE / 2);
     let theirs = there.refresh().await.unwrap().expose().to_owned();
     world.advance(A_LIFE / 2);
-    world.x.fault(world.on_refresh(Fault::OauthError {
-        status: 401,
-        error: "invalid_client".to_owned(),
-        description: String::new(),
-    }));
+    world.x.fault(world.on_refresh(the_app_is_refused()));
     assert!(second.refresh().await.is_err());
     assert_eq!(source.access_token().await.unwrap().expose(), theirs);
 }
@@ -255,6 +321,20 @@ async fn a_spill_that_others_have_saved_and_spent_since_is_no_candidate() {
     put_back(world.folder.path(), &spill);
     assert_eq!(source.refresh().await.unwrap().generation().0, 5);
     assert!(world.grant(&source).await.candidates.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_not_sent_past_a_spill_whose_lease_the_store_has_lost() {
+    let world = World::start().await;
+    let (_keeper, source, _) = rotated_by(&world).await;
+    let their_store = Picky::new(world.store.clone());
+    let other = world.start_on(their_store.clone());
+    let there = other.token_source(&source.account().user);
+    their_store.lost_writes.store(1, SeqCst);
+    their_store.refuses_answers.store(true, SeqCst);
+    assert!(there.refresh().await.is_err());
+    assert_eq!(source.refresh().await.unwrap().generation().0, 3, "their pair is one");
+    assert_eq!((world.x.refreshes(), world.x.replays()), (2, 0));
 }
 
 #[cfg(feature = "sqlite")]

@@ -51,12 +51,11 @@ RETURNING revision"
     };
 }
 
-// One for each thing that becomes of the lease's end, for the server plans what it is not asked to do,
-// too.
+// One for each thing that may become of the lease's end: the server would plan all of them each time.
 const UPDATE: &str = update!("");
 const UPDATE_AND_END_LEASE: &str = update!(", lease_ends = NULL");
-const UPDATE_AND_LEASE: &str = update!(", lease_ends = ", now!(), " + $12");
-const UPDATE_WITH_LEASE: &str = update!(", lease_ends = $12");
+const UPDATE_LEASE_FROM_NOW: &str = update!(", lease_ends = ", now!(), " + $12");
+const UPDATE_LEASE_AT: &str = update!(", lease_ends = $12");
 
 /// Does the same for many rows, and names those that it has written. The server takes longer to plan it,
 /// so that a single one goes the other way. Who holds a row's lock holds up all of them, and not for long.
@@ -114,7 +113,6 @@ pub(super) struct Draft {
     account: Account,
     grant_id: String,
     revision: i64,
-    writes: Revision,
     expected: Option<i64>,
     sign_in: i64,
     generation: i64,
@@ -138,12 +136,10 @@ impl Draft {
             LeaseColumn::FromNow(span) => (false, span, false),
             LeaseColumn::At(end) => (false, end, true),
         };
-        let writes = Revision::after(expected);
         Ok(Self {
             account: grant.account.clone(),
             grant_id: grant.grant_id.as_str().to_owned(),
-            revision: signed(writes.0)?,
-            writes,
+            revision: signed(Revision::after(expected).0)?,
             expected: expected.map(|read| signed(read.0)).transpose()?,
             sign_in: signed(grant.sign_in)?,
             generation: signed(grant.generation.0)?,
@@ -165,7 +161,7 @@ impl Draft {
 
     /// Returns the revision that it writes.
     pub(super) fn revision(&self) -> Revision {
-        self.writes
+        Revision(self.revision.cast_unsigned())
     }
 
     /// Returns whether it takes the place of a row that was read.
@@ -186,8 +182,8 @@ impl Draft {
         let sql = match self.lease_end {
             _ if self.keeps_lease => return Statement { sql: UPDATE, values },
             None => return Statement { sql: UPDATE_AND_END_LEASE, values },
-            Some(_) if self.is_lease_absolute => UPDATE_WITH_LEASE,
-            Some(_) => UPDATE_AND_LEASE,
+            Some(_) if self.is_lease_absolute => UPDATE_LEASE_AT,
+            Some(_) => UPDATE_LEASE_FROM_NOW,
         };
         values.push((lease_end, Type::INT8));
         Statement { sql, values }
