@@ -124,6 +124,35 @@ async fn a_token_that_another_process_rotated_is_an_adoption() {
 }
 
 #[tokio::test]
+async fn a_token_that_another_process_makes_while_it_is_waited_for_is_an_adoption() {
+    let _turn = TURN.lock().await;
+    for is_forced in [false, true] {
+        let world = World::start().await;
+        let (one, two) = (world.keeper(), world.keeper());
+        let source = world.sign_in(&one).await;
+        let other = two.token_source(&source.account().user);
+        other.access_token().await.unwrap();
+        world.advance(A_LIFE);
+        let mut theirs = Box::pin(source.access_token());
+        world.hold(&mut theirs).await;
+        counts(&world.silence.measures);
+        let ours = async {
+            match is_forced {
+                true => other.refresh().await.unwrap().generation(),
+                false => other.access_token().await.unwrap().generation(),
+            }
+        };
+        let mut ours = std::pin::pin!(ours);
+        let waits = tokio::time::timeout(Duration::from_millis(100), ours.as_mut()).await;
+        assert!(waits.is_err(), "{waits:?}");
+        world.release(&one).await;
+        assert_eq!((theirs.await.unwrap().generation().0, ours.await.0), (2, 2));
+        let counted = counts(&world.silence.measures);
+        assert_eq!(of(&counted, "xpkce_adoptions_total"), 1, "forced: {is_forced}, {counted:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wait_for_another_holder_is_counted_and_timed() {
     let _turn = TURN.lock().await;
     let world = World::start().await;
