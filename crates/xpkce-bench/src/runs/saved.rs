@@ -34,7 +34,7 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
         Arc::new(block_on(SqliteStore::open(folder.path().join(name))).expect("a store"))
     };
     let store = open("logins.db");
-    let crowds = Crowds::sign_in(endpoint, &store, None);
+    let crowds = Crowds::sign_in(endpoint, [&store, &open("many/logins.db")], [None; 2]);
     let record = crowds.known.record(store.as_ref());
     let ungrouped = Ungrouped::new([open("ungrouped.db")], &record);
     let mut alone = commits::Sqlite::new(folder.path(), json(&record));
@@ -50,7 +50,8 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
         Arc::new(block_on(PostgresStore::open(&address)).expect("a store"))
     };
     let store = open();
-    let crowds = Crowds::sign_in(endpoint, &store, Some(folder.path()));
+    let folders = ["known", "many"].map(|name| folder.path().join(name));
+    let crowds = Crowds::sign_in(endpoint, [&store; 2], folders.each_ref().map(|it| Some(&**it)));
     let record = crowds.known.record(store.as_ref());
     let ungrouped = Ungrouped::new((0..CONNECTIONS).map(|_| open()), &record);
     let alone = commits::Postgres::new(&server.address(), json(&record), CONNECTIONS);
@@ -67,10 +68,17 @@ struct Crowds {
 }
 
 impl Crowds {
-    fn sign_in(endpoint: &Endpoint, store: &Arc<dyn Store>, folder: Option<&Path>) -> Self {
+    /// In folders of their own, as on machines of their own: none looks through the other's files.
+    fn sign_in(
+        endpoint: &Endpoint,
+        stores: [&Arc<dyn Store>; 2],
+        folders: [Option<&Path>; 2],
+    ) -> Self {
         let count = PROMISES[PROMISES.len() - 1].0;
-        let crowd = |count| Crowd::sign_in(&endpoint.kept, store.clone(), folder, count);
-        Self { known: crowd(count), among_many: crowd(AMONG_MANY).among_many() }
+        let crowd = |at: usize, count| {
+            Crowd::sign_in(&endpoint.kept, Arc::clone(stores[at]), folders[at], count)
+        };
+        Self { known: crowd(0, count), among_many: crowd(1, AMONG_MANY).among_many() }
     }
 }
 
