@@ -33,7 +33,7 @@ const NOTES: &str = "\
 - 4,096 in flight: the client on one processor, its keeper too; the stand-in, which answers after 200 ms, on the other. X's class has 1,024 threads.
 - A million accounts: the memory of the keeper and of its tokens, the handles included, the store's own not.
   One read of as much memory, at a place that depends on the read before, is what the machine takes to look anywhere in it
-  where nothing overlaps; a token is two looks, at the account and at its token, which may overlap with the next one's. Much of a look
+  where nothing overlaps; a token is two looks: at the account, which says whether it is fresh, and at the token, which nobody waits for until it is used. Much of a look
   is the way to the page: the second line is the same with huge ones, which an operator may ask for by that variable.
 - A fresh token of ours is awaited again and again inside one task.
 - The herd is let go by one lock that all wait for, each with its store open; the time is from there to when the last one has its token.

@@ -1,23 +1,22 @@
 //! Serving tokens: a fresh one is handed out without taking a lock, asking the store or allocating.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::Guard;
 use tokio::sync::watch;
 
 use super::last_time::LastTime;
 use super::pair::{Answer, Landing};
+use super::served::{Held, Served, TokenGuard};
 use super::settle::not_signed_in;
 use super::taken::Taken;
 use super::{Keeper, measure};
-use crate::grant::{Account, Generation, Grant, PairId, window};
+use crate::grant::{Account, Generation, Grant, PairId};
 use crate::http::Pending;
 use crate::store::{Revision, Stored};
-use crate::turns::{ArcSwapOption, AtomicI64, Mutex, MutexGuard};
+use crate::turns::{AtomicI64, Mutex, MutexGuard};
 use crate::{AccessToken, Clock, Error, Reason, Result, Timestamp};
 
 /// One grant's access tokens. Cheap to clone.
@@ -133,7 +132,7 @@ type Flight = watch::Receiver<Option<Result<()>>>;
 /// One account's place in a keeper: the token it serves and the refresh that is under way.
 pub(super) struct Slot {
     account: Account,
-    held: ArcSwapOption<Held>,
+    served: Served,
     flight: Mutex<Option<Flight>>,
     taken: Mutex<Taken>,
     /// When the store was last asked.
@@ -144,58 +143,11 @@ pub(super) struct Slot {
     noted_at: LastTime,
 }
 
-/// A token in memory, with its ends by the clock that never goes back: setting the wall clock
-/// neither revives nor ends it, and moves its early window by less than a second.
-#[derive(Debug)]
-struct Held {
-    token: AccessToken,
-    generation: Generation,
-    pair: PairId,
-    issued_at: Timestamp,
-    expires_at: Timestamp,
-    early: Duration,
-    end: Duration,
-}
-
-/// A valid access token, borrowed from the keeper. Dereferences to [`AccessToken`].
-pub struct TokenGuard(Guard<Option<Arc<Held>>>);
-
-impl TokenGuard {
-    fn held(&self) -> &Held {
-        self.0.as_deref().expect("a guard is made of a token that is there")
-    }
-
-    /// Returns when the token expires, by the wall clock.
-    pub fn expires_at(&self) -> Timestamp {
-        self.held().expires_at
-    }
-
-    /// Returns the generation it belongs to.
-    pub fn generation(&self) -> Generation {
-        self.held().generation
-    }
-}
-
-impl Deref for TokenGuard {
-    type Target = AccessToken;
-
-    fn deref(&self) -> &AccessToken {
-        &self.held().token
-    }
-}
-
-impl fmt::Debug for TokenGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held { generation, expires_at, .. } = self.held();
-        write!(f, "TokenGuard(generation {generation}, until {})", expires_at.as_secs())
-    }
-}
-
 impl Slot {
     pub(super) fn new(account: Account) -> Self {
         Self {
             account,
-            held: ArcSwapOption::empty(),
+            served: Served::nothing(),
             flight: Mutex::default(),
             taken: Mutex::default(),
             asked_at: LastTime::default(),
@@ -208,25 +160,21 @@ impl Slot {
         &self.account
     }
 
-    /// Returns the token if the early window has not begun. The exact clock is asked where the
-    /// quick one cannot tell.
+    /// Returns the token if the early window has not begun.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<TokenGuard> {
-        let held = self.held.load();
-        let early = held.as_ref()?.early;
-        (clock.uptime_at_most() < early || clock.uptime() < early).then(|| TokenGuard(held))
+        self.served.fresh(clock)
     }
 
     /// Returns the token if it lives.
     pub(super) fn alive(&self, uptime: Duration) -> Option<TokenGuard> {
-        let held = self.held.load();
-        held.as_ref().is_some_and(|held| uptime < held.end).then(|| TokenGuard(held))
+        self.served.alive(uptime)
     }
 
     /// Returns whether this pair's token is in its early window, or past it, by the clock that
     /// never goes back.
     pub(super) fn is_due(&self, pair: &PairId, uptime: Duration) -> bool {
-        let held = self.held.load();
+        let held = self.served.load();
         held.as_ref().is_some_and(|held| held.pair == *pair && uptime >= held.early)
     }
 
@@ -238,7 +186,7 @@ impl Slot {
 
     /// Returns the pair that is served.
     pub(super) fn pair(&self) -> Option<PairId> {
-        self.held.load().as_ref().map(|held| held.pair)
+        self.served.load().as_ref().map(|held| held.pair)
     }
 
     /// Returns whether the slot is worth keeping though nobody holds it: it serves a token, or has
@@ -265,17 +213,10 @@ impl Slot {
         if !taken.may_take(revision, clock.uptime()) {
             return;
         }
-        self.held.store(token.and_then(|(token, grant)| {
+        self.served.store(token.and_then(|(token, grant)| {
             let access = grant.access.as_ref()?;
             let life = access.expires_at.since(access.issued_at);
-            Some(Arc::new(Held::new(
-                token,
-                grant.generation,
-                &grant.pair,
-                access.expires_at,
-                life,
-                clock,
-            )))
+            Some(Held::new(token, grant.generation, &grant.pair, access.expires_at, life, clock))
         }));
     }
 
@@ -284,7 +225,7 @@ impl Slot {
         let mut taken = self.taken();
         if taken.may_take(revision, clock.uptime()) {
             taken.leaves();
-            self.held.store(None);
+            self.served.store(None);
         }
     }
 
@@ -306,7 +247,7 @@ impl Slot {
         let generation = landing.spent.generation.next();
         let (token, life) = (issued.access_token.clone(), issued.expires_in);
         let held = Held::new(token, generation, &landing.pair, issued.expires_at, life, clock);
-        self.held.store(Some(Arc::new(held)));
+        self.served.store(Some(held));
     }
 
     /// Returns the answer that the store would not take yet: its token must not be sent again.
@@ -340,7 +281,7 @@ impl Slot {
 
     /// Returns the generation that is served.
     pub(super) fn generation(&self) -> Option<Generation> {
-        self.held.load().as_ref().map(|held| held.generation)
+        self.served.load().as_ref().map(|held| held.generation)
     }
 
     /// Notes that a caller asks.
@@ -364,25 +305,6 @@ impl Slot {
     pub(super) fn may_ask(&self, uptime: Duration) -> bool {
         const PAUSE: Duration = Duration::from_secs(1);
         self.asked_at.may_be_again(uptime, PAUSE)
-    }
-}
-
-impl Held {
-    fn new(
-        token: AccessToken,
-        generation: Generation,
-        pair: &PairId,
-        expires_at: Timestamp,
-        life: Duration,
-        clock: &dyn Clock,
-    ) -> Self {
-        // In this order: who is held up between the two finds less left, not more.
-        let uptime = clock.uptime();
-        // No longer than its whole life: a wall clock may have stepped back since it was issued.
-        let left = expires_at.since(clock.now()).min(life);
-        let (early, end) = (uptime + left.saturating_sub(window(life)), uptime + left);
-        let issued_at = expires_at - life;
-        Self { token, generation, pair: *pair, issued_at, expires_at, early, end }
     }
 }
 

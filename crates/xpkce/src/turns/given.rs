@@ -118,6 +118,16 @@ impl AtomicI64 {
 pub(crate) struct AtomicU64(atomic::AtomicU64);
 
 impl AtomicU64 {
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        turn();
+        self.0.load(order)
+    }
+
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        turn();
+        self.0.store(value, order);
+    }
+
     /// The standard library's loop, with a turn between its steps.
     pub(crate) fn fetch_update(
         &self,
