@@ -42,7 +42,7 @@ mod sqlite;
 pub use sqlite::{SqliteReading, SqliteStore};
 
 /// Numbers the writes of one record, each higher than the one before. A swap names the revision that
-/// it has read.
+/// it has read. Every store takes its numbers from [`Revision::after`]; none is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
@@ -118,7 +118,7 @@ pub struct Due {
     pub user: String,
 }
 
-/// Returns the last minute that has come whole by `now`.
+/// Returns the last minute that has begun by `now`.
 fn minute_of(now: Timestamp) -> i64 {
     now.as_millis().div_euclid(60_000)
 }
@@ -129,6 +129,14 @@ fn minute_of(now: Timestamp) -> i64 {
 /// because an acknowledgement can be lost. Dropping a future does not undo what it has begun.
 /// Implementations limit how long they wait for locks and connections; the caller limits how long
 /// it waits for a disk that never answers.
+///
+/// A record that is written, or relabelled, gets the revision [`Revision::after`] `expected`. Numbers
+/// that are counted one by one will not do: a keeper spends over a revision that it remembers, without
+/// reading the record first, and a record that was made anew, or came back from a backup, must not get
+/// to that revision.
+///
+/// Accounts are told apart and ordered as [`Account`] is, byte by byte, whatever is in their names. A
+/// record may take a hundred kilobytes.
 ///
 /// The contract that every implementation must keep is written as tests, in `store::contract`
 /// behind the feature `testing`.
@@ -143,7 +151,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Reads one record.
     fn load<'a>(&'a self, account: &'a Account) -> Pending<'a, Result<Option<Stored>>>;
 
-    /// Writes `grant` if the record is still at `expected`; none expects that there is no record.
+    /// Writes `grant` if the record is still at `expected`; none expects that there is no record. A
+    /// swap that loses changes nothing, the end of the lease included.
     ///
     /// [`LeaseEnd::In`] announces a spend. A store that can reserve room for the new pair must fail
     /// here if there is none.
@@ -156,7 +165,8 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Moves the record `from`, if still at its revision, to `grant`'s account, if still at
     /// `expected`: both or neither. [`Swapped::Moved`] holds what is at `grant`'s account. The end
-    /// of the lease moves along. To its own account it is a swap that must find both revisions.
+    /// of the lease moves along, in the place of the one that is there. To its own account it is a
+    /// swap that must find both revisions.
     fn relabel<'a>(
         &'a self,
         from: (&'a Account, Revision),
@@ -164,7 +174,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         expected: Option<Revision>,
     ) -> Pending<'a, Result<Swapped>>;
 
-    /// Reads up to `limit` records in the order of their accounts, from the one after `after`.
+    /// Reads up to `limit` records in the order of their accounts, from the one after `after`, which
+    /// may be gone.
     fn list<'a>(
         &'a self,
         after: Option<&'a Account>,
@@ -172,8 +183,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Result<Vec<Stored>>>;
 
     /// Reads up to `limit` names of an app's records that are due by `now`, by their minutes and
-    /// then their users, from the one after `after`. A minute counts once all of it has passed, so
-    /// none of them comes too early.
+    /// then their users, from the one after `after`, which may be gone. A record is due once its
+    /// [`Grant::due_minute`] has begun, which is rounded up, so that none comes too early; one without
+    /// a minute never is.
     fn due<'a>(
         &'a self,
         app: &'a str,
@@ -186,10 +198,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// sign-in. A store that can reserve room for its pair must fail here if there is none.
     fn next_sign_in(&self) -> Pending<'_, Result<u64>>;
 
-    /// Keeps a sign-in until its callback comes, and drops those that ended before `now`.
+    /// Keeps a sign-in until its callback comes, in the place of one of the same key, and drops those
+    /// that have ended at `now`.
     fn put_login<'a>(&'a self, login: &'a PendingLogin, now: Timestamp) -> Pending<'a, Result<()>>;
 
-    /// Takes a sign-in out; a second caller gets none. One that ended before `now` is none.
+    /// Takes a sign-in out; a second caller gets none. One that has ended at `now` is none.
     fn take_login<'a>(
         &'a self,
         key: &'a str,
