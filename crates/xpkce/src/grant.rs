@@ -331,7 +331,8 @@ pub struct Grant {
     /// The last success that could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<Unread>,
-    /// When it was last asked for, to the hour.
+    /// When a caller last asked for more than the token in memory; noted with a spend, or else
+    /// at most once an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
     /// What happened lately.

@@ -9,7 +9,7 @@
 //!
 //! | outcome | what happens |
 //! |---|---|
-//! | a pair came | the pair is saved by compare-and-swap on the generation; if the store fails, it is written to a sealed spill file, and the save is tried until it succeeds |
+//! | a pair came | it is written to a spill file, sealed, and saved by compare-and-swap on the generation; if the store fails, the file is synced, and the save is tried until it succeeds |
 //! | nothing was sent | the record is as it was before; back off |
 //! | it may have been sent | the same token is sent once more under the same lease; then the grant is `InDoubt`, with growing back-off |
 //! | X says that the token is invalid | the record is read again; a pair that another holder saved is adopted, else the grant is `Rejected`, and `SignInNeeded` if X repeats it a minute later |
@@ -128,8 +128,8 @@ impl Keeper {
     /// Makes a keeper for the client's app on a store, with the keys that open it, as
     /// [`seal::unlock`](crate::seal::unlock) returns them.
     ///
-    /// In `folder` this process has a file that shows that it is alive, and saves pairs that the
-    /// store could not take. The default is the folder `holders` beside the store's file. A store
+    /// In `folder` this process has a file that shows that it is alive, and keeps each pair until the
+    /// store has it. The default is the folder `holders` beside the store's file. A store
     /// that has no file has no default: without a folder, the death of a process is only noticed
     /// when its lease runs out, and a pair that the store could not take is kept in memory alone.
     ///

@@ -1,5 +1,5 @@
 //! A process's file in the holders' folder: locked while the process lives, and with room kept
-//! free in it for pairs that the store would not take.
+//! free in it for pairs until the store has them.
 //!
 //! The lock is the kernel's (`flock`), so it ends with the process, however that ends. Who finds
 //! the file of a holder unlocked knows that the holder is dead; who cannot open it knows nothing

@@ -1,5 +1,5 @@
-//! Pairs that the store could not take, in the form in which they are written to the holders'
-//! files.
+//! Pairs on their way into the store, and those that it could not take, in the form in which they are
+//! written to the holders' files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
