@@ -17,7 +17,8 @@ use crate::postgres::Server;
 use crate::report::Report;
 use crate::ungrouped::Ungrouped;
 
-/// How many in flight, and what share of what the store commits ungrouped must be reached.
+/// How many in flight, and what share must be reached of what our store commits ungrouped, and of what
+/// the database alone does.
 const PROMISES: [(usize, f64); 4] = [(1, 0.5), (8, 0.5), (64, 0.8), (1024, 0.8)];
 const ALONE: &str = "the database alone, two commits each";
 const UNGROUPED: &str = "our store alone, ungrouped, two commits each";
