@@ -323,7 +323,7 @@ async fn token_of(source: &TokenSource) -> Result<AccessToken, Error> {
 /// What to do about a login, in a word.
 fn action(action: Action) -> &'static str {
     match action {
-        Action::Nothing => "nothing",
+        Action::Nothing => "none",
         Action::Wait => "wait",
         Action::SignOutAgain => "sign_out_again",
         _ => "sign_in",

@@ -30,4 +30,4 @@ class Login(NamedTuple):
     ``signed_out``."""
 
     action: str
-    """What it asks of its owner: ``nothing``, ``wait``, ``sign_in`` or ``sign_out_again``."""
+    """What it asks of its owner: ``none``, ``wait``, ``sign_in`` or ``sign_out_again``."""

@@ -126,7 +126,7 @@ impl Desk {
             Some(Ok(slot)) => Some(slot),
             Some(Err(why)) => {
                 crate::contained(
-                    || tracing::error!(error = %why, "a rotated pair could not be spilled; it lives in memory alone"),
+                    || tracing::error!(error = %why, "a rotated pair could not be spilled; until it is saved it lives in memory alone"),
                 );
                 None
             }

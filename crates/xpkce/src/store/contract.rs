@@ -86,6 +86,7 @@ macro_rules! store_contract {
             a_swap_that_expects_a_record_loses_to_none
             a_stale_swap_changes_nothing
             a_revision_grows_with_every_swap
+            no_two_swaps_are_sure_to_take_a_revision_as_far
             of_many_swaps_of_one_revision_one_wins
             of_many_first_swaps_one_wins
             a_loser_fails_alone

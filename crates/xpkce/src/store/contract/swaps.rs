@@ -1,5 +1,7 @@
 //! Of the swaps that name one revision, one wins; the others learn what is there.
 
+use std::collections::BTreeSet;
+
 use super::{Subject, assert_same, at_once, create, done, grant, load, moved, swap, two};
 use crate::grant::{Account, Generation, Grant};
 use crate::store::{LeaseEnd, Revision, Swapped};
@@ -51,6 +53,20 @@ pub async fn a_revision_grows_with_every_swap(subject: &dyn Subject) {
         assert!(next > last);
         last = next;
     }
+}
+
+/// Nobody can tell how far one write takes a revision: a record out of a backup does not get to the
+/// one that somebody remembers.
+pub async fn no_two_swaps_are_sure_to_take_a_revision_as_far(subject: &dyn Subject) {
+    let store = subject.open().await;
+    let mut last = create(&*store, &first()).await;
+    let mut steps = BTreeSet::new();
+    for _ in 0..5 {
+        let next = done(swap(&*store, &first(), Some(last), LeaseEnd::Keep).await);
+        steps.insert(next.0 - last.0);
+        last = next;
+    }
+    assert!(steps.len() > 1, "each of five was {steps:?}");
 }
 
 /// Compare and set, with many at it: one wins, and its record is there.
