@@ -154,6 +154,7 @@ impl Keeper {
             boot_id: boot_id(),
             presence: OnceLock::new(),
             entered_at: LastTime::default(),
+            looked_at_all: LastTime::default(),
             slots: Slots::default(),
             breaker: Breaker::default(),
             brake: Mutex::default(),
@@ -213,6 +214,8 @@ struct Desk {
     presence: OnceLock<Presence>,
     /// When this process last tried to make its file.
     entered_at: LastTime,
+    /// When this process last opened the files of all others.
+    looked_at_all: LastTime,
     slots: Slots,
     breaker: Breaker,
     brake: Mutex<Brake>,

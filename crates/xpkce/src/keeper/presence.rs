@@ -1,5 +1,6 @@
 //! A process's file in the holders' folder: locked while the process lives, and with room kept
-//! free in it for pairs until the store has them.
+//! free in it for pairs until the store has them. While there is none its length says so, and nobody
+//! has to open it.
 //!
 //! The lock is the kernel's (`flock`), so it ends with the process, however that ends. Who finds
 //! the file of a holder unlocked knows that the holder is dead; who cannot open it knows nothing
@@ -17,7 +18,7 @@ use crate::grant::{Lease, Liveness, PairId};
 use crate::seal::open_file;
 
 const SUFFIX: &str = "holder";
-/// The length of a dead holder's file that has nothing left in it.
+/// The length of a dead holder's file that has nothing left in it: no slots, and the mark.
 const FOUND_DEAD: u64 = 1;
 
 /// This process's file. Unlinked when dropped, unless a pair is still in it.
@@ -84,7 +85,9 @@ impl Presence {
             return Err(io::Error::other("the record is longer than any may be"));
         }
         let slot = self.take_slots(record.len());
-        let written = room::write(&self.file(), &slot, record);
+        let file = self.file();
+        let written = room::open(&file, &slot).and_then(|()| room::write(&file, &slot, record));
+        drop(file);
         if let Err(why) = written {
             self.free(&slot);
             return Err(why);
@@ -95,8 +98,9 @@ impl Presence {
     /// Makes sure that a free slot has its room on the disk; the file grows if none has.
     pub(super) fn keep_room(&self) -> io::Result<()> {
         let slot = self.take_slots(0);
-        let kept = room::keep(&self.file(), &slot);
-        self.free(&slot);
+        let file = self.file();
+        let kept = room::keep(&file, &slot);
+        self.let_go(&file, &slot);
         kept
     }
 
@@ -104,7 +108,8 @@ impl Presence {
     /// tore does not open.
     pub(super) fn sync(&self) -> io::Result<()> {
         let file = self.file();
-        file.sync_data()?;
+        // With its length, though that is no part of the record: it must not say that there is none.
+        file.sync_all()?;
         let mut folders = self.path.ancestors().skip(1);
         if let Some(own) = folders.next() {
             File::open(own)?.sync_all()?;
@@ -122,9 +127,19 @@ impl Presence {
     /// Erases a record that is durable elsewhere. One that comes back with the machine is known
     /// for what it is by its generation.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
-        room::erase(&self.file(), slot)?;
-        self.free(slot);
+        let file = self.file();
+        room::erase(&file, slot)?;
+        self.let_go(&file, slot);
         Ok(())
+    }
+
+    /// Frees a slot in which there is no record, and marks the file if that was the last. Whoever
+    /// takes one meanwhile waits for the file before writing. One that cannot be marked is read.
+    fn let_go(&self, file: &File, slot: &Slot) {
+        self.free(slot);
+        if !self.slots().iter().any(|is_taken| *is_taken) {
+            let _ = room::mark_empty(file);
+        }
     }
 
     /// Takes the first slots in a row that have room for the record; the file grows if none have.
@@ -177,25 +192,23 @@ pub(super) struct Foreign {
 impl Foreign {
     /// Opens every holder's file in the folder but `own`; those that cannot be opened are left.
     pub(super) fn all(folder: &Path, own: Option<&Presence>) -> Vec<Self> {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            return Vec::new();
-        };
-        entries
-            .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(is_holders_name))
-            .map(|entry| entry.path())
-            .filter(|path| own.is_none_or(|own| own.path != *path))
-            .filter_map(|path| Self::open(path).ok())
-            .collect()
+        paths(folder, own).filter_map(|path| Self::open(path).ok()).collect()
     }
 
-    /// Opens the file that a lease names, unless it is `own`.
+    /// Opens only those in which there may be a record.
+    pub(super) fn with_records(folder: &Path, own: Option<&Presence>) -> Vec<Self> {
+        let them = paths(folder, own).filter(|path| may_hold(path));
+        them.filter_map(|path| Self::open(path).ok()).collect()
+    }
+
+    /// Opens the file that a lease names, unless it is `own` or there is no record in it.
     pub(super) fn of(folder: &Path, holder: &Liveness, own: Option<&Presence>) -> Option<Self> {
         let is_own = own.is_some_and(|own| own.liveness == *holder);
         if is_own || !is_holders_name(&holder.file) {
             return None;
         }
-        Self::open(folder.join(&holder.file)).ok()
+        let path = folder.join(&holder.file);
+        may_hold(&path).then(|| Self::open(path).ok()).flatten()
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -295,6 +308,38 @@ pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Names every holder's file in the folder but `own`.
+fn paths(folder: &Path, own: Option<&Presence>) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_holders_name))
+        .map(|entry| entry.path())
+        .filter(move |path| own.is_none_or(|own| own.path != *path))
+}
+
+/// Returns whether there may be a record in a file. One that cannot be looked at may have any.
+fn may_hold(path: &Path) -> bool {
+    match length(path) {
+        Ok(length) => !room::is_marked_empty(length),
+        Err(why) => why.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// Returns a file's length as it is now: a network file system may have an older one at hand, and a
+/// pair that another machine has written meanwhile would be missed.
+#[cfg(target_os = "linux")]
+fn length(path: &Path) -> io::Result<u64> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    Ok(statx(CWD, path, AtFlags::STATX_FORCE_SYNC, StatxFlags::SIZE)?.stx_size)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn length(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(path)?.len())
+}
+
 /// Returns whether there is any other holder's file to be seen in the folder.
 pub(super) fn has_others(folder: &Path, own: &Presence) -> bool {
     std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
@@ -318,6 +363,7 @@ fn make(unnamed: &Path, path: &Path) -> io::Result<File> {
     let file = options.read(true).write(true).create_new(true).mode(0o600).open(unnamed)?;
     file.try_lock().map_err(io::Error::from)?;
     room::reserve(&file, 0, (SLOT * SLOTS) as u64)?;
+    room::mark_empty(&file)?;
     std::fs::rename(unnamed, path)?;
     Ok(file)
 }

@@ -12,12 +12,16 @@ use super::presence::Foreign;
 use super::room;
 use super::source::Slot;
 use super::spill::Spilled;
-use crate::grant::{Account, Grant, GrantId, State};
+use crate::grant::{Account, Grant, GrantId, Lease, State};
 use crate::store::Stored;
 use crate::token::rejudge;
 use crate::{Error, ErrorKind, Reason, Result, turns};
 
 impl Desk {
+    /// How often those files are looked through, too, in which there is no record: whether their
+    /// holders have died. Seldom enough not to count, and soon enough after a lease's end.
+    const LOOK_AT_ALL_AGAIN: Duration = Lease::SPAN;
+
     /// Looks for a pair that somebody received for this grant, before its token is sent again.
     /// Saves it, and returns the record if that has changed it.
     ///
@@ -167,7 +171,7 @@ impl Desk {
             }
             self.slots.let_go(&slot);
         }
-        self.foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
+        self.all_foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
         Ok(saved)
     }
 
@@ -243,18 +247,31 @@ impl Desk {
     /// Returns the files where a pair for this grant may lie. Whoever is spending it has looked
     /// through the others before; while it lives its own is the only one. Many who wait for one
     /// send would keep it from coming through if each opened the files of all.
+    ///
+    /// Now and then, and at first, those of all are opened, so that the dead are cleared by processes
+    /// that have no queue, and by commands that spend once.
     fn searched_for(&self, stored: &Stored) -> Vec<Foreign> {
         let holder = stored.grant.lease.as_ref().and_then(|lease| lease.holder.liveness.as_ref());
+        let uptime = self.clock.uptime();
         match (self.folder.as_deref(), holder) {
             (Some(folder), Some(holder)) if self.is_being_spent(stored) => {
                 let own = self.presence.get();
                 Foreign::of(folder, holder, own).into_iter().collect()
             }
+            _ if self.looked_at_all.may_be_again(uptime, Self::LOOK_AT_ALL_AGAIN) => {
+                self.all_foreign()
+            }
             _ => self.foreign(),
         }
     }
 
+    /// Opens the files of others in which there may be a pair.
     fn foreign(&self) -> Vec<Foreign> {
+        let own = self.presence.get();
+        self.folder.as_deref().map(|folder| Foreign::with_records(folder, own)).unwrap_or_default()
+    }
+
+    fn all_foreign(&self) -> Vec<Foreign> {
         let own = self.presence.get();
         self.folder.as_deref().map(|folder| Foreign::all(folder, own)).unwrap_or_default()
     }
@@ -312,9 +329,12 @@ fn changed(now: Stored, before: &Stored) -> Option<Stored> {
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::tests::keeper;
+    use super::super::presence::Presence;
+    use super::super::tests::{keeper, keeper_by, keeper_in};
     use super::*;
-    use crate::store::{LeaseEnd, contract};
+    use crate::grant::PairId;
+    use crate::store::{LeaseEnd, Revision, contract};
+    use crate::{ManualClock, Timestamp};
 
     fn id(nth: u16) -> GrantId {
         let [high, low] = nth.to_be_bytes();
@@ -338,5 +358,33 @@ mod tests {
             assert_eq!(find(nth).await.unwrap().grant.account.user, format!("{nth:03}"));
         }
         assert!(find(501).await.is_none(), "it is another app's");
+    }
+
+    #[test]
+    fn a_file_without_a_record_is_opened_at_first_and_then_once_in_a_leases_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let _other = Presence::enter(folder.path(), &PairId::new([7; 16])).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+        let keeper = keeper_by(clock.clone(), Some(folder.path().to_owned()));
+        let desk = keeper.desk();
+        let grant = Arc::new(contract::grant(Account::new("app", "user")));
+        let (revision, lease_left, now) = (Revision(7), Duration::ZERO, desk.now());
+        let stored = Stored { grant, revision, lease_left, now };
+        let opened = || desk.searched_for(&stored).len();
+        assert_eq!([opened(), opened()], [1, 0]);
+        clock.advance(Desk::LOOK_AT_ALL_AGAIN);
+        assert_eq!([opened(), opened()], [1, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_round_dates_every_dead_holders_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let living = Presence::enter(folder.path(), &PairId::new([7; 16])).unwrap();
+        let path = |holder: &str| folder.path().join(holder);
+        let dead = path(&format!("{}.holder", PairId::new([8; 16]).as_str()));
+        std::fs::copy(path(&living.liveness().file), &dead).unwrap();
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        keeper.desk().recover_all().await.unwrap();
+        assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
     }
 }

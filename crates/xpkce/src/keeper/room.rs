@@ -1,5 +1,5 @@
 //! The room in a holder's file: slots of one size, and records that take one slot or several. A
-//! record that was only partly written is recognised.
+//! record that was only partly written is recognised. The file's length tells when there is none.
 
 use std::fs::File;
 use std::io;
@@ -54,6 +54,26 @@ enum Content {
     Record(Vec<u8>),
     /// A record that is not whole: its writer is at it, or was stopped in the middle.
     Torn,
+}
+
+/// Returns whether a file of this length is marked: it has whole slots and one byte, and no record.
+/// The byte takes no room, and the length is to be had without opening the file. The files of earlier
+/// versions have no mark.
+pub(super) fn is_marked_empty(length: u64) -> bool {
+    length % SLOT as u64 == 1
+}
+
+/// Marks a file in which there is no record.
+pub(super) fn mark_empty(file: &File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length.is_multiple_of(SLOT as u64) { file.set_len(length + 1) } else { Ok(()) }
+}
+
+/// Makes sure that the file has the slot's room and is not marked: before anything is written.
+pub(super) fn open(file: &File, slot: &Slot) -> io::Result<()> {
+    keep(file, slot)?;
+    let length = file.metadata()?.len();
+    if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }
 }
 
 /// Writes a record. What makes it valid, its header, comes last.
@@ -189,6 +209,35 @@ mod tests {
         for (first, slots) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
             keep(&file, &Slot::at(first, 5)).unwrap();
             assert_eq!(file.metadata().unwrap().len(), (slots * SLOT) as u64, "{first}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_marked_at_whole_slots_and_loses_its_mark_with_all_its_room_kept() {
+        let (file, to) = (room(), 2 * SLOT as u64);
+        reserve(&file, 0, to).unwrap();
+        let met = || file.metadata().unwrap();
+        let on_disk = met().blocks();
+        for _ in 0..2 {
+            mark_empty(&file).unwrap();
+            assert_eq!((met().len(), met().blocks()), (to + 1, on_disk));
+        }
+        for _ in 0..2 {
+            open(&file, &Slot::at(1, 5)).unwrap();
+            assert_eq!((met().len(), met().blocks()), (to, on_disk));
+        }
+        mark_empty(&file).unwrap();
+        open(&file, &Slot::at(2, 5)).unwrap();
+        assert_eq!(met().len(), 3 * SLOT as u64);
+    }
+
+    #[test]
+    fn no_length_that_a_record_gives_a_file_is_a_mark() {
+        for length in [1, SLOT - HEADER, SLOT - HEADER + 1, LONGEST] {
+            let (file, slot) = (room(), Slot::at(2, length));
+            open(&file, &slot).unwrap();
+            write(&file, &slot, &vec![b'a'; length]).unwrap();
+            assert!(!is_marked_empty(file.metadata().unwrap().len()), "{length}");
         }
     }
 
