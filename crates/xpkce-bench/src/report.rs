@@ -29,7 +29,8 @@ const NOTES: &str = "\
   shares a flush with, of a record that the keeper has written, its history full: one connection of SQLite, up to as many of PostgreSQL as our store has. \"Our store alone\" is what the keeper's store commits when it is
   told to. \"The database alone\" is the least that the database can be asked for: one prepared update, by its number, in a table of three columns. Ours compares the revision, keeps the index of
   what is due, and prepares nothing on PostgreSQL, because a pooler may give each transaction another connection.
-  The stores and PostgreSQL's server share the processors with the client. \"Each record read first\" is a keeper of more logins than it remembers the records of.
+  The stores and PostgreSQL's server share the processors with the client. \"Each record read first\" is a keeper of more logins than it remembers the records of. \"Beside another keeper\" is one that shares
+  its folder, as two processes of one machine do.
 - 4,096 in flight: the client on one processor, its keeper too; the stand-in, which answers after 200 ms, on the other. X's class has 1,024 threads.
 - A million accounts: the memory of the keeper and of its tokens, the handles included, the store's own not.
   One read of as much memory, at a place that depends on the read before, is what the machine takes to look anywhere in it

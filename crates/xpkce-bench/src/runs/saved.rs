@@ -25,8 +25,9 @@ const UNGROUPED: &str = "our store alone, ungrouped, two commits each";
 
 /// How many connections to PostgreSQL commit at most: as many as our store has.
 const CONNECTIONS: usize = 16;
-/// At how many in flight it is measured, too, what a keeper of very many logins does.
-const AMONG_MANY: usize = 64;
+/// At how many in flight it is measured, too, what a keeper of very many logins does, and one that is
+/// not alone on its machine.
+const OTHERS_TOO: usize = 64;
 
 /// Refreshes saved in a second, on every store that is durable.
 pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
@@ -35,7 +36,11 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
         Arc::new(block_on(SqliteStore::open(folder.path().join(name))).expect("a store"))
     };
     let store = open("logins.db");
-    let crowds = Crowds::sign_in(endpoint, [&store, &open("many/logins.db")], [None; 2]);
+    let crowds = Crowds::sign_in(
+        endpoint,
+        [&store, &open("many/logins.db"), &open("beside/logins.db")],
+        [None; 3],
+    );
     let record = crowds.known.record(store.as_ref());
     let ungrouped = Ungrouped::new([open("ungrouped.db")], &record);
     let mut alone = commits::Sqlite::new(folder.path(), json(&record));
@@ -51,8 +56,8 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
         Arc::new(block_on(PostgresStore::open(&address)).expect("a store"))
     };
     let store = open();
-    let folders = ["known", "many"].map(|name| folder.path().join(name));
-    let crowds = Crowds::sign_in(endpoint, [&store; 2], folders.each_ref().map(|it| Some(&**it)));
+    let folders = ["known", "many", "beside"].map(|name| folder.path().join(name));
+    let crowds = Crowds::sign_in(endpoint, [&store; 3], folders.each_ref().map(|it| Some(&**it)));
     let record = crowds.known.record(store.as_ref());
     let ungrouped = Ungrouped::new((0..CONNECTIONS).map(|_| open()), &record);
     let alone = commits::Postgres::new(&server.address(), json(&record), CONNECTIONS);
@@ -61,25 +66,31 @@ pub(super) fn saved(bench: &Bench, endpoint: &Endpoint, report: &mut Report) {
     });
 }
 
-/// As many logins as are ever in flight, of a keeper that remembers their records, and some of one
-/// that does not.
+/// As many logins as are ever in flight, of a keeper that remembers their records, some of one that
+/// does not, and some of one beside which there is another.
 struct Crowds {
     known: Crowd,
     among_many: Crowd,
+    beside: Crowd,
+    _other: Crowd,
 }
 
 impl Crowds {
-    /// In folders of their own, as on machines of their own: none looks through the other's files.
+    /// In folders of their own, as on machines of their own, but for those that are beside each other.
     fn sign_in(
         endpoint: &Endpoint,
-        stores: [&Arc<dyn Store>; 2],
-        folders: [Option<&Path>; 2],
+        stores: [&Arc<dyn Store>; 3],
+        folders: [Option<&Path>; 3],
     ) -> Self {
         let count = PROMISES[PROMISES.len() - 1].0;
         let crowd = |at: usize, count| {
             Crowd::sign_in(&endpoint.kept, Arc::clone(stores[at]), folders[at], count)
         };
-        Self { known: crowd(0, count), among_many: crowd(1, AMONG_MANY).among_many() }
+        let [among_many, beside] = [1, 2].map(|at| crowd(at, OTHERS_TOO));
+        let other = crowd(2, 1);
+        // Until then it has not shown itself.
+        other.spend(1);
+        Self { known: crowd(0, count), among_many: among_many.among_many(), beside, _other: other }
     }
 }
 
@@ -101,8 +112,10 @@ fn contests(
             .peer(OURS, || refresh(&crowds.known))
             .peer(ALONE, || twice(alone(abreast)))
             .peer(UNGROUPED, || twice(ungrouped.commit(abreast, bench.span(200), bench.span(700))));
-        if abreast == AMONG_MANY {
-            contest = contest.peer("xpkce, each record read first", || refresh(&crowds.among_many));
+        if abreast == OTHERS_TOO {
+            contest = contest
+                .peer("xpkce, each record read first", || refresh(&crowds.among_many))
+                .peer("xpkce, beside another keeper", || refresh(&crowds.beside));
         }
         let outcome = contest.run(if bench.is_short { 1 } else { 3 });
         for of in [UNGROUPED, ALONE] {

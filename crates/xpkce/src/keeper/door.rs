@@ -1,6 +1,7 @@
-//! The door before a spend: of many processes of one machine that find a login due at once, one
-//! goes in, and the others look at the record again in a moment. Without it each of them would make
-//! its own file, open those of all and ask the store to write, before the first has begun.
+//! The door before a process's first spend: of many that start on one machine and find a login due
+//! at once, one goes in, and the others look at the record again in a moment. Without it each of them
+//! would make its own file, open those of all and ask the store to write, before the first has begun.
+//! Who has its file already goes in without: to make a door costs it more than to ask.
 //!
 //! Nothing but speed depends on it: the swap of the record alone says who spends. So nobody waits
 //! here for long, and where no door can be made all go in.
@@ -81,8 +82,7 @@ impl Desk {
         mut stored: Stored,
         is_due: impl Fn(&Grant) -> bool + Send + Sync,
     ) -> Result<(Option<Door>, Stored)> {
-        let Some(folder) = self.folder.as_deref().filter(|folder| self.may_meet_others(folder))
-        else {
+        let Some(folder) = self.folder.as_deref().filter(|_| self.presence.get().is_none()) else {
             return Ok((None, stored));
         };
         let mut pause = Self::FIRST_LOOK;
@@ -98,12 +98,6 @@ impl Desk {
             stored = self.load(&stored.grant.account).await?;
         }
         Ok((None, stored))
-    }
-
-    /// Returns whether there may be other processes: they show themselves in the folder only once
-    /// they have gone in.
-    fn may_meet_others(&self, folder: &Path) -> bool {
-        self.presence.get().is_none_or(|own| presence::has_others(folder, own))
     }
 }
 
@@ -173,19 +167,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_is_not_begun_if_another_record_is_found_before_the_door() {
-        let folder = tempfile::tempdir().unwrap();
-        let (keeper, stored, _door) = before_a_shut_door(&folder).await;
-        let slot = keeper.desk().slot(&stored.grant.account);
-        let leasing = keeper.desk().lease_remembered(&slot, stored.clone(), |_| true);
-        let mut leasing = std::pin::pin!(leasing);
-        assert!(leasing.as_mut().now_or_never().is_none(), "it goes in beside the other");
-        let moved = contract::grant(account("user"));
-        keeper.desk().store.swap(&moved, Some(stored.revision), LeaseEnd::Keep).await.unwrap();
-        assert!(leasing.await.unwrap().is_none());
-    }
-
-    #[tokio::test]
     async fn before_a_shut_door_nobody_makes_a_file_among_the_holders() {
         let folder = tempfile::tempdir().unwrap();
         let (keeper, stored, _door) = before_a_shut_door(&folder).await;
@@ -235,14 +216,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_alone_on_the_machine_needs_no_door() {
+    async fn who_has_its_file_among_the_holders_needs_no_door() {
         let folder = tempfile::tempdir().unwrap();
         let (keeper, stored, _door) = before_a_shut_door(&folder).await;
-        keeper.desk().presence().unwrap();
         let go_in = || keeper.desk().go_in(stored.clone(), |_| true).now_or_never();
+        assert!(go_in().is_none(), "it has none yet");
+        keeper.desk().presence().unwrap();
         assert!(go_in().unwrap().unwrap().0.is_none());
-        let other = keeper_in(Some(folder.path().to_owned()));
-        other.desk().presence().unwrap();
-        assert!(go_in().is_none(), "there is somebody else now");
     }
 }

@@ -340,14 +340,6 @@ fn length(path: &Path) -> io::Result<u64> {
     Ok(std::fs::metadata(path)?.len())
 }
 
-/// Returns whether there is any other holder's file to be seen in the folder.
-pub(super) fn has_others(folder: &Path, own: &Presence) -> bool {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
-        let name = entry.file_name();
-        name.to_str().is_some_and(|name| is_holders_name(name) && name != own.liveness.file)
-    })
-}
-
 /// Returns whether a file's name is one that [`Presence::enter`] gives. A store may name any: one
 /// that leads elsewhere is never opened.
 fn is_holders_name(file: &str) -> bool {

@@ -46,7 +46,7 @@ impl Desk {
         let Some(remembered) = saved.filter(|stored| is_due(&stored.grant)) else {
             return Ok(None);
         };
-        match self.lease_remembered(slot, remembered, is_due).await {
+        match self.lease_remembered(slot, remembered).await {
             Ok(Some(claim)) => self.go_on(slot, claim).await.map(Some),
             Err(why) if why.reason() == Reason::Store => Err(why),
             Ok(None) | Err(_) => Ok(None),
@@ -55,19 +55,12 @@ impl Desk {
 
     /// Takes the lease of a record that is remembered. Nothing is recovered here: a pair goes into a
     /// record that was read, or one that was saved and spent since would be a candidate.
-    pub(super) async fn lease_remembered(
-        &self,
-        slot: &Slot,
-        remembered: Stored,
-        is_due: impl Fn(&Grant) -> bool + Send + Sync,
-    ) -> Result<Option<Claim>> {
+    async fn lease_remembered(&self, slot: &Slot, remembered: Stored) -> Result<Option<Claim>> {
         self.refuse_while_app_backs_off()?;
-        let revision = remembered.revision;
-        let (_door, stored) = self.go_in(remembered, is_due).await?;
-        if stored.revision != revision || self.is_spilled(&stored) {
+        if self.is_spilled(&remembered) {
             return Ok(None);
         }
-        Ok(match self.begin(slot, stored).await? {
+        Ok(match self.begin(slot, remembered).await? {
             Begun::Leased(claim) => Some(claim),
             Begun::Not(_) | Begun::Changed(_) => None,
         })
