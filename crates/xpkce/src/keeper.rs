@@ -347,7 +347,7 @@ mod tests {
         keeper_by(Arc::new(ManualClock::new(Timestamp::from_secs(0))), folder)
     }
 
-    pub(super) fn keeper_by(clock: Arc<ManualClock>, folder: Option<PathBuf>) -> Keeper {
+    pub(super) fn keeper_by(clock: Arc<impl Clock + 'static>, folder: Option<PathBuf>) -> Keeper {
         let client = Client::new(App::public("app"), Arc::new(Nobody), clock.clone());
         let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
         let store = Arc::new(MemoryStore::new(clock));

@@ -110,9 +110,14 @@ impl Desk {
             if !is_due(&stored.grant) {
                 return Ok(Err(Outcome::Current(stored)));
             }
+            // Asked before its pair is looked for: who dies after that may leave one all the same.
+            let is_being_spent = self.is_being_spent(&stored);
             if let Some(recovered) = self.recover(slot, &stored).await? {
                 stored = recovered;
                 continue;
+            }
+            if is_being_spent {
+                return Ok(Err(Outcome::Busy(stored)));
             }
             match self.begin(slot, stored).await? {
                 Begun::Leased(claim) => return Ok(Ok(claim)),
@@ -386,3 +391,6 @@ impl Desk {
 fn is_leaving(grant: &Grant) -> bool {
     matches!(grant.state, State::SigningOut | State::SignedOut)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
