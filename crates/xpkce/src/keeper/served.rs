@@ -139,3 +139,17 @@ impl Held {
         Self { token, generation, pair: *pair, issued_at, expires_at, early, end }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_spans_are_in_the_order_of_the_spans() {
+        let (second, nanosecond) = (Duration::from_secs(1), Duration::from_nanos(1));
+        let least = [Duration::ZERO, nanosecond, second - nanosecond, second, second + nanosecond];
+        let most = [second * 2, second * 3, second * u32::MAX - nanosecond, second * u32::MAX];
+        let numbers: Vec<u64> = least.into_iter().chain(most).map(in_order).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:x?}");
+    }
+}

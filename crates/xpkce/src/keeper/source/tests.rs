@@ -25,6 +25,10 @@ fn a_token_is_fresh_until_its_early_window_begins_and_lives_until_its_end() {
     let end = now + SECOND * 7200;
     assert!(early < end);
     assert!(slot.alive(end - MILLISECOND).is_some() && slot.alive(end).is_none());
+    clock.advance(early - now - MILLISECOND);
+    assert!(slot.fresh(&clock).is_some());
+    clock.advance(MILLISECOND);
+    assert!(slot.fresh(&clock).is_none());
     assert!(slot.is_due(&grant.pair, early) && !slot.is_due(&grant.pair, early - MILLISECOND));
     let other = PairId::new([9; 16]);
     assert!(!slot.is_due(&other, early), "it is another pair's window");
