@@ -247,21 +247,23 @@ impl Desk {
     /// Returns the files where a pair for this grant may lie. Whoever is spending it has looked
     /// through the others before; while it lives its own is the only one. Many who wait for one
     /// send would keep it from coming through if each opened the files of all.
-    ///
-    /// Now and then, and at first, those of all are opened, so that the dead are cleared by processes
-    /// that have no queue, and by commands that spend once.
     fn searched_for(&self, stored: &Stored) -> Vec<Foreign> {
         let holder = stored.grant.lease.as_ref().and_then(|lease| lease.holder.liveness.as_ref());
-        let uptime = self.clock.uptime();
         match (self.folder.as_deref(), holder) {
             (Some(folder), Some(holder)) if self.is_being_spent(stored) => {
                 let own = self.presence.get();
                 Foreign::of(folder, holder, own).into_iter().collect()
             }
-            _ if self.looked_at_all.may_be_again(uptime, Self::LOOK_AT_ALL_AGAIN) => {
-                self.all_foreign()
-            }
             _ => self.foreign(),
+        }
+    }
+
+    /// Looks, at first and now and then, whether the holders of all files have died: so they are
+    /// removed where no process has a queue, too, and by commands that spend once. For who is about to
+    /// send: of many who find a login due at once it is one.
+    pub(super) fn clear_now_and_then(&self) {
+        if self.looked_at_all.may_be_again(self.clock.uptime(), Self::LOOK_AT_ALL_AGAIN) {
+            self.all_foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
         }
     }
 
@@ -329,11 +331,13 @@ fn changed(now: Stored, before: &Stored) -> Option<Stored> {
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::{Path, PathBuf};
+
     use super::super::presence::Presence;
     use super::super::tests::{keeper, keeper_by, keeper_in};
     use super::*;
     use crate::grant::PairId;
-    use crate::store::{LeaseEnd, Revision, contract};
+    use crate::store::{LeaseEnd, contract};
     use crate::{ManualClock, Timestamp};
 
     fn id(nth: u16) -> GrantId {
@@ -360,29 +364,33 @@ mod tests {
         assert!(find(501).await.is_none(), "it is another app's");
     }
 
+    /// Puts a dead holder's file into a folder.
+    fn dead_in(folder: &Path) -> PathBuf {
+        let living = Presence::enter(folder, &PairId::new([7; 16])).unwrap();
+        let dead = folder.join(format!("{}.holder", PairId::new([8; 16]).as_str()));
+        std::fs::copy(folder.join(&living.liveness().file), &dead).unwrap();
+        dead
+    }
+
     #[test]
-    fn a_file_without_a_record_is_opened_at_first_and_then_once_in_a_leases_time() {
+    fn a_dead_holders_file_is_dated_at_first_and_then_once_in_a_leases_time() {
         let folder = tempfile::tempdir().unwrap();
-        let _other = Presence::enter(folder.path(), &PairId::new([7; 16])).unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
         let keeper = keeper_by(clock.clone(), Some(folder.path().to_owned()));
-        let desk = keeper.desk();
-        let grant = Arc::new(contract::grant(Account::new("app", "user")));
-        let (revision, lease_left, now) = (Revision(7), Duration::ZERO, desk.now());
-        let stored = Stored { grant, revision, lease_left, now };
-        let opened = || desk.searched_for(&stored).len();
-        assert_eq!([opened(), opened()], [1, 0]);
+        let is_dated = || {
+            let dead = dead_in(folder.path());
+            keeper.desk().clear_now_and_then();
+            std::fs::metadata(&dead).unwrap().len() == 1
+        };
+        assert_eq!([is_dated(), is_dated()], [true, false]);
         clock.advance(Desk::LOOK_AT_ALL_AGAIN);
-        assert_eq!([opened(), opened()], [1, 0]);
+        assert_eq!([is_dated(), is_dated()], [true, false]);
     }
 
     #[tokio::test]
     async fn a_round_dates_every_dead_holders_file() {
         let folder = tempfile::tempdir().unwrap();
-        let living = Presence::enter(folder.path(), &PairId::new([7; 16])).unwrap();
-        let path = |holder: &str| folder.path().join(holder);
-        let dead = path(&format!("{}.holder", PairId::new([8; 16]).as_str()));
-        std::fs::copy(path(&living.liveness().file), &dead).unwrap();
+        let dead = dead_in(folder.path());
         let keeper = keeper_in(Some(folder.path().to_owned()));
         keeper.desk().recover_all().await.unwrap();
         assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);

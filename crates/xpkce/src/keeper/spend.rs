@@ -120,7 +120,10 @@ impl Desk {
                 return Ok(Err(Outcome::Busy(stored)));
             }
             match self.begin(slot, stored).await? {
-                Begun::Leased(claim) => return Ok(Ok(claim)),
+                Begun::Leased(claim) => {
+                    self.clear_now_and_then();
+                    return Ok(Ok(claim));
+                }
                 Begun::Not(outcome) => return Ok(Err(outcome)),
                 Begun::Changed(there) => stored = there,
             }

@@ -59,3 +59,21 @@ async fn who_dies_once_its_pair_was_looked_for_has_it_looked_for_again() {
     assert!(clock.happens.lock().unwrap().is_none(), "the holder has not died");
     assert!(matches!(taken, Ok(Err(Outcome::Busy(_)))), "its token may be sent again");
 }
+
+#[tokio::test]
+async fn who_takes_a_lease_looks_whether_other_holders_have_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let (desk, account) = (keeper.desk(), Account::new("app", "user"));
+    let own = desk.presence().unwrap().liveness().file.clone();
+    let dead = folder.path().join(format!("{}.holder", PairId::new([8; 16]).as_str()));
+    std::fs::copy(folder.path().join(own), &dead).unwrap();
+    let mut grant = Grant { state: State::Ready, ..contract::grant(account.clone()) };
+    (grant.lease, grant.unread, grant.refresh_is_candidate) = (None, None, false);
+    grant.feedback = Default::default();
+    let refresh = pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("spent"));
+    grant.refresh = Some(refresh.unwrap());
+    desk.store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
+    assert!(desk.take_lease(&desk.slot(&account), None, |_| true).await.unwrap().is_ok());
+    assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
+}
