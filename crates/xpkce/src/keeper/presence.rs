@@ -86,7 +86,7 @@ impl Presence {
         }
         let slot = self.take_slots(record.len());
         let file = self.file();
-        let written = room::open(&file, &slot).and_then(|()| room::write(&file, &slot, record));
+        let written = room::prepare(&file, &slot).and_then(|()| room::write(&file, &slot, record));
         drop(file);
         if let Err(why) = written {
             self.free(&slot);

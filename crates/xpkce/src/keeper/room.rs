@@ -70,7 +70,7 @@ pub(super) fn mark_empty(file: &File) -> io::Result<()> {
 }
 
 /// Makes sure that the file has the slot's room and is not marked: before anything is written.
-pub(super) fn open(file: &File, slot: &Slot) -> io::Result<()> {
+pub(super) fn prepare(file: &File, slot: &Slot) -> io::Result<()> {
     keep(file, slot)?;
     let length = file.metadata()?.len();
     if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }
@@ -223,11 +223,11 @@ mod tests {
             assert_eq!((met().len(), met().blocks()), (to + 1, on_disk));
         }
         for _ in 0..2 {
-            open(&file, &Slot::at(1, 5)).unwrap();
+            prepare(&file, &Slot::at(1, 5)).unwrap();
             assert_eq!((met().len(), met().blocks()), (to, on_disk));
         }
         mark_empty(&file).unwrap();
-        open(&file, &Slot::at(2, 5)).unwrap();
+        prepare(&file, &Slot::at(2, 5)).unwrap();
         assert_eq!(met().len(), 3 * SLOT as u64);
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn no_length_that_a_record_gives_a_file_is_a_mark() {
         for length in [1, SLOT - HEADER, SLOT - HEADER + 1, LONGEST] {
             let (file, slot) = (room(), Slot::at(2, length));
-            open(&file, &slot).unwrap();
+            prepare(&file, &slot).unwrap();
             write(&file, &slot, &vec![b'a'; length]).unwrap();
             assert!(!is_marked_empty(file.metadata().unwrap().len()), "{length}");
         }

@@ -81,7 +81,7 @@ impl Served {
         let early = self.early.load(Ordering::Acquire);
         if in_order(clock.uptime_at_most()) < early {
             let held = self.held.load();
-            // Still the one whose window that is, for no two begin in one nanosecond; it may have come back.
+            // Still the one whose window that is. If it went and came back, there may have been none.
             if self.early.load(Ordering::Acquire) == early && held.is_some() {
                 return Some(TokenGuard(held));
             }
