@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
@@ -29,6 +30,8 @@ pub(super) struct Presence {
     liveness: Liveness,
     process: u32,
     taken: Mutex<Vec<bool>>,
+    /// Whether somebody is about to [`mark`](Self::mark) it.
+    is_being_marked: AtomicBool,
 }
 
 /// The files of this process. A forked child has them too, and would keep its parent's locks.
@@ -70,7 +73,8 @@ impl Presence {
         own.retain(|file| file.strong_count() > 0);
         own.push(Arc::downgrade(&file));
         drop(own);
-        Ok(Self { file, path, liveness, process, taken: Mutex::new(vec![false; SLOTS]) })
+        let taken = Mutex::new(vec![false; SLOTS]);
+        Ok(Self { file, path, liveness, process, taken, is_being_marked: AtomicBool::new(false) })
     }
 
     /// Returns what a lease says of this process.
@@ -100,7 +104,8 @@ impl Presence {
         let slot = self.take_slots(0);
         let file = self.file();
         let kept = room::keep(&file, &slot);
-        self.let_go(&file, &slot);
+        self.free(&slot);
+        self.mark_if_empty(&file);
         kept
     }
 
@@ -127,16 +132,26 @@ impl Presence {
     /// Erases a record that is durable elsewhere. One that comes back with the machine is known
     /// for what it is by its generation.
     pub(super) fn erase(&self, slot: &Slot) -> io::Result<()> {
-        let file = self.file();
-        room::erase(&file, slot)?;
-        self.let_go(&file, slot);
+        room::erase(&self.file(), slot)?;
+        self.free(slot);
         Ok(())
     }
 
-    /// Frees a slot in which there is no record, and marks the file if that was the last. Whoever
-    /// takes one meanwhile waits for the file before writing. One that cannot be marked is read.
-    fn let_go(&self, file: &File, slot: &Slot) {
-        self.free(slot);
+    /// Returns whether nobody is about to mark the file: then it is the caller's to do, in a while.
+    pub(super) fn is_to_be_marked(&self) -> bool {
+        !self.is_being_marked.swap(true, AcqRel)
+    }
+
+    /// Marks the file if there is no record in it any more.
+    pub(super) fn mark(&self) {
+        // First: for what is erased from now on, somebody else comes.
+        self.is_being_marked.swap(false, AcqRel);
+        self.mark_if_empty(&self.file());
+    }
+
+    /// Whoever takes a slot meanwhile waits for the file before writing. One that cannot be marked is
+    /// read.
+    fn mark_if_empty(&self, file: &File) {
         if !self.slots().iter().any(|is_taken| *is_taken) {
             let _ = room::mark_empty(file);
         }

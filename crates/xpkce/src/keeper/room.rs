@@ -2,7 +2,7 @@
 //! record that was only partly written is recognised. The file's length tells when there is none.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -65,15 +65,22 @@ pub(super) fn is_marked_empty(length: u64) -> bool {
 
 /// Marks a file in which there is no record.
 pub(super) fn mark_empty(file: &File) -> io::Result<()> {
-    let length = file.metadata()?.len();
+    let length = length(file)?;
     if length.is_multiple_of(SLOT as u64) { file.set_len(length + 1) } else { Ok(()) }
 }
 
 /// Makes sure that the file has the slot's room and is not marked: before anything is written.
 pub(super) fn prepare(file: &File, slot: &Slot) -> io::Result<()> {
     keep(file, slot)?;
-    let length = file.metadata()?.len();
+    let length = length(file)?;
     if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }
+}
+
+/// Returns a file's length without asking for its times. A kernel that was asked gives the next write
+/// a finer time, and from then on no file an older one: the store's log, too, is then written with its
+/// inode at each flush.
+fn length(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::End(0))
 }
 
 /// Writes a record. What makes it valid, its header, comes last.
@@ -85,7 +92,7 @@ pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
 /// Makes sure that the file has the slot's room on the disk.
 pub(super) fn keep(file: &File, slot: &Slot) -> io::Result<()> {
     let end = (slot.end() * SLOT) as u64;
-    let there = file.metadata()?.len();
+    let there = length(file)?;
     if there < end { reserve(file, there, end) } else { Ok(()) }
 }
 

@@ -21,7 +21,7 @@ use crate::grant::{Account, AttemptId, Generation, Grant, GrantId, Holder, PairI
 use crate::scope::Scopes;
 use crate::seal::{KeyId, Sealed};
 use crate::token::{Issued, Rotated, Unreadable, rejudge};
-use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp, wiped};
+use crate::{AccessToken, Error, Reason, RefreshToken, Result, Timestamp, turns, wiped};
 
 /// A record of the spill file. What it holds of the pair is sealed for the generation spent.
 #[derive(Serialize, Deserialize)]
@@ -141,7 +141,7 @@ impl Desk {
     /// Spills a pair that the store has refused again, if it is in memory alone, and returns whether
     /// to go on trying to save it in this process.
     pub(super) fn goes_on(
-        &self,
+        self: &Arc<Self>,
         spilled: &mut Option<room::Slot>,
         landing: &Landing,
         before: Option<&Grant>,
@@ -187,13 +187,29 @@ impl Desk {
     }
 
     /// Erases a record that is saved.
-    pub(super) fn unspill(&self, slot: Option<room::Slot>) {
-        if let (Some(presence), Some(slot)) = (self.presence(), slot)
-            && let Err(why) = presence.erase(&slot)
-        {
-            crate::contained(
+    pub(super) fn unspill(self: &Arc<Self>, slot: Option<room::Slot>) {
+        let (Some(presence), Some(slot)) = (self.presence(), slot) else { return };
+        match presence.erase(&slot) {
+            Ok(()) if presence.is_to_be_marked() => {
+                self.in_background(turns::spawn(Arc::clone(self).mark_in_a_while()));
+            }
+            Ok(()) => {}
+            Err(why) => crate::contained(
                 || tracing::warn!(error = %why, "a saved pair could not be erased from the spill file"),
-            );
+            ),
+        }
+    }
+
+    /// How long a file without a pair in it may look as if there was one. Were it marked each time, its
+    /// times would move with its length, and the store's log be written with its inode at each flush.
+    const UNMARKED: Duration = Duration::from_secs(1);
+
+    /// Nothing is to be marked when this process ends: its file goes with it.
+    async fn mark_in_a_while(self: Arc<Self>) {
+        if self.wait(Self::UNMARKED).await
+            && let Some(presence) = self.presence()
+        {
+            presence.mark();
         }
     }
 
@@ -290,6 +306,12 @@ mod tests {
         }
     }
 
+    /// Ends a keeper's tasks here, where they run: its own thread would wait for them in vain.
+    async fn end(desk: &Desk) {
+        desk.closing.send_replace(true);
+        desk.finish_background().await;
+    }
+
     #[tokio::test]
     async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
         let folder = tempfile::tempdir().unwrap();
@@ -306,6 +328,7 @@ mod tests {
         }
         let next = desk.presence().unwrap().spill(b"another").unwrap();
         assert_eq!(next.first, 0, "the first slot is taken still");
+        end(desk).await;
     }
 
     #[tokio::test]
@@ -326,6 +349,38 @@ mod tests {
         assert!(goes_on());
         clock.advance(second);
         assert!(!goes_on());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_marked_a_second_after_a_pair_was_erased_if_there_is_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        let desk = keeper.desk();
+        let looks_empty = || Foreign::with_records(folder.path(), None).is_empty();
+        let spill = || Some(desk.presence().unwrap().spill(b"a pair").unwrap());
+        let almost = Desk::UNMARKED - Duration::from_millis(10);
+        for _ in 0..2 {
+            desk.unspill(spill());
+            turns::sleep(almost).await;
+            assert!(!looks_empty(), "it is marked at once");
+            desk.unspill(spill());
+            turns::sleep(Duration::from_millis(20)).await;
+            assert!(looks_empty());
+        }
+        desk.unspill(spill());
+        let kept = spill();
+        turns::sleep(Desk::UNMARKED * 2).await;
+        assert!(!looks_empty(), "there is another");
+        desk.unspill(kept);
+        turns::sleep(Desk::UNMARKED * 2).await;
+        assert!(looks_empty());
+        for _ in 0..3 {
+            desk.unspill(spill());
+        }
+        assert_eq!(desk.background.lock().unwrap().len(), 1, "one mark does for all");
+        let begun = tokio::time::Instant::now();
+        end(desk).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "the end waits for a mark");
     }
 
     #[tokio::test]

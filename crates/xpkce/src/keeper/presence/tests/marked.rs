@@ -20,10 +20,12 @@ fn only_a_file_with_a_record_in_it_is_opened() {
     let slots = [b"first", b"other"].map(|record| presence.spill(record).unwrap());
     assert_eq!(is_opened(), [true; 2]);
     presence.erase(&slots[0]).unwrap();
+    presence.mark();
     assert_eq!((is_opened(), found(folder.path())), ([true; 2], vec![b"other".to_vec()]));
     presence.keep_room().unwrap();
     assert_eq!(is_opened(), [true; 2]);
     presence.erase(&slots[1]).unwrap();
+    presence.mark();
     assert_eq!(is_opened(), [false; 2], "there is none any more");
     presence.spill(b"third").unwrap();
     assert_eq!((is_opened(), found(folder.path())), ([true; 2], vec![b"third".to_vec()]));
