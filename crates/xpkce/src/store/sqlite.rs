@@ -53,6 +53,9 @@ mod writer;
 use writer::{Task, Write, Writer, Wrote};
 
 /// Keeps grants in one SQLite file.
+///
+/// Every commit is flushed. With `LIBSQLITE3_FLAGS=-DHAVE_FDATASYNC=1` in the environment of your build,
+/// the SQLite in it leaves the times of its log out, which are of no use to it.
 pub struct SqliteStore {
     place: Place,
     reader: Lane<Read>,
