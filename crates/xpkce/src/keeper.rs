@@ -63,6 +63,8 @@ mod label;
 mod land;
 mod last_time;
 mod late;
+#[cfg(all(test, feature = "testing"))]
+mod meanwhile;
 mod measure;
 mod pair;
 mod parked;

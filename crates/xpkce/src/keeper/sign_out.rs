@@ -78,9 +78,10 @@ impl Desk {
     ) -> Result<SignedOut> {
         let deadline = self.clock.uptime() + Self::DEADLINE;
         loop {
-            let stored = self.take_in_first(slot, revoke).await?;
+            let (stored, was_held) = self.take_in_first(slot, revoke).await?;
             let attempt = self.attempt(stored.now)?;
-            let Some((begun, stored)) = self.mark(stored, leaving, &attempt).await? else {
+            let marked = self.mark(stored, leaving, &attempt, was_held).await?;
+            let Some((begun, stored)) = marked else {
                 // The user has signed in again meanwhile, which ended the login that was to end.
                 return Ok(SignedOut::Already);
             };
@@ -114,10 +115,17 @@ impl Desk {
     }
 
     /// Takes in the pairs that somebody received and could not save: what is not known here would
-    /// live on at X. One that does not open keeps nobody from forgetting the login.
-    async fn take_in_first(self: &Arc<Self>, slot: &Arc<Slot>, revoke: bool) -> Result<Stored> {
+    /// live on at X. One that does not open keeps nobody from forgetting the login. Returns the record,
+    /// and whether a holder lived when they were looked for: who has died since may have left one.
+    async fn take_in_first(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        revoke: bool,
+    ) -> Result<(Stored, bool)> {
         let mut stored = self.load(slot.account()).await?;
+        let mut was_held = false;
         for _ in 0..Self::MOST_BEGINS {
+            was_held = self.holder_lives(&stored);
             match self.recover(slot, &stored).await {
                 Ok(Some(recovered)) => stored = recovered,
                 Ok(None) => break,
@@ -125,7 +133,7 @@ impl Desk {
                 Err(_) => break,
             }
         }
-        Ok(stored)
+        Ok((stored, was_held))
     }
 
     async fn mark(
@@ -133,13 +141,14 @@ impl Desk {
         stored: Stored,
         leaving: &GrantId,
         attempt: &Attempt,
+        was_held: bool,
     ) -> Result<Option<(SignOut, Stored)>> {
         let account = stored.grant.account.clone();
         let marked = self.settle(stored, |grant, now| {
             if grant.grant_id != *leaving {
                 return Ok(Step::Leave(None));
             }
-            let begun = grant.begin_sign_out(attempt, self.holder_lives(now));
+            let begun = grant.begin_sign_out(attempt, was_held || self.holder_lives(now));
             Ok(match begun {
                 SignOut::Revoke => Step::Save(Some(begun), LeaseEnd::In(Lease::SPAN)),
                 SignOut::Busy | SignOut::Already => Step::Leave(Some(begun)),
@@ -193,3 +202,6 @@ impl Desk {
         Ok(buried.await?.0)
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

@@ -1,34 +1,10 @@
 #![allow(clippy::unwrap_used)]
 use super::super::Keeper;
+use super::super::meanwhile::Meanwhile;
 use super::super::tests::{keeper_by, keeper_in};
 use super::*;
 use crate::grant::Account;
 use crate::store::contract;
-use crate::{Clock, ManualClock};
-
-/// A clock that lets something happen when it is next asked for the wall clock's time.
-struct Meanwhile {
-    clock: ManualClock,
-    happens: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl std::fmt::Debug for Meanwhile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Meanwhile")
-    }
-}
-
-impl Clock for Meanwhile {
-    fn now(&self) -> Timestamp {
-        let happens = self.happens.lock().unwrap().take();
-        happens.into_iter().for_each(|it| it());
-        self.clock.now()
-    }
-
-    fn uptime(&self) -> Duration {
-        self.clock.uptime()
-    }
-}
 
 /// Spills a pair of another login, which keeps its file from being known for empty.
 fn spill(keeper: &Keeper) {
@@ -40,8 +16,7 @@ async fn who_dies_once_its_pair_was_looked_for_has_it_looked_for_again() {
     let folder = tempfile::tempdir().unwrap();
     let holder = keeper_in(Some(folder.path().to_owned()));
     spill(&holder);
-    let (clock, happens) = (ManualClock::new(Timestamp::from_secs(0)), Default::default());
-    let clock = Arc::new(Meanwhile { clock, happens });
+    let clock = Arc::new(Meanwhile::new());
     let keeper = keeper_by(clock.clone(), Some(folder.path().to_owned()));
     let (desk, account) = (keeper.desk(), Account::new("app", "user"));
     let mut grant = contract::grant(account.clone());
@@ -54,9 +29,9 @@ async fn who_dies_once_its_pair_was_looked_for_has_it_looked_for_again() {
         spill(&holder);
         drop(holder);
     };
-    *clock.happens.lock().unwrap() = Some(Box::new(dies));
+    clock.let_happen(dies);
     let taken = desk.take_lease(&slot, Some(stored), |_| true).await;
-    assert!(clock.happens.lock().unwrap().is_none(), "the holder has not died");
+    assert!(clock.has_happened(), "the holder has not died");
     assert!(matches!(taken, Ok(Err(Outcome::Busy(_)))), "its token may be sent again");
 }
 
