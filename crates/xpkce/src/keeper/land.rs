@@ -9,6 +9,7 @@ use super::measure::{self, Spill};
 use super::pair::{self, Answer, Landing, Seat};
 use super::settle::Step;
 use super::source::Slot;
+use super::spill::Unsaved;
 use crate::grant::Unread;
 use crate::grant::transition::{Attempt, Landed};
 use crate::store::{LeaseEnd, Stored};
@@ -58,12 +59,12 @@ impl Desk {
         crate::contained(
             || tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again"),
         );
-        let spilled = spilled.filter(|_| is_durable);
-        measure::spill(if spilled.is_some() { Spill::Spilled } else { Spill::InMemory });
+        let unsaved = Unsaved { slot: spilled, is_durable };
+        measure::spill(if is_durable { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, slot.revision(&stored), self.clock.as_ref());
         let saving =
-            Box::pin(Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, spilled));
+            Box::pin(Arc::clone(self).save_at_last(Arc::clone(slot), landing, stored, unsaved));
         if self.is_leaving() {
             // Nobody waits for what is begun now.
             saving.await;
@@ -192,7 +193,7 @@ impl Desk {
         slot: Arc<Slot>,
         landing: Arc<Landing>,
         stored: Stored,
-        mut spilled: Option<super::room::Slot>,
+        mut unsaved: Unsaved,
     ) {
         let (mut pause, mut left_at) = (Self::FIRST_PAUSE, None);
         loop {
@@ -200,7 +201,7 @@ impl Desk {
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             if !slot.is_pending(&landing) {
                 // The next spend has saved it, and may have spent it: it is no candidate for later.
-                return self.unspill(spilled);
+                return self.unspill(unsaved.slot);
             }
             // Another process may have found it, and gone on from there.
             let there = self.load(&stored.grant.account).await.unwrap_or_else(|_| stored.clone());
@@ -211,14 +212,14 @@ impl Desk {
                     );
                     self.is_saved(&slot, &landing, &saved);
                     measure::spill(Spill::Saved);
-                    self.unspill(spilled);
+                    self.unspill(unsaved.slot);
                     return;
                 }
                 Err(why) => crate::contained(
                     || tracing::warn!(error = %why, "the store still takes nothing"),
                 ),
             }
-            if !self.goes_on(&mut spilled, &landing, Some(&stored.grant), &mut left_at) {
+            if !self.goes_on(&mut unsaved, &landing, Some(&stored.grant), &mut left_at) {
                 return;
             }
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::pair::{Answer, Landing};
 use super::sign_in::SignedIn;
 use super::{Desk, Keeper};
 use crate::grant::Account;
@@ -79,11 +80,7 @@ fn keeper_on(store: Arc<MemoryStore>, client: Client, folder: Option<PathBuf>) -
     Keeper::new(client, store, Arc::new(sealer), folder).unwrap()
 }
 
-/// Signs in to a store that takes the sign-in's number and, if it is to, the pair.
-async fn sign_in(keeper: &Keeper, store: &MemoryStore, takes_pair: bool) -> Result<SignedIn> {
-    let desk = keeper.desk();
-    let seat = desk.new_sign_in().await.unwrap();
-    store.fail_writes(!takes_pair);
+fn rotated(desk: &Desk) -> Rotated {
     let life = HOUR * 2;
     let access = Issued {
         access_token: AccessToken::new("access"),
@@ -91,14 +88,21 @@ async fn sign_in(keeper: &Keeper, store: &MemoryStore, takes_pair: bool) -> Resu
         expires_in: life,
         expires_at: desk.clock.now() + life,
     };
-    let rotated = Rotated {
+    Rotated {
         access: Some(access),
         refresh: Some(RefreshToken::new("refresh")),
         scopes: None,
         other: serde_json::Map::new(),
         server_date: None,
-    };
-    desk.save_sign_in(seat, rotated).await
+    }
+}
+
+/// Signs in to a store that takes the sign-in's number and, if it is to, the pair.
+async fn sign_in(keeper: &Keeper, store: &MemoryStore, takes_pair: bool) -> Result<SignedIn> {
+    let desk = keeper.desk();
+    let seat = desk.new_sign_in().await.unwrap();
+    store.fail_writes(!takes_pair);
+    desk.save_sign_in(seat, rotated(desk)).await
 }
 
 /// Ends the keeper here, where its tasks are: its own thread would wait for them in vain.
@@ -130,6 +134,49 @@ async fn a_sign_in_that_the_store_does_not_take_is_saved_after_pauses_that_doubl
         assert_eq!(x.begun.elapsed().as_millis(), saved_after, "{takes_after}");
         assert!(store.load(&Account::new("app", "unlabelled-1")).await.unwrap().is_some());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_that_is_not_on_the_disk_takes_one_place_in_the_file_until_it_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let client = Client::new(App::public("app"), X::answering([200]), clock);
+    let keeper = keeper_on(store.clone(), client, Some(folder.path().to_owned()));
+    let presence = keeper.desk().presence().unwrap();
+    // What lies in a file that somebody removed is not on the disk.
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let places_taken = || {
+        let slots = [b"first", b"other"].map(|record| presence.spill(record).unwrap());
+        slots.iter().for_each(|slot| presence.erase(slot).unwrap());
+        slots[1].first - 1
+    };
+    let until_it_is_saved = async || {
+        for _ in 0..3 {
+            assert_eq!(places_taken(), 1);
+            sleep(Desk::LONGEST_PAUSE).await;
+        }
+        store.fail_writes(false);
+        sleep(Desk::LONGEST_PAUSE).await;
+        assert_eq!(places_taken(), 0);
+    };
+    assert_eq!(places_taken(), 0);
+    sign_in(&keeper, &store, false).await.unwrap_err();
+    until_it_is_saved().await;
+    let (desk, account) = (keeper.desk(), Account::new("app", "unlabelled-1"));
+    let stored = store.load(&account).await.unwrap().unwrap();
+    let landing = Landing {
+        attempt: desk.attempt(desk.now()).unwrap(),
+        spent: stored.grant.spent(),
+        pair: desk.new_pair().unwrap(),
+        answer: Answer::Pair(rotated(desk)),
+        refresh: RefreshToken::new("refresh"),
+        received_at: desk.now(),
+    };
+    store.fail_writes(true);
+    desk.land(&desk.slot(&account), landing, stored).await.unwrap_err();
+    until_it_is_saved().await;
+    end(keeper).await;
 }
 
 /// Signs in, lets an hour pass, and returns after how many milliseconds X was asked who it was.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pair::{Answer, Landing, Seat};
+use super::spill::Unsaved;
 use super::{Desk, Keeper, random};
 use crate::grant::transition::{Attempt, NewGrant, Spent};
 use crate::grant::{Account, Generation, Grant, GrantId, PairId};
@@ -158,12 +159,12 @@ impl Desk {
             }
             Err(why) => why,
         };
-        let spilled = spilled.filter(|_| is_durable);
-        let kept = match spilled {
-            Some(_) => "they are kept beside it and saved as soon as it does",
-            None => "they are kept in this process alone, and saved if it does before the end",
+        let kept = match is_durable {
+            true => "they are kept beside it and saved as soon as it does",
+            false => "they are kept in this process alone, and saved if it does before the end",
         };
-        let saving = Arc::clone(self).insert_at_last(account, landing, before, spilled);
+        let unsaved = Unsaved { slot: spilled, is_durable };
+        let saving = Arc::clone(self).insert_at_last(account, landing, before, unsaved);
         if self.is_leaving() {
             saving.await;
         } else {
@@ -204,19 +205,19 @@ impl Desk {
         account: Account,
         landing: Landing,
         before: Option<Grant>,
-        mut spilled: Option<super::room::Slot>,
+        mut unsaved: Unsaved,
     ) {
         let (mut pause, mut left_at) = (Self::FIRST_PAUSE, None);
         loop {
             turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             match self.find_or_insert(&account, &landing).await {
-                Ok(_) => return self.unspill(spilled),
+                Ok(_) => return self.unspill(unsaved.slot),
                 Err(why) => crate::contained(
                     || tracing::warn!(error = %why, "the store still takes no sign-in"),
                 ),
             }
-            if !self.goes_on(&mut spilled, &landing, before.as_ref(), &mut left_at) {
+            if !self.goes_on(&mut unsaved, &landing, before.as_ref(), &mut left_at) {
                 return;
             }
         }

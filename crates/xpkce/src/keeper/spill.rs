@@ -37,6 +37,14 @@ pub(super) struct Spilled {
     secrets: Sealed,
 }
 
+/// Where an answer is, apart from memory, that the store has not taken.
+pub(super) struct Unsaved {
+    /// Its place in this process's file.
+    pub(super) slot: Option<room::Slot>,
+    /// Whether it outlives the machine there.
+    pub(super) is_durable: bool,
+}
+
 /// The sealed part.
 #[derive(Serialize, Deserialize)]
 struct Secrets {
@@ -138,36 +146,36 @@ impl Desk {
     /// save that is under way then must end within the worker's own patience.
     const LAST_SAVES: Duration = Duration::from_secs(40);
 
-    /// Spills a pair that the store has refused again, if it is in memory alone, and returns whether
-    /// to go on trying to save it in this process.
+    /// Spills a pair that the store has refused again, if it is not on the disk, and returns whether to
+    /// go on trying to save it in this process.
     pub(super) fn goes_on(
         self: &Arc<Self>,
-        spilled: &mut Option<room::Slot>,
+        unsaved: &mut Unsaved,
         landing: &Landing,
         before: Option<&Grant>,
         left_at: &mut Option<Duration>,
     ) -> bool {
-        if let Some(before) = before.filter(|_| spilled.is_none())
+        if let Some(before) = before.filter(|_| !unsaved.is_durable)
             && let Some(slot) = self.spill(landing, before)
         {
-            match self.is_synced() {
-                true => *spilled = Some(slot),
-                // It is written anew each time, and must not take more room each time.
-                false => self.unspill(Some(slot)),
-            }
+            // Written anew: of what one flush has failed for, the next may say nothing. The older one
+            // goes, so that it does not take more room each time.
+            self.unspill(unsaved.slot.replace(slot));
+            unsaved.is_durable = self.is_synced();
         }
         if !self.is_leaving() {
             return true;
         }
         let now = self.clock.uptime();
         let is_over = now.saturating_sub(*left_at.get_or_insert(now)) >= Self::LAST_SAVES;
-        if is_over && spilled.is_none() {
+        if is_over && !unsaved.is_durable {
             let account = before.map(|before| before.account.to_string());
+            let are = if unsaved.slot.is_some() { "may be" } else { "are" };
             crate::contained(
-                || tracing::error!(account, generation = %landing.spent.generation.next(), "tokens that X has issued are lost with this process, because neither the store nor the folder beside it took them; sign in again"),
+                || tracing::error!(account, generation = %landing.spent.generation.next(), "tokens that X has issued {are} lost with this process, because neither the store nor the folder beside it is known to have them; sign in again"),
             );
         }
-        spilled.is_none() && !is_over
+        !unsaved.is_durable && !is_over
     }
 
     /// Makes a spilled pair outlive the machine. False, with an event, if that fails: then nobody
@@ -288,110 +296,4 @@ impl Spilled {
 }
 
 #[cfg(all(test, feature = "testing"))]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::super::tests::{keeper_by, keeper_in};
-    use super::*;
-    use crate::ManualClock;
-    use crate::store::contract;
-
-    fn landing(desk: &Desk, grant: &Grant) -> Landing {
-        Landing {
-            attempt: desk.attempt(desk.now()).unwrap(),
-            spent: grant.spent(),
-            pair: desk.new_pair().unwrap(),
-            answer: Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() }),
-            refresh: RefreshToken::new("spent"),
-            received_at: desk.now(),
-        }
-    }
-
-    /// Ends a keeper's tasks here, where they run: its own thread would wait for them in vain.
-    async fn end(desk: &Desk) {
-        desk.closing.send_replace(true);
-        desk.finish_background().await;
-    }
-
-    #[tokio::test]
-    async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let keeper = keeper_in(Some(folder.path().to_owned()));
-        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
-        let landing = landing(desk, &grant);
-        // What lies in a file that somebody removed is not durable.
-        let own = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
-        std::fs::remove_file(own.path()).unwrap();
-        let (mut spilled, mut left_at) = (None, None);
-        for _ in 0..3 {
-            assert!(desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at));
-            assert!(spilled.is_none());
-        }
-        let next = desk.presence().unwrap().spill(b"another").unwrap();
-        assert_eq!(next.first, 0, "the first slot is taken still");
-        end(desk).await;
-    }
-
-    #[tokio::test]
-    async fn a_pair_in_memory_alone_is_tried_for_forty_seconds_after_the_last_handle_is_gone() {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
-        let keeper = keeper_by(clock.clone(), None);
-        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
-        let landing = landing(desk, &grant);
-        let (mut spilled, mut left_at) = (None, None);
-        let mut goes_on = || desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at);
-        let [second, last] = [Duration::from_secs(1), Duration::from_secs(40)];
-        assert!(goes_on());
-        clock.advance(last);
-        assert!(goes_on(), "somebody has a handle");
-        desk.closing.send_replace(true);
-        assert!(goes_on(), "it has only just gone");
-        clock.advance(last - second);
-        assert!(goes_on());
-        clock.advance(second);
-        assert!(!goes_on());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_is_marked_a_second_after_a_pair_was_erased_if_there_is_no_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let keeper = keeper_in(Some(folder.path().to_owned()));
-        let desk = keeper.desk();
-        let looks_empty = || Foreign::with_records(folder.path(), None).is_empty();
-        let spill = || Some(desk.presence().unwrap().spill(b"a pair").unwrap());
-        let almost = Desk::UNMARKED - Duration::from_millis(10);
-        for _ in 0..2 {
-            desk.unspill(spill());
-            turns::sleep(almost).await;
-            assert!(!looks_empty(), "it is marked at once");
-            desk.unspill(spill());
-            turns::sleep(Duration::from_millis(20)).await;
-            assert!(looks_empty());
-        }
-        desk.unspill(spill());
-        let kept = spill();
-        turns::sleep(Desk::UNMARKED * 2).await;
-        assert!(!looks_empty(), "there is another");
-        desk.unspill(kept);
-        turns::sleep(Desk::UNMARKED * 2).await;
-        assert!(looks_empty());
-        for _ in 0..3 {
-            desk.unspill(spill());
-        }
-        assert_eq!(desk.background.lock().unwrap().len(), 1, "one mark does for all");
-        let begun = tokio::time::Instant::now();
-        end(desk).await;
-        assert_eq!(begun.elapsed(), Duration::ZERO, "the end waits for a mark");
-    }
-
-    #[tokio::test]
-    async fn a_pair_that_lies_beside_the_store_does_not_hold_up_the_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let keeper = keeper_in(Some(folder.path().to_owned()));
-        let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
-        let (landing, mut spilled, mut left_at) = (landing(desk, &grant), None, None);
-        let mut goes_on = || desk.goes_on(&mut spilled, &landing, Some(&grant), &mut left_at);
-        assert!(goes_on(), "the store may take it soon");
-        desk.closing.send_replace(true);
-        assert!(!goes_on());
-    }
-}
+mod tests;

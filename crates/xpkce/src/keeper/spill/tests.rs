@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used)]
+use super::super::tests::{keeper_by, keeper_in};
+use super::*;
+use crate::ManualClock;
+use crate::store::contract;
+
+fn landing(desk: &Desk, grant: &Grant) -> Landing {
+    Landing {
+        attempt: desk.attempt(desk.now()).unwrap(),
+        spent: grant.spent(),
+        pair: desk.new_pair().unwrap(),
+        answer: Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() }),
+        refresh: RefreshToken::new("spent"),
+        received_at: desk.now(),
+    }
+}
+
+fn in_memory() -> Unsaved {
+    Unsaved { slot: None, is_durable: false }
+}
+
+/// Ends a keeper's tasks here, where they run: its own thread would wait for them in vain.
+async fn end(desk: &Desk) {
+    desk.closing.send_replace(true);
+    desk.finish_background().await;
+}
+
+#[tokio::test]
+async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+    let landing = landing(desk, &grant);
+    // What lies in a file that somebody removed is not durable.
+    let own = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+    std::fs::remove_file(own.path()).unwrap();
+    let (mut unsaved, mut left_at) = (in_memory(), None);
+    for _ in 0..4 {
+        assert!(desk.goes_on(&mut unsaved, &landing, Some(&grant), &mut left_at));
+        assert!(!unsaved.is_durable && unsaved.slot.is_some());
+    }
+    let next = desk.presence().unwrap().spill(b"another").unwrap();
+    assert_eq!((unsaved.slot.unwrap().first, next.first), (1, 0), "one slot is taken");
+    end(desk).await;
+}
+
+#[tokio::test]
+async fn a_pair_in_memory_alone_is_tried_for_forty_seconds_after_the_last_handle_is_gone() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let keeper = keeper_by(clock.clone(), None);
+    let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+    let landing = landing(desk, &grant);
+    let (mut unsaved, mut left_at) = (in_memory(), None);
+    let mut goes_on = || desk.goes_on(&mut unsaved, &landing, Some(&grant), &mut left_at);
+    let [second, last] = [Duration::from_secs(1), Duration::from_secs(40)];
+    assert!(goes_on());
+    clock.advance(last);
+    assert!(goes_on(), "somebody has a handle");
+    desk.closing.send_replace(true);
+    assert!(goes_on(), "it has only just gone");
+    clock.advance(last - second);
+    assert!(goes_on());
+    clock.advance(second);
+    assert!(!goes_on());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_marked_a_second_after_a_pair_was_erased_if_there_is_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let desk = keeper.desk();
+    let looks_empty = || Foreign::with_records(folder.path(), None).is_empty();
+    let spill = || Some(desk.presence().unwrap().spill(b"a pair").unwrap());
+    let almost = Desk::UNMARKED - Duration::from_millis(10);
+    for _ in 0..2 {
+        desk.unspill(spill());
+        turns::sleep(almost).await;
+        assert!(!looks_empty(), "it is marked at once");
+        desk.unspill(spill());
+        turns::sleep(Duration::from_millis(20)).await;
+        assert!(looks_empty());
+    }
+    desk.unspill(spill());
+    let kept = spill();
+    turns::sleep(Desk::UNMARKED * 2).await;
+    assert!(!looks_empty(), "there is another");
+    desk.unspill(kept);
+    turns::sleep(Desk::UNMARKED * 2).await;
+    assert!(looks_empty());
+    for _ in 0..3 {
+        desk.unspill(spill());
+    }
+    assert_eq!(desk.background.lock().unwrap().len(), 1, "one mark does for all");
+    let begun = tokio::time::Instant::now();
+    end(desk).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the end waits for a mark");
+}
+
+#[tokio::test]
+async fn a_pair_that_lies_beside_the_store_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+    let (landing, mut unsaved, mut left_at) = (landing(desk, &grant), in_memory(), None);
+    let mut goes_on = || desk.goes_on(&mut unsaved, &landing, Some(&grant), &mut left_at);
+    assert!(goes_on(), "the store may take it soon");
+    desk.closing.send_replace(true);
+    assert!(!goes_on());
+}
