@@ -137,6 +137,11 @@ impl Presence {
         Ok(())
     }
 
+    /// Takes the mark off for a record that is to come. One that stays is tried again with the record.
+    pub(super) fn unmark(&self) {
+        let _ = room::unmark(&self.file());
+    }
+
     /// Returns whether nobody is about to mark the file: then it is the caller's to do, in a while.
     pub(super) fn is_to_be_marked(&self) -> bool {
         !self.is_being_marked.swap(true, AcqRel)

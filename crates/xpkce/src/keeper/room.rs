@@ -72,6 +72,10 @@ pub(super) fn mark_empty(file: &File) -> io::Result<()> {
 /// Makes sure that the file has the slot's room and is not marked: before anything is written.
 pub(super) fn prepare(file: &File, slot: &Slot) -> io::Result<()> {
     keep(file, slot)?;
+    unmark(file)
+}
+
+pub(super) fn unmark(file: &File) -> io::Result<()> {
     let length = length(file)?;
     if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }
 }

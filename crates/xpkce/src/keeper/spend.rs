@@ -275,7 +275,8 @@ impl Desk {
     }
 
     /// Sends the refresh token. No answer in time is one that leaves in doubt.
-    async fn ask(&self, refresh: &RefreshToken) -> RefreshAnswer {
+    async fn ask(self: &Arc<Self>, refresh: &RefreshToken) -> RefreshAnswer {
+        self.expect_pair();
         match turns::timeout(Self::SEND, self.client.refresh(refresh)).await {
             Ok(answer) => answer,
             Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },

@@ -198,10 +198,7 @@ impl Desk {
     pub(super) fn unspill(self: &Arc<Self>, slot: Option<room::Slot>) {
         let (Some(presence), Some(slot)) = (self.presence(), slot) else { return };
         match presence.erase(&slot) {
-            Ok(()) if presence.is_to_be_marked() => {
-                self.in_background(turns::spawn(Arc::clone(self).mark_in_a_while()));
-            }
-            Ok(()) => {}
+            Ok(()) => self.mark_in_a_while(presence),
             Err(why) => crate::contained(
                 || tracing::warn!(error = %why, "a saved pair could not be erased from the spill file"),
             ),
@@ -210,15 +207,30 @@ impl Desk {
 
     /// How long a file without a pair in it may look as if there was one. Were it marked each time, its
     /// times would move with its length, and the store's log be written with its inode at each flush.
-    const UNMARKED: Duration = Duration::from_secs(1);
+    pub(super) const UNMARKED: Duration = Duration::from_secs(1);
+
+    /// Makes this process's file ready for a pair, before X is asked for it: the less there is to do
+    /// between its arrival and its first write, the fewer kills take it along.
+    pub(super) fn expect_pair(self: &Arc<Self>) {
+        if let Some(presence) = self.presence() {
+            presence.unmark();
+            self.mark_in_a_while(presence);
+        }
+    }
 
     /// Nothing is to be marked when this process ends: its file goes with it.
-    async fn mark_in_a_while(self: Arc<Self>) {
-        if self.wait(Self::UNMARKED).await
-            && let Some(presence) = self.presence()
-        {
-            presence.mark();
+    fn mark_in_a_while(self: &Arc<Self>, presence: &Presence) {
+        if !presence.is_to_be_marked() {
+            return;
         }
+        let desk = Arc::clone(self);
+        self.in_background(turns::spawn(async move {
+            if desk.wait(Self::UNMARKED).await
+                && let Some(presence) = desk.presence()
+            {
+                presence.mark();
+            }
+        }));
     }
 
     fn spill_record(&self, landing: &Landing, before: &Grant) -> Result<Spilled> {
