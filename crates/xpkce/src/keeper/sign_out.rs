@@ -143,11 +143,13 @@ impl Desk {
         attempt: &Attempt,
         was_held: bool,
     ) -> Result<Option<(SignOut, Stored)>> {
-        let account = stored.grant.account.clone();
+        let (account, looked_at) = (stored.grant.account.clone(), stored.revision);
         let marked = self.settle(stored, |grant, now| {
             if grant.grant_id != *leaving {
                 return Ok(Step::Leave(None));
             }
+            // Who has come since then may have died with a pair, too.
+            let was_held = was_held || now.revision != looked_at;
             let begun = grant.begin_sign_out(attempt, was_held || self.holder_lives(now));
             Ok(match begun {
                 SignOut::Revoke => Step::Save(Some(begun), LeaseEnd::In(Lease::SPAN)),
