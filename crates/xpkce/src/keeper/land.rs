@@ -59,7 +59,7 @@ impl Desk {
         crate::contained(
             || tracing::error!(account = %slot.account(), generation = %landing.spent.generation, error = %why, "the store did not take what X answered; it is spilled and tried again"),
         );
-        let unsaved = Unsaved { slot: spilled, is_durable };
+        let unsaved = Unsaved { slot: spilled, older: None, is_durable };
         measure::spill(if is_durable { Spill::Spilled } else { Spill::InMemory });
         let landing = Arc::new(landing);
         slot.serve_unsaved(&landing, slot.revision(&stored), self.clock.as_ref());
@@ -201,7 +201,7 @@ impl Desk {
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             if !slot.is_pending(&landing) {
                 // The next spend has saved it, and may have spent it: it is no candidate for later.
-                return self.unspill(unsaved.slot);
+                return self.unspill_all(unsaved);
             }
             // Another process may have found it, and gone on from there.
             let there = self.load(&stored.grant.account).await.unwrap_or_else(|_| stored.clone());
@@ -212,7 +212,7 @@ impl Desk {
                     );
                     self.is_saved(&slot, &landing, &saved);
                     measure::spill(Spill::Saved);
-                    self.unspill(unsaved.slot);
+                    self.unspill_all(unsaved);
                     return;
                 }
                 Err(why) => crate::contained(

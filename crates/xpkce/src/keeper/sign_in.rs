@@ -163,7 +163,7 @@ impl Desk {
             true => "they are kept beside it and saved as soon as it does",
             false => "they are kept in this process alone, and saved if it does before the end",
         };
-        let unsaved = Unsaved { slot: spilled, is_durable };
+        let unsaved = Unsaved { slot: spilled, older: None, is_durable };
         let saving = Arc::clone(self).insert_at_last(account, landing, before, unsaved);
         if self.is_leaving() {
             saving.await;
@@ -212,7 +212,7 @@ impl Desk {
             turns::sleep(pause).await;
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
             match self.find_or_insert(&account, &landing).await {
-                Ok(_) => return self.unspill(unsaved.slot),
+                Ok(_) => return self.unspill_all(unsaved),
                 Err(why) => crate::contained(
                     || tracing::warn!(error = %why, "the store still takes no sign-in"),
                 ),

@@ -30,7 +30,7 @@ pub(super) struct Spilled {
     pub(super) grant_id: GrantId,
     generation: Generation,
     spent_pair: PairId,
-    pair: PairId,
+    pub(super) pair: PairId,
     attempt: AttemptId,
     pub(super) holder: Arc<Holder>,
     pub(super) received_at: Timestamp,
@@ -41,6 +41,8 @@ pub(super) struct Spilled {
 pub(super) struct Unsaved {
     /// Its place in this process's file.
     pub(super) slot: Option<room::Slot>,
+    /// Where it was before it was written anew.
+    pub(super) older: Option<room::Slot>,
     /// Whether it outlives the machine there.
     pub(super) is_durable: bool,
 }
@@ -155,12 +157,14 @@ impl Desk {
         before: Option<&Grant>,
         left_at: &mut Option<Duration>,
     ) -> bool {
+        // So that it does not take more room each time.
+        self.unspill(unsaved.older.take());
         if let Some(before) = before.filter(|_| !unsaved.is_durable)
             && let Some(slot) = self.spill(landing, before)
         {
             // Written anew: of what one flush has failed for, the next may say nothing. The older one
-            // goes, so that it does not take more room each time.
-            self.unspill(unsaved.slot.replace(slot));
+            // stays for a while: who reads the file just now may have passed the new place.
+            unsaved.older = unsaved.slot.replace(slot);
             unsaved.is_durable = self.is_synced();
         }
         if !self.is_leaving() {
@@ -194,7 +198,13 @@ impl Desk {
         matches!(synced, Some(Ok(())))
     }
 
-    /// Erases a record that is saved.
+    /// Erases an answer that is saved, wherever it is.
+    pub(super) fn unspill_all(self: &Arc<Self>, unsaved: Unsaved) {
+        self.unspill(unsaved.older);
+        self.unspill(unsaved.slot);
+    }
+
+    /// Erases a record that is not needed any more.
     pub(super) fn unspill(self: &Arc<Self>, slot: Option<room::Slot>) {
         let (Some(presence), Some(slot)) = (self.presence(), slot) else { return };
         match presence.erase(&slot) {

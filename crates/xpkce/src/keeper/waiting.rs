@@ -1,6 +1,7 @@
 //! What the holders' files tell to a reader that leaves them alone: who holds a lease, and which
 //! pairs are not in the store yet.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,8 +68,11 @@ const JUST_NOW: Duration = Duration::from_secs(5);
 /// [`Reason::Store`](crate::Reason::Store) when a file cannot be read.
 pub fn waiting_pairs(folder: &Path, now: Timestamp) -> Result<Vec<WaitingPair>> {
     let records = Foreign::all_records(folder).map_err(|why| spill::unreadable(folder, why))?;
+    // One that is written anew has two places for a while.
+    let mut names = HashSet::new();
     let spilled = records.iter().filter_map(|record| Spilled::parse(record));
     let mut waiting: Vec<_> = spilled
+        .filter(|spilled| names.insert(spilled.pair))
         .filter(|spilled| spilled.is_left(folder) || now.since(spilled.received_at) > JUST_NOW)
         .map(|spilled| WaitingPair {
             generation: spilled.spent().generation.next(),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::super::tests::{keeper_by, keeper_in};
+use super::super::waiting_pairs;
 use super::*;
 use crate::ManualClock;
 use crate::store::contract;
@@ -16,7 +17,7 @@ fn landing(desk: &Desk, grant: &Grant) -> Landing {
 }
 
 fn in_memory() -> Unsaved {
-    Unsaved { slot: None, is_durable: false }
+    Unsaved { slot: None, older: None, is_durable: false }
 }
 
 /// Ends a keeper's tasks here, where they run: its own thread would wait for them in vain.
@@ -39,8 +40,32 @@ async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
         assert!(desk.goes_on(&mut unsaved, &landing, Some(&grant), &mut left_at));
         assert!(!unsaved.is_durable && unsaved.slot.is_some());
     }
-    let next = desk.presence().unwrap().spill(b"another").unwrap();
-    assert_eq!((unsaved.slot.unwrap().first, next.first), (1, 0), "one slot is taken");
+    let next = || desk.presence().unwrap().spill(b"another").unwrap().first;
+    assert_eq!(next(), 2, "two slots are taken");
+    desk.unspill_all(unsaved);
+    assert_eq!([next(), next()], [0, 1], "they are free again");
+    end(desk).await;
+}
+
+#[tokio::test]
+async fn who_has_passed_the_place_where_a_pair_is_written_anew_finds_it_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+    let landing = landing(desk, &grant);
+    let foreign = Foreign::all(folder.path(), None).pop().unwrap();
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let (mut unsaved, mut left_at) = (in_memory(), None);
+    let mut goes_on = || {
+        assert!(desk.goes_on(&mut unsaved, &landing, Some(&grant), &mut left_at));
+        foreign.records().unwrap().into_iter().map(|(at, record)| (at.first, record))
+    };
+    let mut newest = goes_on().next().unwrap();
+    for _ in 0..3 {
+        let (was, new): (Vec<_>, Vec<_>) = goes_on().partition(|it| *it == newest);
+        assert_eq!(was.len(), 1);
+        [newest] = new.try_into().unwrap();
+    }
     end(desk).await;
 }
 
@@ -106,4 +131,16 @@ async fn a_pair_that_lies_beside_the_store_does_not_hold_up_the_end() {
     assert!(goes_on(), "the store may take it soon");
     desk.closing.send_replace(true);
     assert!(!goes_on());
+}
+
+#[tokio::test]
+async fn a_pair_that_is_in_two_places_waits_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let (desk, grant) = (keeper.desk(), contract::grant(Account::new("app", "user")));
+    let (one, other) = (landing(desk, &grant), landing(desk, &grant));
+    let places = [&one, &one, &other].map(|landing| desk.spill(landing, &grant));
+    assert!(places.iter().all(Option::is_some));
+    let later = desk.now() + Duration::from_secs(10);
+    assert_eq!(waiting_pairs(folder.path(), later).unwrap().len(), 2);
 }
