@@ -228,7 +228,8 @@ impl Desk {
         }
     }
 
-    /// Nothing is to be marked when this process ends: its file goes with it.
+    /// Marks this process's file later, unless somebody is about to. Nothing is to be marked when this
+    /// process ends: its file goes with it.
     fn mark_in_a_while(self: &Arc<Self>, presence: &Presence) {
         if !presence.is_to_be_marked() {
             return;
