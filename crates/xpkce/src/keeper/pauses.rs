@@ -106,7 +106,7 @@ async fn sign_in(keeper: &Keeper, store: &MemoryStore, takes_pair: bool) -> Resu
 }
 
 /// Ends the keeper here, where its tasks are: its own thread would wait for them in vain.
-async fn end(keeper: Keeper) {
+pub(super) async fn end(keeper: Keeper) {
     keeper.desk().closing.send_replace(true);
     keeper.desk().finish_background().await;
 }

@@ -75,6 +75,7 @@ pub(super) fn prepare(file: &File, slot: &Slot) -> io::Result<()> {
     unmark(file)
 }
 
+/// Takes the mark off, with no record written yet.
 pub(super) fn unmark(file: &File) -> io::Result<()> {
     let length = length(file)?;
     if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }

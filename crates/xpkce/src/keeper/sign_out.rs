@@ -149,8 +149,8 @@ impl Desk {
                 return Ok(Step::Leave(None));
             }
             // Who has come since then may have died with a pair, too.
-            let was_held = was_held || now.revision != looked_at;
-            let begun = grant.begin_sign_out(attempt, was_held || self.holder_lives(now));
+            let may_leave_one = was_held || now.revision != looked_at || self.holder_lives(now);
+            let begun = grant.begin_sign_out(attempt, may_leave_one);
             Ok(match begun {
                 SignOut::Revoke => Step::Save(Some(begun), LeaseEnd::In(Lease::SPAN)),
                 SignOut::Busy | SignOut::Already => Step::Leave(Some(begun)),

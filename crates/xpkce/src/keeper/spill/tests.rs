@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use super::super::pauses::end;
 use super::super::tests::{keeper_by, keeper_in};
 use super::super::waiting_pairs;
 use super::*;
@@ -20,12 +21,6 @@ fn in_memory() -> Unsaved {
     Unsaved { slot: None, older: None, is_durable: false }
 }
 
-/// Ends a keeper's tasks here, where they run: its own thread would wait for them in vain.
-async fn end(desk: &Desk) {
-    desk.closing.send_replace(true);
-    desk.finish_background().await;
-}
-
 #[tokio::test]
 async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +39,7 @@ async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
     assert_eq!(next(), 2, "two slots are taken");
     desk.unspill_all(unsaved);
     assert_eq!([next(), next()], [0, 1], "they are free again");
-    end(desk).await;
+    end(keeper).await;
 }
 
 #[tokio::test]
@@ -66,7 +61,7 @@ async fn who_has_passed_the_place_where_a_pair_is_written_anew_finds_it_where_it
         assert_eq!(was.len(), 1);
         [newest] = new.try_into().unwrap();
     }
-    end(desk).await;
+    end(keeper).await;
 }
 
 #[tokio::test]
@@ -117,7 +112,7 @@ async fn a_file_is_marked_a_second_after_a_pair_was_erased_if_there_is_no_other(
     }
     assert_eq!(desk.background.lock().unwrap().len(), 1, "one mark does for all");
     let begun = tokio::time::Instant::now();
-    end(desk).await;
+    end(keeper).await;
     assert_eq!(begun.elapsed(), Duration::ZERO, "the end waits for a mark");
 }
 
