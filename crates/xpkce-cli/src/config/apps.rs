@@ -114,6 +114,12 @@ impl Apps {
             .map_err(failed(Kind::Store, format!("cannot write {}", path.display())))
     }
 
+    /// Returns whether a new app may have this name: one that is typed without quotes and is no flag.
+    pub(crate) fn may_name(name: &str) -> bool {
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&StoredApp> {
         self.0.get(name)
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use xpkce::seal::{Place, Sealed, Sealer};
 use xpkce::{App, ClientSecret, DEFAULT_REDIRECT_URI, Scopes};
 
-use super::{Environment, Settings, StoredApp};
+use super::{Apps, Environment, Settings, StoredApp};
 use crate::choose::ADD_APP;
 use crate::failure::{Failure, Kind, Result};
 use crate::hint::{Flag, quoted};
@@ -241,6 +241,7 @@ impl Settings<'_> {
         let failure =
             Failure::new(Kind::Configure, format!("there is no app named {}", clean(name)));
         Err(match self.apps.is_empty() {
+            true if Apps::may_name(name) => failure.hint(format!("xpkce app add {name}")),
             true => failure.hint(ADD_APP),
             false => {
                 failure.why(&format!("there are: {}", self.apps.names())).hint("xpkce app list")

@@ -5,6 +5,7 @@ use xpkce::seal::{Place, Sealed};
 use xpkce::{App, ClientSecret, Scopes, Severity, lint};
 
 use super::AppView;
+use crate::choose::ADD_APP;
 use crate::commands::Context;
 use crate::config::{AppFlags, Apps, Settings, StoredApp, wrong_url};
 use crate::failure::{Failure, Kind, Result};
@@ -72,11 +73,9 @@ impl Add {
     }
 
     fn refuse_name(&self, apps: &Apps) -> Result<()> {
-        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let is_flag = self.name.starts_with('-');
-        if self.name.is_empty() || is_flag || !self.name.chars().all(is_plain) {
+        if !Apps::may_name(&self.name) {
             let message = "an app's name has letters, digits, - _ and . only, and no - first";
-            return Err(Failure::new(Kind::Usage, message).hint("xpkce app add my-app"));
+            return Err(Failure::new(Kind::Usage, message).hint(ADD_APP));
         }
         if !self.replace && apps.get(&self.name).is_some() {
             let message = format!("there is an app named {} already", self.name);
