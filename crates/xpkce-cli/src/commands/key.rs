@@ -32,19 +32,26 @@ pub(crate) struct List {}
 
 /// Add a new key to the key file, and seal everything anew with it.
 ///
-/// Running programs pick it up by themselves. The old key stays, for what they may still seal with it
-/// and for your backups, until you run: xpkce key prune
+/// Running programs that read this file pick it up by themselves. The old key stays, for what they
+/// may still seal with it and for your backups, until you run: xpkce key prune
 #[derive(Args, Debug)]
-pub(crate) struct Rotate {}
+pub(crate) struct Rotate {
+    /// Add the key, and seal nothing anew yet. Where other machines share the store: copy the key
+    /// file to each of them, then run: xpkce key seal
+    #[arg(long)]
+    add_only: bool,
+}
 
-/// Seal everything with the newest key: finishes a rotation that was interrupted.
+/// Seal everything with the newest key: finishes a rotation that was interrupted, or that only added
+/// a key.
 #[derive(Args, Debug)]
 pub(crate) struct Seal {}
 
 /// Drop the keys that nothing is sealed with any more.
 ///
 /// Refuses in the hour after a rotation, and while anything is sealed with an old key: a login, an
-/// unfinished sign-in, an app's client secret, or tokens that a process left behind.
+/// unfinished sign-in, an app's client secret, or tokens that a process left behind. Of apps and of
+/// such tokens it sees those of this machine alone: run it on each machine, on its own key file.
 #[derive(Args, Debug)]
 pub(crate) struct Prune {}
 
@@ -61,7 +68,7 @@ impl KeyCommand {
         let desk = Desk { context, settings: &settings, vault };
         match self {
             Self::List(_) => desk.list().await,
-            Self::Rotate(_) => desk.rotate().await,
+            Self::Rotate(rotate) => desk.rotate(rotate.add_only).await,
             Self::Seal(_) => desk.seal().await,
             Self::Prune(_) => desk.prune().await,
         }
@@ -154,10 +161,20 @@ impl Desk<'_> {
         self.context.output.table(&table)
     }
 
-    async fn rotate(&self) -> Result<()> {
+    async fn rotate(&self, is_only_added: bool) -> Result<()> {
         let path = self.key_file("rotated")?;
         let sealer = Sealer::rotate_key_file(&path)?;
-        self.seal_with(&sealer).await
+        if !is_only_added {
+            return self.seal_with(&sealer).await;
+        }
+        let key = sealer.current().to_string();
+        if self.context.output.is_json() {
+            return self.context.output.json(&Sealed { key, logins: 0, apps: 0, failed: 0 });
+        }
+        let say = |text: &str| self.context.output.say(text);
+        say(&format!("the key {key} is in {}", path.display()));
+        say("Next: copy that file to every machine that shares the store, then xpkce key seal");
+        Ok(())
     }
 
     async fn seal(&self) -> Result<()> {

@@ -75,6 +75,26 @@ fn a_rotated_key_seals_everything_and_what_runs_goes_on() {
 }
 
 #[test]
+fn a_key_that_was_only_added_seals_nothing_until_it_is_asked_to() {
+    let world = World::signed_in();
+    world.add_confidential("harbour");
+    let before = keys(&world)[0]["key"].clone();
+    let added = world.run(&["key", "rotate", "--add-only", "--json"]).succeeded().json();
+    let listed = keys(&world);
+    // A machine that has not got the new key goes on with the old one.
+    assert_eq!(
+        (&listed[0]["key"], &listed[0]["logins"], &listed[0]["apps"], &listed[0]["check"]),
+        (&before, &1.into(), &json!(["harbour"]), &true.into())
+    );
+    assert_eq!((&listed[1]["key"], &listed[1]["seals"]), (&added["key"], &true.into()));
+    let sealed = world.run(&["key", "seal", "--json"]).succeeded().json();
+    assert_eq!((&sealed["logins"], &sealed["apps"]), (&1.into(), &1.into()));
+    assert_eq!(sealed["key"], added["key"]);
+    let told = world.run(&["key", "rotate", "--add-only"]).succeeded();
+    assert!(told.stderr.contains("then xpkce key seal"), "{}", told.stderr);
+}
+
+#[test]
 fn an_old_key_is_dropped_once_nothing_names_it_and_an_hour_has_passed() {
     let world = World::signed_in();
     let old = keys(&world)[0]["key"].as_str().unwrap().to_owned();
