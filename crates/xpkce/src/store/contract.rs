@@ -46,6 +46,9 @@ pub trait Subject: Sync {
 /// Makes one test of every case of the contract, each with a new subject; or one test of all of
 /// them, where a process of its own for each costs too much.
 ///
+/// It needs this crate's feature `testing` among the dev-dependencies, and `tokio` with the features
+/// `macros` and `rt-multi-thread`.
+///
 /// ```ignore
 /// async fn subject() -> impl xpkce::store::contract::Subject { .. }
 /// xpkce::store_contract!(subject);
