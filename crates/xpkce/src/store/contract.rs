@@ -49,10 +49,35 @@ pub trait Subject: Sync {
 /// It needs this crate's feature `testing` among the dev-dependencies, and `tokio` with the features
 /// `macros` and `rt-multi-thread`.
 ///
-/// ```ignore
-/// async fn subject() -> impl xpkce::store::contract::Subject { .. }
-/// xpkce::store_contract!(subject);
-/// xpkce::store_contract!(in one test: subject);
+/// ```no_run
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use xpkce::http::Pending;
+/// use xpkce::store::contract::Subject;
+/// use xpkce::store::{MemoryStore, Store};
+/// use xpkce::{ManualClock, Timestamp};
+///
+/// struct Memory(Arc<ManualClock>, Arc<MemoryStore>);
+///
+/// impl Subject for Memory {
+///     fn open(&self) -> Pending<'_, Arc<dyn Store>> {
+///         let store: Arc<dyn Store> = self.1.clone();
+///         Box::pin(async { store })
+///     }
+///
+///     fn pass(&self, span: Duration) -> Pending<'_, ()> {
+///         self.0.advance(span);
+///         Box::pin(async {})
+///     }
+/// }
+///
+/// async fn memory() -> Memory {
+///     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_790_000_000)));
+///     Memory(Arc::clone(&clock), Arc::new(MemoryStore::new(clock)))
+/// }
+///
+/// xpkce::store_contract!(memory); // or, in one test: store_contract!(in one test: memory)
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! store_contract {
