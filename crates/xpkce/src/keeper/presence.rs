@@ -21,6 +21,8 @@ use crate::seal::open_file;
 const SUFFIX: &str = "holder";
 /// The length of a dead holder's file that has nothing left in it: no slots, and the mark.
 const FOUND_DEAD: u64 = 1;
+/// Of a file that is being made.
+const UNNAMED: &str = "new";
 
 /// This process's file. Unlinked when dropped, unless a pair is still in it.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Presence {
         let name = name.as_str();
         let file_name = format!("{name}.{SUFFIX}");
         let path = folder.join(&file_name);
-        let unnamed = folder.join(format!("{name}.new"));
+        let unnamed = folder.join(format!("{name}.{UNNAMED}"));
         let file = make(&unnamed, &path).inspect_err(|_| {
             // On a full disk it has taken the last of the room.
             let _ = std::fs::remove_file(&unnamed);
@@ -350,6 +352,20 @@ fn may_hold(path: &Path) -> bool {
 /// Returns a file's length as it is now: a network file system may have an older one at hand, and a
 /// pair that another machine has written meanwhile would be missed.
 #[cfg(target_os = "linux")]
+/// Removes the files of processes that were ended while they made them: they take their room for ever,
+/// and have nothing in them. Not before one that is being made must have its name.
+pub(super) fn clear_unnamed(folder: &Path, now: Timestamp) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_unnamed = |name: &str| is_name(name, UNNAMED);
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_unnamed)) {
+        let Ok(met) = entry.metadata() else { continue };
+        if now.since(Timestamp::from_secs(met.mtime())) > Lease::SPAN * 2 {
+            // What cannot be removed now is removed by somebody later.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn length(path: &Path) -> io::Result<u64> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
     Ok(statx(CWD, path, AtFlags::STATX_FORCE_SYNC, StatxFlags::SIZE)?.stx_size)
@@ -364,7 +380,7 @@ fn length(path: &Path) -> io::Result<u64> {
 /// that leads elsewhere is never opened.
 fn is_holders_name(file: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    file.strip_suffix(SUFFIX)
+    file.strip_suffix(suffix)
         .and_then(|stem| stem.strip_suffix('.'))
         .is_some_and(|name| name.len() == PairId::LENGTH && name.bytes().all(is_digit))
 }
@@ -388,3 +404,7 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests;
+    is_name(file, SUFFIX)
+}
+
+fn is_name(file: &str, suffix: &str) -> bool {

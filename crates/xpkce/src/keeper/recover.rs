@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Desk;
 use super::measure::{self, Spill};
 use super::pair::{self, Answer, Landing, Seat};
-use super::presence::Foreign;
+use super::presence::{self, Foreign};
 use super::room;
 use super::source::Slot;
 use super::spill::Spilled;
@@ -171,7 +171,7 @@ impl Desk {
             }
             self.slots.let_go(&slot);
         }
-        self.all_foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
+        self.clear_all();
         Ok(saved)
     }
 
@@ -263,7 +263,14 @@ impl Desk {
     /// send: of many who find a login due at once it is one.
     pub(super) fn clear_now_and_then(&self) {
         if self.looked_at_all.may_be_again(self.clock.uptime(), Self::LOOK_AT_ALL_AGAIN) {
-            self.all_foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
+            self.clear_all();
+        }
+    }
+
+    fn clear_all(&self) {
+        self.all_foreign().into_iter().for_each(|foreign| foreign.clear(self.now()));
+        if let Some(folder) = self.folder.as_deref() {
+            presence::clear_unnamed(folder, self.now());
         }
     }
 
@@ -396,3 +403,14 @@ mod tests {
         assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
     }
 }
+    #[test]
+    fn a_file_that_never_got_its_name_goes_with_the_next_look_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let unnamed = folder.path().join(format!("{}.new", PairId::new([8; 16]).as_str()));
+        std::fs::write(&unnamed, "").unwrap();
+        let far = Timestamp::from_secs(1_000_000_000_000);
+        let keeper = keeper_by(Arc::new(ManualClock::new(far)), Some(folder.path().to_owned()));
+        keeper.desk().clear_now_and_then();
+        assert!(!unnamed.exists());
+    }
+

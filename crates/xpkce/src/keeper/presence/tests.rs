@@ -321,6 +321,23 @@ fn room_is_kept_though_every_slot_is_taken() {
 }
 
 #[test]
+fn a_file_whose_process_was_ended_before_it_had_its_name_is_removed_in_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let [unnamed, other] = [UNNAMED, "other"].map(|suffix| {
+        let path = folder.path().join(format!("{}.{suffix}", name().as_str()));
+        std::fs::write(&path, "").unwrap();
+        path
+    });
+    let presence = Presence::enter(folder.path(), &PairId::new([8; 16])).unwrap();
+    let now = SystemClock.now();
+    clear_unnamed(folder.path(), now + Lease::SPAN);
+    assert!(unnamed.exists(), "it may be being made");
+    clear_unnamed(folder.path(), now + Lease::SPAN * 3);
+    assert!(!unnamed.exists());
+    assert!(other.exists() && presence.path.exists());
+}
+
+#[test]
 fn the_room_is_on_the_disk_before_anything_lies_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
