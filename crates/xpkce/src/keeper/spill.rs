@@ -157,14 +157,14 @@ impl Desk {
         before: Option<&Grant>,
         left_at: &mut Option<Duration>,
     ) -> bool {
-        // So that it does not take more room each time.
-        self.unspill(unsaved.older.take());
         if let Some(before) = before.filter(|_| !unsaved.is_durable)
             && let Some(slot) = self.spill(landing, before)
         {
-            // Written anew: of what one flush has failed for, the next may say nothing. The older one
-            // stays for a while: who reads the file just now may have passed the new place.
-            unsaved.older = unsaved.slot.replace(slot);
+            // Written anew: of what one flush has failed for, the next may say nothing. The one before
+            // stays: who reads the file just now may have passed the new place. So that it does not take
+            // more room each time, the one before that goes.
+            let last = unsaved.slot.replace(slot);
+            self.unspill(std::mem::replace(&mut unsaved.older, last));
             unsaved.is_durable = self.is_synced();
         }
         if !self.is_leaving() {
