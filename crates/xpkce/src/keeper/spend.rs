@@ -205,6 +205,8 @@ impl Desk {
     async fn send(self: &Arc<Self>, slot: &Arc<Slot>, claim: Claim) -> Result<Outcome> {
         let mut doubted = 0;
         loop {
+            // Before the lease is looked at: a disk that hangs may hold it up for long.
+            self.expect_pair();
             // Checked just before the bytes leave, by a clock that goes on in suspension.
             if self.clock.uptime().saturating_sub(claim.since) + Self::SEND >= Lease::SPAN {
                 let why = "the lease ran out before the request was sent";
@@ -275,8 +277,7 @@ impl Desk {
     }
 
     /// Sends the refresh token. No answer in time is one that leaves in doubt.
-    async fn ask(self: &Arc<Self>, refresh: &RefreshToken) -> RefreshAnswer {
-        self.expect_pair();
+    async fn ask(&self, refresh: &RefreshToken) -> RefreshAnswer {
         match turns::timeout(Self::SEND, self.client.refresh(refresh)).await {
             Ok(answer) => answer,
             Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },

@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 use std::future::ready;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::super::Keeper;
 use super::super::meanwhile::Meanwhile;
+use super::super::pauses::end;
 use super::super::presence::Foreign;
 use super::super::tests::{keeper_by, keeper_in};
 use super::*;
@@ -12,11 +13,21 @@ use crate::grant::Account;
 use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
 use crate::seal::Sealer;
 use crate::store::{MemoryStore, contract};
-use crate::{App, Client, ManualClock};
+use crate::{App, Client, Clock, ManualClock};
 
 /// Spills a pair of another login, which keeps its file from being known for empty.
 fn spill(keeper: &Keeper) {
     keeper.desk().presence().unwrap().spill(b"a pair").unwrap();
+}
+
+/// Puts a login into the store that may be spent.
+async fn put_login(desk: &Desk, account: &Account) {
+    let mut grant = Grant { state: State::Ready, ..contract::grant(account.clone()) };
+    (grant.lease, grant.unread, grant.refresh_is_candidate) = (None, None, false);
+    grant.feedback = Default::default();
+    let refresh = pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("spent"));
+    grant.refresh = Some(refresh.unwrap());
+    desk.store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
 }
 
 #[tokio::test]
@@ -51,12 +62,7 @@ async fn who_takes_a_lease_looks_whether_other_holders_have_died() {
     let own = desk.presence().unwrap().liveness().file.clone();
     let dead = folder.path().join(format!("{}.holder", PairId::new([8; 16]).as_str()));
     std::fs::copy(folder.path().join(own), &dead).unwrap();
-    let mut grant = Grant { state: State::Ready, ..contract::grant(account.clone()) };
-    (grant.lease, grant.unread, grant.refresh_is_candidate) = (None, None, false);
-    grant.feedback = Default::default();
-    let refresh = pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("spent"));
-    grant.refresh = Some(refresh.unwrap());
-    desk.store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
+    put_login(desk, &account).await;
     assert!(desk.take_lease(&desk.slot(&account), None, |_| true).await.unwrap().is_ok());
     assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
 }
@@ -70,27 +76,69 @@ struct Unwell {
 
 impl HttpClient for Unwell {
     fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
-        self.might_be.store(!Foreign::with_records(&self.folder, None).is_empty(), Relaxed);
+        self.might_be
+            .store(!Foreign::with_records(&self.folder, None).is_empty(), Relaxed);
         let (status, headers) = (503, http::HeaderMap::new());
         let body = Vec::new().into();
         Box::pin(ready(Ok(HttpResponse { status, headers, body, is_whole: true })))
     }
 }
 
+/// Takes the lease of a login by this clock and asks X, which is unwell, for its pair. Returns the
+/// keeper, and whether there might have been a pair in the folder when X was asked, if it was.
+async fn spend_by(clock: Arc<impl Clock + 'static>, folder: &Path) -> (Keeper, bool) {
+    let x = Unwell { folder: folder.to_owned(), might_be: AtomicBool::new(false) };
+    let (x, sealer) = (Arc::new(x), Sealer::from_text(&"A".repeat(43)).unwrap());
+    let client = Client::new(App::public("app"), x.clone(), clock.clone());
+    let store = Arc::new(MemoryStore::new(clock));
+    let keeper = Keeper::new(client, store, Arc::new(sealer), Some(folder.to_owned())).unwrap();
+    let (desk, account) = (keeper.desk(), Account::new("app", "user"));
+    put_login(desk, &account).await;
+    let slot = desk.slot(&account);
+    let Ok(claim) = desk.take_lease(&slot, None, |_| true).await.unwrap() else {
+        panic!("the lease is somebody else's");
+    };
+    assert!(Foreign::with_records(folder, None).is_empty());
+    assert!(desk.send(&slot, claim).await.is_err());
+    (keeper, x.might_be.load(Relaxed))
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_file_is_ready_for_a_pair_before_x_is_asked_for_it_and_only_for_a_second() {
     let folder = tempfile::tempdir().unwrap();
-    let x = Unwell { folder: folder.path().to_owned(), might_be: AtomicBool::new(false) };
-    let (x, clock) = (Arc::new(x), Arc::new(ManualClock::new(Timestamp::from_secs(0))));
-    let client = Client::new(App::public("app"), x.clone(), clock.clone());
-    let sealer = Sealer::from_text(&"A".repeat(43)).unwrap();
-    let store = Arc::new(MemoryStore::new(clock));
-    let keeper =
-        Keeper::new(client, store, Arc::new(sealer), Some(folder.path().to_owned())).unwrap();
-    let looks_empty = || Foreign::with_records(folder.path(), None).is_empty();
-    assert!(keeper.desk().presence().is_some() && looks_empty());
-    let _ = keeper.desk().ask(&RefreshToken::new("spent")).await;
-    assert!(x.might_be.load(Relaxed));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let (keeper, might_be) = spend_by(clock, folder.path()).await;
+    assert!(might_be);
     turns::sleep(Desk::UNMARKED * 2).await;
-    assert!(looks_empty());
+    assert!(Foreign::with_records(folder.path(), None).is_empty());
+    end(keeper).await;
+}
+
+/// A clock by which a lease has run out once a file in the folder is ready for a pair.
+#[derive(Debug)]
+struct Hanging {
+    folder: PathBuf,
+    clock: ManualClock,
+}
+
+impl Clock for Hanging {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn uptime(&self) -> Duration {
+        let is_ready = !Foreign::with_records(&self.folder, None).is_empty();
+        let hung = if is_ready { Lease::SPAN } else { Duration::ZERO };
+        self.clock.uptime() + hung
+    }
+}
+
+#[tokio::test]
+async fn x_is_not_asked_once_the_lease_has_run_out_while_the_file_was_made_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new(Timestamp::from_secs(0));
+    let clock = Arc::new(Hanging { folder: folder.path().to_owned(), clock });
+    let (keeper, is_asked) = spend_by(clock, folder.path()).await;
+    assert!(!is_asked, "another holder may have the lease by now");
+    end(keeper).await;
 }
