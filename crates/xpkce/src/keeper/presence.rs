@@ -13,16 +13,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use rustix::io::Errno;
+
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
 use crate::Timestamp;
 use crate::grant::{Lease, Liveness, PairId};
 use crate::seal::open_file;
 
 const SUFFIX: &str = "holder";
-/// The length of a dead holder's file that has nothing left in it: no slots, and the mark.
-const FOUND_DEAD: u64 = 1;
 /// Of a file that is being made.
 const UNNAMED: &str = "new";
+/// The length of a dead holder's file that has nothing left in it: no slots, and the mark.
+const FOUND_DEAD: u64 = 1;
 
 /// This process's file. Unlinked when dropped, unless a pair is still in it.
 #[derive(Debug)]
@@ -214,23 +216,34 @@ pub(super) struct Foreign {
 impl Foreign {
     /// Opens every holder's file in the folder but `own`; those that cannot be opened are left.
     pub(super) fn all(folder: &Path, own: Option<&Presence>) -> Vec<Self> {
-        paths(folder, own).filter_map(|path| Self::open(path).ok()).collect()
-    }
-
-    /// Opens only those in which there may be a record.
-    pub(super) fn with_records(folder: &Path, own: Option<&Presence>) -> Vec<Self> {
-        let them = paths(folder, own).filter(|path| may_hold(path));
+        let them = paths(folder, own).into_iter().flatten();
         them.filter_map(|path| Self::open(path).ok()).collect()
     }
 
+    /// Opens only those in which there may be a record.
+    ///
+    /// # Errors
+    /// When it is this process that can open nothing more: what it leaves then may hold a record.
+    pub(super) fn with_records(folder: &Path, own: Option<&Presence>) -> io::Result<Vec<Self>> {
+        let them = paths(folder, own)?.filter(|path| may_hold(path));
+        them.filter_map(|path| Self::open_if_any(path).transpose()).collect()
+    }
+
     /// Opens the file that a lease names, unless it is `own` or there is no record in it.
-    pub(super) fn of(folder: &Path, holder: &Liveness, own: Option<&Presence>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// As [`with_records`](Self::with_records).
+    pub(super) fn of(
+        folder: &Path,
+        holder: &Liveness,
+        own: Option<&Presence>,
+    ) -> io::Result<Option<Self>> {
         let is_own = own.is_some_and(|own| own.liveness == *holder);
         if is_own || !is_holders_name(&holder.file) {
-            return None;
+            return Ok(None);
         }
         let path = folder.join(&holder.file);
-        may_hold(&path).then(|| Self::open(path).ok()).flatten()
+        if may_hold(&path) { Self::open_if_any(path) } else { Ok(None) }
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -243,11 +256,11 @@ impl Foreign {
     /// When a living holder's record is not whole however often it is read. A dead one's was cut
     /// by the end of its holder, and is none.
     pub(super) fn records(&self) -> io::Result<Vec<(Slot, Vec<u8>)>> {
-        let (found, is_torn) = room::records(&self.file);
-        if is_torn && !self.is_dead {
+        let found = room::records(&self.file);
+        if found.is_torn && !self.is_dead {
             return Err(io::Error::other("a record is being written just now"));
         }
-        Ok(found)
+        Ok(found.records)
     }
 
     /// Erases a record that is durable elsewhere. Only a dead holder's: a living one does it.
@@ -263,7 +276,8 @@ impl Foreign {
     /// must have run out, because until then the file is what shows that the holder is dead. The
     /// first who finds it dead cuts it short, and so dates it.
     pub(super) fn clear(self, now: Timestamp) {
-        if !self.is_dead || self.records().map_or(true, |left| !left.is_empty()) {
+        let left = room::records(&self.file);
+        if !self.is_dead || left.is_unread || !left.records.is_empty() {
             return;
         }
         let Ok(met) = self.file.metadata() else { return };
@@ -307,6 +321,14 @@ impl Foreign {
         Ok(records)
     }
 
+    /// Opens a file; none when that lies at the file.
+    fn open_if_any(path: PathBuf) -> io::Result<Option<Self>> {
+        match Self::open(path) {
+            Err(why) if lacks_handles(&why) => Err(why),
+            opened => Ok(opened.ok()),
+        }
+    }
+
     fn open(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let is_dead = file.try_lock().is_ok();
@@ -330,28 +352,6 @@ pub(super) fn is_alive(folder: &Path, holder: &Liveness) -> Option<bool> {
     is_same.then(|| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Names every holder's file in the folder but `own`.
-fn paths(folder: &Path, own: Option<&Presence>) -> impl Iterator<Item = PathBuf> {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_holders_name))
-        .map(|entry| entry.path())
-        .filter(move |path| own.is_none_or(|own| own.path != *path))
-}
-
-/// Returns whether there may be a record in a file. One that cannot be looked at may have any.
-fn may_hold(path: &Path) -> bool {
-    match length(path) {
-        Ok(length) => !room::is_marked_empty(length),
-        Err(why) => why.kind() != io::ErrorKind::NotFound,
-    }
-}
-
-/// Returns a file's length as it is now: a network file system may have an older one at hand, and a
-/// pair that another machine has written meanwhile would be missed.
-#[cfg(target_os = "linux")]
 /// Removes the files of processes that were ended while they made them: they take their room for ever,
 /// and have nothing in them. Not before one that is being made must have its name.
 pub(super) fn clear_unnamed(folder: &Path, now: Timestamp) {
@@ -366,6 +366,34 @@ pub(super) fn clear_unnamed(folder: &Path, now: Timestamp) {
     }
 }
 
+/// Names every holder's file in the folder but `own`.
+fn paths(folder: &Path, own: Option<&Presence>) -> io::Result<impl Iterator<Item = PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(why) if lacks_handles(&why) => return Err(why),
+        entries => entries.into_iter().flatten().flatten(),
+    };
+    Ok(entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_holders_name))
+        .map(|entry| entry.path())
+        .filter(move |path| own.is_none_or(|own| own.path != *path)))
+}
+
+/// Returns whether nothing can be opened just now, whatever it is.
+fn lacks_handles(why: &io::Error) -> bool {
+    matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+}
+
+/// Returns whether there may be a record in a file. One that cannot be looked at may have any.
+fn may_hold(path: &Path) -> bool {
+    match length(path) {
+        Ok(length) => !room::is_marked_empty(length),
+        Err(why) => why.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// Returns a file's length as it is now: a network file system may have an older one at hand, and a
+/// pair that another machine has written meanwhile would be missed.
+#[cfg(target_os = "linux")]
 fn length(path: &Path) -> io::Result<u64> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
     Ok(statx(CWD, path, AtFlags::STATX_FORCE_SYNC, StatxFlags::SIZE)?.stx_size)
@@ -379,6 +407,10 @@ fn length(path: &Path) -> io::Result<u64> {
 /// Returns whether a file's name is one that [`Presence::enter`] gives. A store may name any: one
 /// that leads elsewhere is never opened.
 fn is_holders_name(file: &str) -> bool {
+    is_name(file, SUFFIX)
+}
+
+fn is_name(file: &str, suffix: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     file.strip_suffix(suffix)
         .and_then(|stem| stem.strip_suffix('.'))
@@ -404,7 +436,3 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests;
-    is_name(file, SUFFIX)
-}
-
-fn is_name(file: &str, suffix: &str) -> bool {

@@ -12,7 +12,7 @@ use super::presence::{self, Foreign};
 use super::room;
 use super::source::Slot;
 use super::spill::Spilled;
-use crate::grant::{Account, Grant, GrantId, Lease, State};
+use crate::grant::{Account, Grant, GrantId, Lease, Liveness, State};
 use crate::store::Stored;
 use crate::token::rejudge;
 use crate::{Error, ErrorKind, Reason, Result, turns};
@@ -42,7 +42,7 @@ impl Desk {
             return Box::pin(self.land(slot, landing, stored.clone())).await.map(Some);
         }
         let mut latest = stored.clone();
-        for foreign in self.searched_for(stored) {
+        for foreign in self.searched_for(stored)? {
             for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record) else { continue };
                 if !concerns(&spilled, &latest.grant) {
@@ -70,7 +70,7 @@ impl Desk {
             Spilled::parse(record).is_some_and(|spilled| concerns(&spilled, &stored.grant))
         };
         let holds = |foreign: &Foreign| foreign.records().map_or(true, |it| it.iter().any(is_its));
-        self.foreign().iter().any(holds)
+        self.foreign().map_or(true, |them| them.iter().any(holds))
     }
 
     /// Saves sign-ins that an earlier process could not save, and names them. They have no record
@@ -78,7 +78,7 @@ impl Desk {
     /// two names.
     pub(super) async fn recover_sign_ins(&self) -> Result<Vec<Account>> {
         let mut saved = Vec::new();
-        for foreign in self.foreign().into_iter().filter(Foreign::is_dead) {
+        for foreign in self.foreign()?.into_iter().filter(Foreign::is_dead) {
             for (at, record) in records(&foreign)? {
                 let Some(spilled) = Spilled::parse(&record).filter(Spilled::is_sign_in) else {
                     continue;
@@ -153,7 +153,7 @@ impl Desk {
             self.label_in_background(account, Duration::ZERO);
         }
         let mut saved = sign_ins.len() as u64;
-        for (account, grant_id) in self.left_behind() {
+        for (account, grant_id) in self.left_behind()? {
             let stored = match self.store.load(&account).await? {
                 None => self.find(&account.app, &grant_id).await?,
                 found => found,
@@ -176,13 +176,13 @@ impl Desk {
     }
 
     /// Names the logins of this app whose rotations lie in dead holders' files.
-    fn left_behind(&self) -> BTreeSet<(Account, GrantId)> {
-        let dead = self.foreign().into_iter().filter(Foreign::is_dead);
+    fn left_behind(&self) -> Result<BTreeSet<(Account, GrantId)>> {
+        let dead = self.foreign()?.into_iter().filter(Foreign::is_dead);
         // A dead holder's file is never being written.
         let records = dead.flat_map(|foreign| foreign.records().unwrap_or_default());
         let spilled = records.filter_map(|(_, record)| Spilled::parse(&record));
         let is_ours = |spilled: &Spilled| !spilled.is_sign_in() && self.is_ours(&spilled.account);
-        spilled.filter(is_ours).map(|spilled| (spilled.account, spilled.grant_id)).collect()
+        Ok(spilled.filter(is_ours).map(|spilled| (spilled.account, spilled.grant_id)).collect())
     }
 
     /// Finds the record of a sign-in, under whatever name it is kept now.
@@ -247,15 +247,25 @@ impl Desk {
     /// Returns the files where a pair for this grant may lie. Whoever is spending it has looked
     /// through the others before; while it lives its own is the only one. Many who wait for one
     /// send would keep it from coming through if each opened the files of all.
-    fn searched_for(&self, stored: &Stored) -> Vec<Foreign> {
+    fn searched_for(&self, stored: &Stored) -> Result<Vec<Foreign>> {
         let holder = stored.grant.lease.as_ref().and_then(|lease| lease.holder.liveness.as_ref());
         match (self.folder.as_deref(), holder) {
             (Some(folder), Some(holder)) if self.is_being_spent(stored) => {
                 let own = self.presence.get();
-                Foreign::of(folder, holder, own).into_iter().collect()
+                let foreign = Foreign::of(folder, holder, own).map_err(unsearched)?;
+                Ok(foreign.into_iter().collect())
+            }
+            // This process's own lease has run out, and what it has received may still be on its way
+            // into the store, or wait under another name of the login.
+            (Some(folder), Some(holder)) if self.is_own(holder) => {
+                Foreign::with_records(folder, None).map_err(unsearched)
             }
             _ => self.foreign(),
         }
+    }
+
+    fn is_own(&self, holder: &Liveness) -> bool {
+        self.presence.get().is_some_and(|own| own.liveness() == holder)
     }
 
     /// Looks, at first and now and then, whether the holders of all files have died: so they are
@@ -275,9 +285,11 @@ impl Desk {
     }
 
     /// Opens the files of others in which there may be a pair.
-    fn foreign(&self) -> Vec<Foreign> {
-        let own = self.presence.get();
-        self.folder.as_deref().map(|folder| Foreign::with_records(folder, own)).unwrap_or_default()
+    fn foreign(&self) -> Result<Vec<Foreign>> {
+        let (Some(folder), own) = (self.folder.as_deref(), self.presence.get()) else {
+            return Ok(Vec::new());
+        };
+        Foreign::with_records(folder, own).map_err(unsearched)
     }
 
     fn all_foreign(&self) -> Vec<Foreign> {
@@ -329,6 +341,11 @@ fn records(foreign: &Foreign) -> Result<Vec<(room::Slot, Vec<u8>)>> {
         let message = "another process is saving a pair just now; it is looked for again";
         Error::new(Reason::Busy, message).with_source(why)
     })
+}
+
+fn unsearched(why: std::io::Error) -> Error {
+    let message = "whether another process has saved a pair cannot be looked for just now";
+    Error::new(Reason::Busy, message).with_source(why)
 }
 
 fn changed(now: Stored, before: &Stored) -> Option<Stored> {
@@ -394,15 +411,6 @@ mod tests {
         assert_eq!([is_dated(), is_dated()], [true, false]);
     }
 
-    #[tokio::test]
-    async fn a_round_dates_every_dead_holders_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let dead = dead_in(folder.path());
-        let keeper = keeper_in(Some(folder.path().to_owned()));
-        keeper.desk().recover_all().await.unwrap();
-        assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
-    }
-}
     #[test]
     fn a_file_that_never_got_its_name_goes_with_the_next_look_at_all() {
         let folder = tempfile::tempdir().unwrap();
@@ -414,3 +422,12 @@ mod tests {
         assert!(!unnamed.exists());
     }
 
+    #[tokio::test]
+    async fn a_round_dates_every_dead_holders_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = dead_in(folder.path());
+        let keeper = keeper_in(Some(folder.path().to_owned()));
+        keeper.desk().recover_all().await.unwrap();
+        assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
+    }
+}

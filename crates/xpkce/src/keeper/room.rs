@@ -54,6 +54,19 @@ enum Content {
     Record(Vec<u8>),
     /// A record that is not whole: its writer is at it, or was stopped in the middle.
     Torn,
+    /// What the disk does not give away: there may be anything.
+    Unread,
+}
+
+/// What lies in a file.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The records, and where they lie.
+    pub(super) records: Vec<(Slot, Vec<u8>)>,
+    /// Whether there are others that were not whole however often they were read.
+    pub(super) is_torn: bool,
+    /// Whether there may be others that could not be read.
+    pub(super) is_unread: bool,
 }
 
 /// Returns whether a file of this length is marked: it has whole slots and one byte, and no record.
@@ -123,26 +136,29 @@ pub(super) fn erase(file: &File, slot: &Slot) -> io::Result<()> {
     file.write_all_at(&vec![0; slot.count * SLOT - HEADER], slot.offset() + HEADER as u64)
 }
 
-/// Returns the records in a file and where they lie, and whether there are others that were not
-/// whole however often they were read.
-pub(super) fn records(file: &File) -> (Vec<(Slot, Vec<u8>)>, bool) {
-    let size = file.metadata().map_or(0, |met| met.len());
-    let slots = usize::try_from(size.div_ceil(SLOT as u64)).unwrap_or(0).min(MOST_SLOTS);
-    let (mut found, mut is_torn, mut at) = (Vec::new(), false, 0);
+/// Finds the records in a file.
+pub(super) fn records(file: &File) -> Found {
+    let mut found = Found::default();
+    let Ok(met) = file.metadata() else {
+        return Found { is_unread: true, ..found };
+    };
+    let slots = usize::try_from(met.len().div_ceil(SLOT as u64)).unwrap_or(0).min(MOST_SLOTS);
+    let mut at = 0;
     while at < slots {
         let mut next = at + 1;
         match whole(|| content(file, at)) {
             Content::Record(record) => {
                 let slot = Slot::at(at, record.len());
                 next = slot.end();
-                found.push((slot, record));
+                found.records.push((slot, record));
             }
-            Content::Torn => is_torn = true,
+            Content::Torn => found.is_torn = true,
+            Content::Unread => found.is_unread = true,
             Content::Nothing => {}
         }
         at = next;
     }
-    (found, is_torn)
+    found
 }
 
 /// Reads again what is not whole: it is being written, or another record takes its slot.
@@ -159,8 +175,10 @@ fn whole(mut read: impl FnMut() -> Content) -> Content {
 fn content(file: &File, slot: usize) -> Content {
     let at = (slot * SLOT) as u64;
     let mut header = [0; HEADER];
-    if file.read_exact_at(&mut header, at).is_err() {
-        return Content::Nothing;
+    match file.read_exact_at(&mut header, at) {
+        Err(why) if is_cut(&why) => return Content::Nothing,
+        Err(_) => return Content::Unread,
+        Ok(()) => {}
     }
     let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     // A record is text: what lies inside of a long one is no length that a record may have.
@@ -169,8 +187,16 @@ fn content(file: &File, slot: usize) -> Content {
         return Content::Nothing;
     }
     let mut record = vec![0; length];
-    let is_read = file.read_exact_at(&mut record, at + HEADER as u64).is_ok();
-    if is_read && header == header_of(&record) { Content::Record(record) } else { Content::Torn }
+    match file.read_exact_at(&mut record, at + HEADER as u64) {
+        Ok(()) if header == header_of(&record) => Content::Record(record),
+        Err(why) if !is_cut(&why) => Content::Unread,
+        _ => Content::Torn,
+    }
+}
+
+/// Returns whether nothing but the file's end was in the way.
+fn is_cut(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::UnexpectedEof
 }
 
 fn header_of(record: &[u8]) -> [u8; HEADER] {
@@ -203,7 +229,7 @@ mod tests {
     }
 
     fn bodies(file: &File) -> Vec<Vec<u8>> {
-        records(file).0.into_iter().map(|(_, record)| record).collect()
+        records(file).records.into_iter().map(|(_, record)| record).collect()
     }
 
     #[test]
@@ -273,7 +299,18 @@ mod tests {
         // Its slot is reused, and the new header is not there yet.
         file.write_all_at(b"a second", HEADER as u64).unwrap();
         assert_eq!(content(&file, 0), Content::Torn);
-        assert!(matches!(records(&file), (found, true) if found.is_empty()));
+        let found = records(&file);
+        assert!(found.is_torn && found.records.is_empty() && !found.is_unread);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![0; SLOT]).unwrap();
+        let is_unread = |file: &File| records(file).is_unread;
+        assert!(is_unread(&File::options().write(true).open(&path).unwrap()));
+        assert!(!is_unread(&File::open(&path).unwrap()));
     }
 
     #[test]

@@ -163,7 +163,8 @@ fn the_file_that_a_lease_names_is_looked_into_unless_it_is_ones_own() {
     let other = Presence::enter(folder.path(), &PairId::new([8; 16])).unwrap();
     other.spill(b"a pair").unwrap();
     own.spill(b"a pair").unwrap();
-    let look = |holder: &Liveness| Foreign::of(folder.path(), holder, Some(&own)).is_some();
+    let look =
+        |holder: &Liveness| Foreign::of(folder.path(), holder, Some(&own)).unwrap().is_some();
     assert!(look(&other.liveness));
     assert!(!look(&own.liveness));
     std::fs::rename(&other.path, folder.path().join("another name")).unwrap();
@@ -249,6 +250,19 @@ fn the_file_of_a_living_holder_or_with_a_pair_in_it_is_not_cleared() {
     assert_eq!(records[0].1, b"the only copy");
 }
 
+#[test]
+fn a_dead_holders_file_that_cannot_be_read_is_not_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    presence.spill(b"the only copy").unwrap();
+    let path = presence.path.clone();
+    drop(presence);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    Foreign { file, path, is_dead: true }.clear(SystemClock.now());
+    let records = Foreign::all(folder.path(), None).pop().unwrap().records().unwrap();
+    assert_eq!(records[0].1, b"the only copy");
+}
+
 /// A folder with the file of a holder that has ended, in which nothing is left.
 fn left_by_a_dead_holder() -> (tempfile::TempDir, Liveness, File) {
     let folder = tempfile::tempdir().unwrap();
@@ -307,20 +321,6 @@ fn a_file_that_cannot_be_made_takes_no_room() {
 }
 
 #[test]
-fn room_is_kept_though_every_slot_is_taken() {
-    let folder = tempfile::tempdir().unwrap();
-    let presence = Presence::enter(folder.path(), &name()).unwrap();
-    let size = || presence.file().metadata().unwrap().len();
-    let before = size();
-    presence.keep_room().unwrap();
-    assert_eq!(size(), before, "there is room");
-    let slots: Vec<_> = (0..SLOTS).map(|_| presence.spill(b"pair").unwrap()).collect();
-    presence.keep_room().unwrap();
-    assert_eq!(size(), ((SLOTS + 1) * SLOT) as u64);
-    assert_eq!(presence.spill(b"one more").unwrap().first, slots.len());
-}
-
-#[test]
 fn a_file_whose_process_was_ended_before_it_had_its_name_is_removed_in_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let [unnamed, other] = [UNNAMED, "other"].map(|suffix| {
@@ -335,6 +335,20 @@ fn a_file_whose_process_was_ended_before_it_had_its_name_is_removed_in_a_while()
     clear_unnamed(folder.path(), now + Lease::SPAN * 3);
     assert!(!unnamed.exists());
     assert!(other.exists() && presence.path.exists());
+}
+
+#[test]
+fn room_is_kept_though_every_slot_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    let size = || presence.file().metadata().unwrap().len();
+    let before = size();
+    presence.keep_room().unwrap();
+    assert_eq!(size(), before, "there is room");
+    let slots: Vec<_> = (0..SLOTS).map(|_| presence.spill(b"pair").unwrap()).collect();
+    presence.keep_room().unwrap();
+    assert_eq!(size(), ((SLOTS + 1) * SLOT) as u64);
+    assert_eq!(presence.spill(b"one more").unwrap().first, slots.len());
 }
 
 #[test]

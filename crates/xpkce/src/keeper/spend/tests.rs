@@ -67,6 +67,26 @@ async fn who_takes_a_lease_looks_whether_other_holders_have_died() {
     assert_eq!(std::fs::metadata(&dead).unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn what_this_process_has_received_is_found_once_its_own_lease_has_run_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let keeper = keeper_by(clock.clone(), Some(folder.path().to_owned()));
+    let (desk, account) = (keeper.desk(), Account::new("app", "user"));
+    put_login(desk, &account).await;
+    let slot = desk.slot(&account);
+    let take_lease = async || desk.take_lease(&slot, None, |_| true).await.unwrap();
+    let Ok(claim) = take_lease().await else { panic!("the lease is somebody else's") };
+    let answer = Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() });
+    // The store takes long to save it.
+    let (landing, stored) = claim.received(answer, desk.now());
+    assert!(desk.spill(&landing, &stored.grant).is_some());
+    clock.advance(Lease::SPAN);
+    let again = take_lease().await;
+    assert!(matches!(again, Err(Outcome::Wait(..))), "its spent token is sent again");
+    assert!(desk.load(&account).await.unwrap().grant.unread.is_some());
+}
+
 /// X, which is unwell; and whether there might have been a pair in the folder when it was asked.
 #[derive(Debug)]
 struct Unwell {
@@ -77,7 +97,7 @@ struct Unwell {
 impl HttpClient for Unwell {
     fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
         self.might_be
-            .store(!Foreign::with_records(&self.folder, None).is_empty(), Relaxed);
+            .store(!Foreign::with_records(&self.folder, None).unwrap().is_empty(), Relaxed);
         let (status, headers) = (503, http::HeaderMap::new());
         let body = Vec::new().into();
         Box::pin(ready(Ok(HttpResponse { status, headers, body, is_whole: true })))
@@ -98,7 +118,7 @@ async fn spend_by(clock: Arc<impl Clock + 'static>, folder: &Path) -> (Keeper, b
     let Ok(claim) = desk.take_lease(&slot, None, |_| true).await.unwrap() else {
         panic!("the lease is somebody else's");
     };
-    assert!(Foreign::with_records(folder, None).is_empty());
+    assert!(Foreign::with_records(folder, None).unwrap().is_empty());
     assert!(desk.send(&slot, claim).await.is_err());
     (keeper, x.might_be.load(Relaxed))
 }
@@ -110,7 +130,7 @@ async fn the_file_is_ready_for_a_pair_before_x_is_asked_for_it_and_only_for_a_se
     let (keeper, might_be) = spend_by(clock, folder.path()).await;
     assert!(might_be);
     turns::sleep(Desk::UNMARKED * 2).await;
-    assert!(Foreign::with_records(folder.path(), None).is_empty());
+    assert!(Foreign::with_records(folder.path(), None).unwrap().is_empty());
     end(keeper).await;
 }
 
@@ -127,7 +147,7 @@ impl Clock for Hanging {
     }
 
     fn uptime(&self) -> Duration {
-        let is_ready = !Foreign::with_records(&self.folder, None).is_empty();
+        let is_ready = !Foreign::with_records(&self.folder, None).unwrap().is_empty();
         let hung = if is_ready { Lease::SPAN } else { Duration::ZERO };
         self.clock.uptime() + hung
     }

@@ -112,7 +112,7 @@ async fn a_file_is_marked_a_second_after_a_pair_was_erased_if_there_is_no_other(
     let folder = tempfile::tempdir().unwrap();
     let keeper = keeper_in(Some(folder.path().to_owned()));
     let desk = keeper.desk();
-    let looks_empty = || Foreign::with_records(folder.path(), None).is_empty();
+    let looks_empty = || Foreign::with_records(folder.path(), None).unwrap().is_empty();
     let spill = || Some(desk.presence().unwrap().spill(b"a pair").unwrap());
     let almost = Desk::UNMARKED - Duration::from_millis(10);
     for _ in 0..2 {

@@ -5,7 +5,7 @@ use super::*;
 /// The records that a search finds which leaves out the files that are marked.
 fn found(folder: &Path) -> Vec<Vec<u8>> {
     let records = |foreign: &Foreign| foreign.records().unwrap().into_iter().map(|it| it.1);
-    Foreign::with_records(folder, None).iter().flat_map(records).collect()
+    Foreign::with_records(folder, None).unwrap().iter().flat_map(records).collect()
 }
 
 #[test]
@@ -13,8 +13,8 @@ fn only_a_file_with_a_record_in_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
     let is_opened = || {
-        let named = Foreign::of(folder.path(), presence.liveness(), None).is_some();
-        [Foreign::with_records(folder.path(), None).len() == 1, named]
+        let named = Foreign::of(folder.path(), presence.liveness(), None).unwrap().is_some();
+        [Foreign::with_records(folder.path(), None).unwrap().len() == 1, named]
     };
     assert_eq!(is_opened(), [false; 2], "there was never any");
     let slots = [b"first", b"other"].map(|record| presence.spill(record).unwrap());
@@ -39,9 +39,9 @@ fn a_file_whose_room_was_looked_after_is_marked_again() {
     let kept = presence.spill(b"a pair").unwrap();
     presence.erase(&kept).unwrap();
     presence.free(&slot);
-    assert_eq!(Foreign::with_records(folder.path(), None).len(), 1);
+    assert_eq!(Foreign::with_records(folder.path(), None).unwrap().len(), 1);
     presence.keep_room().unwrap();
-    assert_eq!(Foreign::with_records(folder.path(), None).len(), 0);
+    assert_eq!(Foreign::with_records(folder.path(), None).unwrap().len(), 0);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_file_that_an_earlier_version_has_made_is_looked_into() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("{}.{SUFFIX}", name().as_str()));
     std::fs::write(path, vec![0; SLOT * SLOTS]).unwrap();
-    let foreign = Foreign::with_records(folder.path(), None).pop().unwrap();
+    let foreign = Foreign::with_records(folder.path(), None).unwrap().pop().unwrap();
     assert!(foreign.records().unwrap().is_empty());
     room::write(&foreign.file, &Slot::at(3, 6), b"a pair").unwrap();
     drop(foreign);
@@ -77,6 +77,34 @@ fn a_file_that_cannot_be_looked_at_may_hold_a_record_and_one_that_is_gone_holds_
 }
 
 #[test]
+fn who_can_open_nothing_more_does_not_take_a_folder_for_an_empty_one() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const ALONE: &str = "XPKCE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        // The limit is the whole process's.
+        let (_, this) = module_path!().split_once("::").unwrap();
+        let this =
+            format!("{this}::who_can_open_nothing_more_does_not_take_a_folder_for_an_empty_one");
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        let ended = alone.args(["--exact", &this]).env(ALONE, "1").output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success() && told.contains("1 passed"), "{told}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let presence = Presence::enter(folder.path(), &name()).unwrap();
+    presence.spill(b"a pair").unwrap();
+    let paths: Vec<_> = paths(folder.path(), None).unwrap().collect();
+    let before = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..before }).unwrap();
+    let folders = Foreign::with_records(folder.path(), None);
+    let files = Foreign::open_if_any(paths[0].clone());
+    let named = Foreign::of(folder.path(), presence.liveness(), None);
+    setrlimit(Resource::Nofile, before).unwrap();
+    assert_eq!([folders.is_err(), files.is_err(), named.is_err()], [true; 3]);
+}
+
+#[test]
 fn a_file_in_which_a_dead_holder_left_nothing_is_dated_and_then_removed() {
     let folder = tempfile::tempdir().unwrap();
     let presence = Presence::enter(folder.path(), &name()).unwrap();
@@ -89,7 +117,10 @@ fn a_file_in_which_a_dead_holder_left_nothing_is_dated_and_then_removed() {
     let now = SystemClock.now();
     clear(now);
     assert_eq!(std::fs::metadata(&path).unwrap().len(), FOUND_DEAD);
-    assert!(Foreign::with_records(folder.path(), None).is_empty(), "there is nothing in it");
+    assert!(
+        Foreign::with_records(folder.path(), None).unwrap().is_empty(),
+        "there is nothing in it"
+    );
     clear(now + Lease::SPAN);
     assert!(path.exists());
     clear(now + Lease::SPAN * 3);
