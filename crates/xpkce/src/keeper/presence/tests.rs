@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 use std::os::unix::fs::FileExt as _;
 
+use super::foreign::{FOUND_DEAD, may_hold, paths};
 use super::*;
+use crate::grant::Lease;
 use crate::{Clock as _, SystemClock};
 
 fn name() -> PairId {
