@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use std::future::ready;
+use std::future::{pending, ready};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -23,7 +23,8 @@ fn spill(keeper: &Keeper) {
 /// Puts a login into the store that may be spent.
 async fn put_login(desk: &Desk, account: &Account) {
     let mut grant = Grant { state: State::Ready, ..contract::grant(account.clone()) };
-    (grant.lease, grant.unread, grant.refresh_is_candidate) = (None, None, false);
+    (grant.lease, grant.unread, grant.rejection) = (None, None, None);
+    (grant.refresh_is_candidate, grant.unresolved_sends) = (false, 0);
     grant.feedback = Default::default();
     let refresh = pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("spent"));
     grant.refresh = Some(refresh.unwrap());
@@ -107,11 +108,22 @@ impl HttpClient for Unwell {
 /// Takes the lease of a login by this clock and asks X, which is unwell, for its pair. Returns the
 /// keeper, and whether there might have been a pair in the folder when X was asked, if it was.
 async fn spend_by(clock: Arc<impl Clock + 'static>, folder: &Path) -> (Keeper, bool) {
-    let x = Unwell { folder: folder.to_owned(), might_be: AtomicBool::new(false) };
-    let (x, sealer) = (Arc::new(x), Sealer::from_text(&"A".repeat(43)).unwrap());
-    let client = Client::new(App::public("app"), x.clone(), clock.clone());
+    let x = Arc::new(Unwell { folder: folder.to_owned(), might_be: AtomicBool::new(false) });
+    let keeper = spend_at(x.clone(), clock, folder).await;
+    (keeper, x.might_be.load(Relaxed))
+}
+
+/// Takes the lease of a login by this clock and asks this X for its pair, which has none. Returns the
+/// keeper.
+async fn spend_at(
+    x: Arc<impl HttpClient + 'static>,
+    clock: Arc<impl Clock + 'static>,
+    folder: &Path,
+) -> Keeper {
+    let sealer = Arc::new(Sealer::from_text(&"A".repeat(43)).unwrap());
+    let client = Client::new(App::public("app"), x, clock.clone());
     let store = Arc::new(MemoryStore::new(clock));
-    let keeper = Keeper::new(client, store, Arc::new(sealer), Some(folder.to_owned())).unwrap();
+    let keeper = Keeper::new(client, store, sealer, Some(folder.to_owned())).unwrap();
     let (desk, account) = (keeper.desk(), Account::new("app", "user"));
     put_login(desk, &account).await;
     let slot = desk.slot(&account);
@@ -120,7 +132,7 @@ async fn spend_by(clock: Arc<impl Clock + 'static>, folder: &Path) -> (Keeper, b
     };
     assert!(Foreign::with_records(folder, None).unwrap().is_empty());
     assert!(desk.send(&slot, claim).await.is_err());
-    (keeper, x.might_be.load(Relaxed))
+    keeper
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,5 +172,50 @@ async fn x_is_not_asked_once_the_lease_has_run_out_while_the_file_was_made_ready
     let clock = Arc::new(Hanging { folder: folder.path().to_owned(), clock });
     let (keeper, is_asked) = spend_by(clock, folder.path()).await;
     assert!(!is_asked, "another holder may have the lease by now");
+    end(keeper).await;
+}
+
+/// X, which takes half a minute to say that a token is invalid.
+#[derive(Debug)]
+struct Slow(Arc<ManualClock>);
+
+impl HttpClient for Slow {
+    fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+        self.0.advance(Duration::from_secs(30));
+        let body = br#"{"error":"invalid_request","error_description":"Value passed for the token was invalid."}"#;
+        let (status, headers, body) = (400, http::HeaderMap::new(), body.to_vec().into());
+        Box::pin(ready(Ok(HttpResponse { status, headers, body, is_whole: true })))
+    }
+}
+
+#[tokio::test]
+async fn the_minute_until_xs_second_word_begins_when_the_first_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let x = Arc::new(Slow(clock.clone()));
+    let keeper = spend_at(x, clock, folder.path()).await;
+    let stored = keeper.desk().load(&Account::new("app", "user")).await.unwrap();
+    assert_eq!(stored.grant.rejection.unwrap().at, Timestamp::from_secs(30));
+    end(keeper).await;
+}
+
+/// X, which never answers, by a client without a deadline of its own.
+#[derive(Debug)]
+struct Silent;
+
+impl HttpClient for Silent {
+    fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+        Box::pin(pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_deadline_does_not_keep_a_login_waiting_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let spent = spend_at(Arc::new(Silent), clock, folder.path());
+    let keeper = turns::timeout(Lease::SPAN, spent).await.expect("both sends have a deadline");
+    let stored = keeper.desk().load(&Account::new("app", "user")).await.unwrap();
+    assert_eq!((stored.grant.state, stored.grant.unresolved_sends), (State::InDoubt, 2));
     end(keeper).await;
 }
