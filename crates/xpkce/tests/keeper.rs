@@ -4,6 +4,8 @@
 
 #[path = "silence/silence.rs"]
 mod silence;
+#[path = "way/way.rs"]
+mod way;
 #[path = "keeper/world.rs"]
 mod world;
 
@@ -48,6 +50,8 @@ mod spills;
 mod told;
 #[path = "keeper/unread.rs"]
 mod unread;
+#[path = "keeper/unsent.rs"]
+mod unsent;
 #[path = "keeper/uses.rs"]
 mod uses;
 #[path = "keeper/verdicts.rs"]

@@ -9,6 +9,8 @@
 
 #[path = "silence/silence.rs"]
 mod silence;
+#[path = "way/way.rs"]
+mod way;
 #[path = "keeper/world.rs"]
 mod world;
 

@@ -11,7 +11,8 @@ use xpkce::metrics::{COUNTERS, Counting};
 use xpkce_emulator::{BodyForm, Endpoint, Fault, FaultRule};
 
 use crate::silence::Measures;
-use crate::world::{A_LIFE, World};
+use crate::way::Way;
+use crate::world::{A_LIFE, Process, World};
 
 /// Held by whoever measures.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -103,6 +104,22 @@ async fn what_x_said_is_counted_by_what_it_came_to() {
     assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=rejected}"), 2, "{counted:?}");
     assert_eq!(of(&counted, "xpkce_verdicts_total{verdict=heard}"), 1);
     assert_eq!(of(&counted, "xpkce_verdicts_total{verdict=answer_lost}"), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_was_not_sent_is_counted_as_that_and_as_no_doubt() {
+    let _turn = TURN.lock().await;
+    let world = World::start().await;
+    let user = world.sign_in(&world.keeper()).await.account().user.clone();
+    world.advance(A_LIFE);
+    let way = Way::closed();
+    let keeper = world.start_in(Process { base_url: way.base_url(), ..world.process() });
+    counts(&world.silence.measures);
+    keeper.token_source(&user).access_token().await.unwrap_err();
+    let counted = counts(&world.silence.measures);
+    assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=not_sent}"), 1, "{counted:?}");
+    assert_eq!(of(&counted, "xpkce_refreshes_total{outcome=in_doubt}"), 0);
+    assert_eq!(of(&counted, "xpkce_doubts_total"), 0);
 }
 
 #[tokio::test]

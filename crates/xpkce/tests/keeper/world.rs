@@ -36,6 +36,8 @@ pub struct Process {
     pub clock: Arc<dyn Clock>,
     pub sealer: Arc<Sealer>,
     pub folder: PathBuf,
+    /// Where it looks for X.
+    pub base_url: String,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             clock: self.clock.clone(),
             sealer: self.sealer.clone(),
             folder: self.folder.path().to_owned(),
+            base_url: self.x.base_url().to_owned(),
         }
     }
 
@@ -96,7 +99,7 @@ impl World {
         };
         let app = app
             .with_scopes(scopes.parse::<Scopes>().unwrap())
-            .with_base_url(self.x.base_url())
+            .with_base_url(process.base_url)
             .unwrap()
             .with_authorization_base_url(self.x.authorization_base_url())
             .unwrap();
