@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use xpkce::ErrorKind;
-use xpkce::grant::State;
+use futures_util::FutureExt as _;
+use xpkce::grant::{Lease, State};
 use xpkce::keeper::{Report, Tending};
 use xpkce::store::Store as _;
+use xpkce::{Clock as _, ErrorKind, Result, SystemClock, TokenGuard, TokenSource};
 use xpkce_emulator::{Fault, FaultRule};
 
 use crate::picky::Picky;
@@ -36,7 +37,7 @@ async fn a_store_that_takes_nothing_is_found_before_the_code_is_spent() {
 }
 
 /// Lets the refresh begin, and the store fail before its answer comes.
-async fn rotate_into_a_failing_store(world: &World, source: &xpkce::TokenSource) {
+async fn rotate_into_a_failing_store(world: &World, source: &TokenSource) {
     world.advance(A_LIFE);
     let mut call = Box::pin(source.access_token());
     world.hold(&mut call).await;
@@ -78,25 +79,67 @@ async fn a_pair_that_was_never_saved_is_found_by_the_next_process() {
     assert_eq!(next.refresh().await.unwrap().generation().0, 3);
 }
 
+/// A refresh whose answer X holds back until its lease has run out. The next holder sends the same
+/// token: then X answers the first with the pair, and the next that the token is invalid.
+async fn overtaken(
+    world: &World,
+    slow: &TokenSource,
+    next: &TokenSource,
+) -> [Result<TokenGuard>; 2] {
+    world.advance(A_LIFE);
+    let mut late = Box::pin(slow.access_token());
+    world.hold(&mut late).await;
+    world.advance(Lease::SPAN + Duration::from_secs(1));
+    let (late, next) = futures_util::future::join(late, next.access_token()).await;
+    [late, next]
+}
+
 #[tokio::test]
 async fn a_late_answer_is_accepted_after_a_takeover() {
     let world = World::start().await;
-    let (slow, quick) = (world.keeper(), world.keeper());
+    let store = Picky::new(world.store.clone());
+    let (slow, quick) = (world.start_on(store.clone()), world.keeper());
     let source = world.sign_in(&slow).await;
     let other = quick.token_source(&source.account().user);
-    world.advance(A_LIFE);
-    let mut late = Box::pin(source.access_token());
-    world.hold(&mut late).await;
-    // The lease runs out while the first holder waits; the second sends the same token.
-    world.advance(xpkce::grant::Lease::SPAN + Duration::from_secs(1));
-    let (late, taken_over) = futures_util::future::join(late, other.access_token()).await;
+    // The late pair is not saved before the next holder has heard that the token is invalid.
+    store.refuses_answers.store(true, SeqCst);
+    let [late, next] = overtaken(&world, &source, &other).await;
     assert_eq!(late.unwrap().generation().0, 2);
-    if let Ok(token) = taken_over {
-        assert_eq!(token.generation().0, 2);
+    assert_eq!(next.unwrap_err().kind(), ErrorKind::Retry);
+    assert_eq!(world.state(&source).await, State::Rejected);
+
+    store.refuses_answers.store(false, SeqCst);
+    world.eventually(async || world.state(&source).await == State::Ready).await;
+    assert_eq!(world.grant(&source).await.generation.0, 2);
+    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 1));
+}
+
+#[tokio::test]
+async fn who_took_over_adopts_the_late_answer_that_was_saved_meanwhile() {
+    /// Of the reads of a refresh, counted from zero, the one after X has said that the token is
+    /// invalid.
+    const AFTER_THE_WORD: usize = 1;
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let (slow, quick) = (world.keeper(), world.start_on(store.clone()));
+    let source = world.sign_in(&slow).await;
+    let other = quick.token_source(&source.account().user);
+    let (shared, account) = (world.store.clone(), source.account().clone());
+    store.before_load(AFTER_THE_WORD, move || {
+        let load = || shared.load(&account).now_or_never().unwrap().unwrap().unwrap();
+        let begun = SystemClock.uptime();
+        while load().grant.generation.0 < 2 {
+            assert!(SystemClock.uptime() - begun < Duration::from_secs(20), "it was never saved");
+            std::thread::yield_now();
+        }
+    });
+    for outcome in overtaken(&world, &source, &other).await {
+        assert_eq!(outcome.unwrap().generation().0, 2);
     }
     let grant = world.grant(&source).await;
     assert_eq!((grant.generation.0, grant.state), (2, State::Ready));
-    assert_eq!(other.access_token().await.unwrap().generation().0, 2);
+    assert_eq!((world.x.refreshes(), world.x.replays()), (1, 1));
 }
 
 #[tokio::test]
