@@ -3,6 +3,7 @@
 
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::Child;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,24 @@ async fn a_process_with_a_tripwire() {
     }
 }
 
+/// Starts a process that refreshes once, says its steps, and is killed at one of them or not at all.
+pub fn refresh(place: &Place, user: &str, kill_at: Option<usize>) -> Child {
+    Deed::Refresh.start(place, user, kill_at, 0)
+}
+
+impl Deed {
+    /// Starts a process that does it, on a store that refuses so many commits.
+    fn start(self, place: &Place, subject: &str, kill_at: Option<usize>, refusals: usize) -> Child {
+        let asked = [
+            ("XPKCE_TEST_KILL_AT", kill_at.map_or_else(String::new, |at| at.to_string())),
+            ("XPKCE_TEST_REFUSALS", refusals.to_string()),
+            ("XPKCE_TEST_DEED", format!("{self:?}")),
+            ("XPKCE_TEST_SUBJECT", subject.to_owned()),
+        ];
+        place.process("crash::a_process_with_a_tripwire", &asked)
+    }
+}
+
 /// What became of the login, as the next process finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
@@ -162,13 +181,7 @@ impl Scene {
             home.x.fault(rule);
         }
         let issued = home.x.refreshes() + home.x.exchanges();
-        let asked = [
-            ("XPKCE_TEST_KILL_AT", at.to_string()),
-            ("XPKCE_TEST_REFUSALS", self.refusals.to_string()),
-            ("XPKCE_TEST_DEED", format!("{:?}", self.deed)),
-            ("XPKCE_TEST_SUBJECT", subject),
-        ];
-        let mut process = home.place.process("crash::a_process_with_a_tripwire", &asked);
+        let mut process = self.deed.start(&home.place, &subject, Some(at), self.refusals);
         let mut told = String::new();
         process.stdout.take().unwrap().read_to_string(&mut told).unwrap();
         let ended = process.wait().unwrap();

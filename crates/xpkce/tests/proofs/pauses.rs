@@ -6,6 +6,7 @@ use std::time::Duration;
 use xpkce::grant::{Lease, State, What};
 use xpkce_emulator::{Endpoint, FaultRule};
 
+use super::crash::refresh;
 use super::home::{Home, Kind};
 
 /// Stops or continues a process.
@@ -18,14 +19,8 @@ fn signal(process: &std::process::Child, signal: rustix::process::Signal) {
 /// has answered. `moment` says whether X rotates before or after the delay.
 async fn stopped_refresh(home: &Home, user: &str, rule: FaultRule) -> std::process::Child {
     home.x.fault(rule.delayed(Duration::from_millis(300)));
-    let asked = [
-        ("XPKCE_TEST_KILL_AT", String::new()),
-        ("XPKCE_TEST_REFUSALS", "0".to_owned()),
-        ("XPKCE_TEST_DEED", "Refresh".to_owned()),
-        ("XPKCE_TEST_SUBJECT", user.to_owned()),
-    ];
     let before = home.x.token_requests();
-    let process = home.place.process("crash::a_process_with_a_tripwire", &asked);
+    let process = refresh(&home.place, user, None);
     let arrived = async {
         while home.x.token_requests() == before {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use xpkce::grant::Death;
 use xpkce::{ErrorKind, Keeper, TokenSource};
 
+use super::super::crash::refresh;
 use super::super::home::{Home, Place};
 use super::peer::{Disk, Forks, Pair};
 
@@ -105,7 +106,7 @@ impl Victim {
         match (&self.who, &mut self.forks) {
             (Who::Xpkce, _) => {
                 let user = self.source.as_ref().unwrap().account().user.clone();
-                (0..count).map(|_| Running::Own(refresh(place, &user))).collect()
+                (0..count).map(|_| Running::Own(refresh(place, &user, None))).collect()
             }
             (Who::Xr { program }, _) => {
                 let start = || self.disk.command(place, program).spawn().unwrap();
@@ -175,17 +176,6 @@ impl Running<'_> {
             Self::Forked(forks) => forks.finish(),
         }
     }
-}
-
-/// A process of our own that refreshes once, and says its steps.
-fn refresh(place: &Place, user: &str) -> Child {
-    let asked = [
-        ("XPKCE_TEST_KILL_AT", String::new()),
-        ("XPKCE_TEST_REFUSALS", "0".to_owned()),
-        ("XPKCE_TEST_DEED", "Refresh".to_owned()),
-        ("XPKCE_TEST_SUBJECT", user.to_owned()),
-    ];
-    place.process("crash::a_process_with_a_tripwire", &asked)
 }
 
 async fn find_ours(home: &Home, source: &TokenSource) -> Found {
