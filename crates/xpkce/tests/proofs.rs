@@ -20,6 +20,8 @@ mod herds;
 mod home;
 #[path = "proofs/kills.rs"]
 mod kills;
+#[path = "proofs/machines.rs"]
+mod machines;
 #[path = "proofs/outages.rs"]
 mod outages;
 #[path = "proofs/pauses.rs"]

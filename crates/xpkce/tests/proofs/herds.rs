@@ -47,12 +47,14 @@ async fn ten_thousand_tasks_spend_each_generation_once() {
     assert_eq!(home.x.replays(), 0);
 }
 
-/// Three keepers with 200 tasks each, on one database that is reached at `place`.
+/// Three keepers with 200 tasks each, each on a machine of its own, on one database that is reached
+/// at `place`.
 async fn three_keepers(home: &Home, place: &Place, name: &str) {
     let first = home.keeper().await;
     let user = home.sign_in(&first).await.account().user.clone();
     let mut sources = Vec::new();
-    for _ in 0..3 {
+    for machine in ["one", "two", "three"] {
+        let place = place.on_machine(machine);
         let store = place.store(home.clock.clone()).await;
         let http = Arc::new(HyperClient::new());
         let keeper = place.keeper(store, http, home.clock.clone()).await;

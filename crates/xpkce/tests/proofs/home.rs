@@ -60,6 +60,8 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Place {
     pub folder: PathBuf,
+    /// Where the processes of this machine show that they live.
+    pub holders: PathBuf,
     /// The address of the PostgreSQL store, if it is one.
     pub postgres: Option<String>,
     pub base: String,
@@ -101,7 +103,7 @@ impl Place {
         let key = KeySource::File(self.folder.join("key"));
         let keys = unlock(store.as_ref(), &key).await.unwrap();
         let client = Client::new(app, http, clock);
-        Keeper::new(client, store, Arc::new(keys), Some(self.folder.join("holders"))).unwrap()
+        Keeper::new(client, store, Arc::new(keys), Some(self.holders.clone())).unwrap()
     }
 
     /// Starts this binary again in a role, with what that role asks for.
@@ -109,6 +111,7 @@ impl Place {
         Command::new(std::env::current_exe().unwrap())
             .args([role, "--exact", "--ignored", "--nocapture", "--quiet", "--test-threads=1"])
             .env("XPKCE_TEST_HOME", &self.folder)
+            .env("XPKCE_TEST_HOLDERS", &self.holders)
             .env("XPKCE_TEST_BASE", &self.base)
             .env("XPKCE_TEST_CLIENT", &self.client_id)
             .envs(self.secret.iter().map(|secret| ("XPKCE_TEST_SECRET", secret)))
@@ -134,6 +137,12 @@ impl Place {
         Self { postgres: Some(format!("{host}:{port}/{database}")), ..self.clone() }
     }
 
+    /// The same place, seen from another machine: nobody there sees who lives here, or what lies
+    /// beside the store. The key is the same one.
+    pub fn on_machine(&self, name: &str) -> Self {
+        Self { holders: self.folder.join(name), ..self.clone() }
+    }
+
     /// The place that this process was started with. All that it logs is told to who started it.
     pub fn told() -> Self {
         tracing_subscriber::fmt()
@@ -143,6 +152,7 @@ impl Place {
             .init();
         Self {
             folder: asked("XPKCE_TEST_HOME").into(),
+            holders: asked("XPKCE_TEST_HOLDERS").into(),
             postgres: std::env::var("XPKCE_TEST_POSTGRES").ok(),
             base: asked("XPKCE_TEST_BASE"),
             client_id: asked("XPKCE_TEST_CLIENT"),
@@ -197,6 +207,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let place = Place {
             folder: folder.path().to_owned(),
+            holders: folder.path().join("holders"),
             postgres,
             base: x.base_url().to_owned(),
             client_id: app.client_id,
