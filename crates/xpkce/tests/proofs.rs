@@ -4,7 +4,13 @@
 //! `XPKCE_PROOFS=long` runs the long forms.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 #![allow(clippy::print_stdout, reason = "the tables are the result")]
-#![cfg(all(feature = "hyper", feature = "sqlite", feature = "postgres", feature = "testing"))]
+#![cfg(all(
+    feature = "hyper",
+    feature = "loopback",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "testing"
+))]
 
 #[path = "proofs/ahead.rs"]
 mod ahead;
@@ -36,3 +42,5 @@ mod silence;
 mod spend;
 #[path = "proofs/tripwire.rs"]
 mod tripwire;
+#[path = "way/way.rs"]
+mod way;

@@ -13,7 +13,7 @@ pub struct Row {
     pub outcome: &'static str,
 }
 
-const fn row(
+pub const fn row(
     fault: &'static str,
     deed: Deed,
     act: Act,
@@ -39,7 +39,7 @@ pub const fn sign_in(
     row(fault, Deed::SignIn, Act::None, rules, outcome)
 }
 
-pub static ROWS: [Row; 50] = [
+pub static ROWS: [Row; 51] = [
     refresh(
         "F1 request lost",
         &[r#"{"endpoint":"refresh","fault":{"kind":"reset"},"times":1}"#],
@@ -83,6 +83,22 @@ pub static ROWS: [Row; 50] = [
         ],
         "generation 2; 1 sent; ready; alive",
     ),
+    row(
+        "F2 slower than the client waits, before the commit",
+        Deed::Refresh,
+        Act::Hurry,
+        &[r#"{"endpoint":"refresh","fault":{"kind":"slow"},"times":1,"delay_ms":60000}"#],
+        "generation 2; 2 sent; ready; alive",
+    ),
+    row(
+        "F2 slower than the client waits, after the commit",
+        Deed::Refresh,
+        Act::Hurry,
+        &[
+            r#"{"endpoint":"refresh","fault":{"kind":"slow"},"moment":"after_commit","times":1,"delay_ms":60000}"#,
+        ],
+        "says Retry; 2 sent; rejected; dead, `answer_lost`",
+    ),
     refresh(
         "F3 503 html, once",
         &[
@@ -122,6 +138,13 @@ pub static ROWS: [Row; 50] = [
         "F4 reset on a reused connection",
         &[r#"{"endpoint":"refresh","fault":{"kind":"reset_reused"},"times":1}"#],
         "generation 2; 2 sent; ready; alive",
+    ),
+    row(
+        "F4 connection refused",
+        Deed::Refresh,
+        Act::Refuse,
+        &[],
+        "says Retry; 0 sent; ready; alive",
     ),
     refresh(
         "F5 cloudflare",
@@ -242,22 +265,6 @@ pub static ROWS: [Row; 50] = [
         Act::EndRefreshToken,
         &[],
         "says Retry; 1 sent; rejected; dead, `token_invalid`",
-    ),
-    row(
-        "F11 an outage says 401",
-        Deed::Request,
-        Act::None,
-        &[
-            r#"{"endpoint":"whoami","fault":{"kind":"problem","problem":"unauthorized"},"times":null}"#,
-        ],
-        "401; 1 sent; ready; alive",
-    ),
-    row(
-        "F13 the access token ends early",
-        Deed::Request,
-        Act::EndAccessTokenEarly,
-        &[],
-        "200; 1 sent; ready; alive",
     ),
     refresh(
         "F14 no_refresh_token",

@@ -1,9 +1,10 @@
 //! The faults of a sign-in, and what each comes to: what the caller got, how many codes were
 //! exchanged, and what is left of the login.
 
-use super::rows::{Row, sign_in};
+use super::rows::{Row, row, sign_in};
+use super::{Act, Deed};
 
-pub static SIGN_INS: [Row; 17] = [
+pub static SIGN_INS: [Row; 20] = [
     sign_in(
         "F12 a new token is unknown for a second",
         &[r#"{"endpoint":"whoami","fault":{"kind":"too_young","for_ms":1000},"times":null}"#],
@@ -35,6 +36,25 @@ pub static SIGN_INS: [Row; 17] = [
         "F18 callback repeated_code",
         &[r#"{"endpoint":"callback","fault":{"kind":"callback","callback":"repeated_code"}}"#],
         "says SignIn; 0 exchanged; no login",
+    ),
+    sign_in(
+        "F18 callback late",
+        &[r#"{"endpoint":"callback","fault":{"kind":"callback","callback":"late"}}"#],
+        "says SignIn; 0 exchanged; no login",
+    ),
+    row(
+        "F18 callback delivered_twice",
+        Deed::SignInHere,
+        Act::None,
+        &[r#"{"endpoint":"callback","fault":{"kind":"callback","callback":"delivered_twice"}}"#],
+        "signed in; 1 exchanged; alive",
+    ),
+    row(
+        "F18 callback stray_request",
+        Deed::SignInHere,
+        Act::None,
+        &[r#"{"endpoint":"callback","fault":{"kind":"callback","callback":"stray_request"}}"#],
+        "signed in; 1 exchanged; alive",
     ),
     sign_in(
         "F18 callback denied",
