@@ -1,9 +1,13 @@
 //! The same command on the store of many machines.
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
+
+use xpkce_emulator::{Endpoint, FaultRule};
 
 use crate::keep::Keeping;
-use crate::world::World;
+use crate::world::{World, until};
 
 #[path = "../../../xpkce/tests/postgres/server.rs"]
 #[allow(unreachable_pub, reason = "the library's tests share it")]
@@ -13,6 +17,27 @@ fn on_postgres(server: &server::Server) -> World {
     let mut world = World::with_app();
     world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose());
     world
+}
+
+/// Goes on as another machine does that has the same app: with a home of its own.
+fn move_to_another_machine(world: &mut World) {
+    let home = world.folder().join("another machine");
+    world.set("XPKCE_HOME", home.to_str().unwrap());
+    let id = world.x.public_app().client_id;
+    world.run(&["app", "add", "lantern", "--public", "--client-id", &id]).succeeded();
+}
+
+/// Where the other machine has its key.
+fn key_of_another_machine(world: &World) -> PathBuf {
+    world.folder().join("another machine/key")
+}
+
+fn copy_the_key(world: &World) {
+    std::fs::copy(world.home().join("key"), key_of_another_machine(world)).unwrap();
+}
+
+fn move_back(world: &mut World) {
+    world.unset("XPKCE_HOME");
 }
 
 /// Asks the server something behind the command's back.
@@ -84,14 +109,21 @@ fn what_a_script_asks_for_is_in_use_on_postgres_too() {
 }
 
 #[test]
-fn keepers_that_share_a_server_rotate_each_login_once() {
+fn keepers_of_two_machines_rotate_each_login_once() {
     let server = server::Server::own();
-    let world = on_postgres(&server);
+    let mut world = on_postgres(&server);
     world.sign_in(&[]);
     make_due(&server);
+    move_to_another_machine(&mut world);
+    copy_the_key(&world);
+    world.x.fault(FaultRule::delay(Endpoint::Refresh, Duration::from_secs(2)));
+    let asked = world.x.token_requests();
     let mut keeping = Keeping::start(&world, &[]);
     keeping.event("started");
+    until("a refresh", || (world.x.token_requests() > asked).then_some(()));
+    move_back(&mut world);
     world.run(&["keep", "--once"]).succeeded();
+    world.run(&["token"]).succeeded();
     keeping.signal("TERM");
     let (status, _, talk) = keeping.end();
     assert_eq!(status.code(), Some(0), "{talk}");
@@ -121,10 +153,19 @@ fn a_server_that_is_down_is_told_and_nothing_is_spent() {
 #[test]
 fn a_sign_in_that_one_machine_began_is_finished_on_another() {
     let server = server::Server::own();
-    let world = on_postgres(&server);
-    let begun = world.run(&["--json", "login", "start"]).succeeded().json();
-    let callback = world.approve(begun["url"].as_str().unwrap());
-    world.run_with(&["login", "finish"], &callback).succeeded();
-    world.run(&["token"]).succeeded();
-    world.run_with(&["login", "finish"], &callback).exited(3);
+    let mut world = on_postgres(&server);
+    let callback = world.approve(&world.start(&[]));
+    move_to_another_machine(&mut world);
+    let refused = world.finish(&callback).exited(2);
+    assert!(refused.stderr.contains("key"), "{}", refused.stderr);
+    assert!(!key_of_another_machine(&world).exists(), "a key is made for a store that has one");
+    copy_the_key(&world);
+    world.finish(&callback).succeeded();
+    let token = world.run(&["token"]).succeeded().stdout;
+    world.finish(&callback).exited(3);
+
+    move_back(&mut world);
+    assert_eq!(world.run(&["token"]).succeeded().stdout, token);
+    world.finish(&callback).exited(3);
+    assert_eq!((world.x.exchanges(), world.x.double_redeems()), (1, 0));
 }
