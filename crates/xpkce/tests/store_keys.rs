@@ -1,5 +1,9 @@
 //! The key file is private, whole and never lost; a store is opened with its own key alone.
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+#![allow(unreachable_pub, reason = "shared by several tests")]
+
+#[path = "silence/silence.rs"]
+mod silence;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,21 +15,51 @@ use xpkce::grant::Account;
 use xpkce::seal::{KeySource, KeyText, Place, Sealer, keys_in_use, unlock};
 use xpkce::store::contract::grant;
 use xpkce::store::{LeaseEnd, MemoryStore, PendingLogin, Store};
-use xpkce::{Clock as _, Reason, SystemClock, Timestamp};
+use xpkce::{Clock as _, Error, Reason, Result, SystemClock, Timestamp};
 
-struct Folder(TempDir);
+use self::silence::Silence;
+
+struct Folder {
+    folder: TempDir,
+    silence: Silence,
+}
 
 impl Folder {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self { folder: TempDir::new().unwrap(), silence: Silence::listen() }
     }
 
     fn key_file(&self) -> PathBuf {
-        self.0.path().join("made").join("xpkce.key")
+        self.folder.path().join("made").join("xpkce.key")
     }
 
     fn source(&self) -> KeySource {
         KeySource::File(self.key_file())
+    }
+
+    /// Takes what a call has failed with, which must not tell a key.
+    fn refused<T>(&self, called: Result<T>) -> Error {
+        let Err(why) = called else { panic!("it was not refused") };
+        self.silence.hear(&why);
+        self.learn();
+        why
+    }
+
+    /// The keys in the file are secrets.
+    fn learn(&self) {
+        let file = fs::read_to_string(self.key_file()).unwrap_or_default();
+        for key in file.lines().filter_map(|line| line.split(' ').nth(1)) {
+            // It may be one that was cut.
+            if key.len() > 40 {
+                self.silence.learn(key);
+            }
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.learn();
     }
 }
 
@@ -51,7 +85,7 @@ fn a_key_file_is_private_and_read_again() {
 fn a_key_file_is_never_overwritten() {
     let folder = Folder::new();
     let made = Sealer::generate_key_file(folder.key_file()).unwrap();
-    let again = Sealer::generate_key_file(folder.key_file()).unwrap_err();
+    let again = folder.refused(Sealer::generate_key_file(folder.key_file()));
     assert_eq!(again.reason(), Reason::Key);
     assert_eq!(Sealer::from_key_file(folder.key_file()).unwrap().keys(), made.keys());
     assert_eq!(fs::read_dir(folder.key_file().parent().unwrap()).unwrap().count(), 1);
@@ -63,7 +97,7 @@ fn a_key_file_that_others_can_read_is_refused() {
     Sealer::generate_key_file(folder.key_file()).unwrap();
     for open in [0o640, 0o604, 0o620] {
         fs::set_permissions(folder.key_file(), fs::Permissions::from_mode(open)).unwrap();
-        let why = Sealer::from_key_file(folder.key_file()).unwrap_err();
+        let why = folder.refused(Sealer::from_key_file(folder.key_file()));
         assert_eq!(why.reason(), Reason::Key);
         assert!(why.hint().unwrap().starts_with("chmod 600"));
     }
@@ -75,7 +109,7 @@ fn a_file_that_others_can_read_and_that_holds_no_key_is_not_to_be_closed_to_them
     Sealer::generate_key_file(folder.key_file()).unwrap();
     fs::write(folder.key_file(), "127.0.0.1 localhost").unwrap();
     fs::set_permissions(folder.key_file(), fs::Permissions::from_mode(0o644)).unwrap();
-    let why = Sealer::from_key_file(folder.key_file()).unwrap_err();
+    let why = folder.refused(Sealer::from_key_file(folder.key_file()));
     assert!(why.to_string().ends_with("is malformed"), "{why}");
     assert_eq!(why.hint(), None);
 }
@@ -91,7 +125,7 @@ fn a_key_file_that_was_cut_or_mixed_up_is_refused() {
     let mixed = format!("{} {}", first.0, second.1);
     for wrong in ["", "# no key", &text[..text.len() - 9], &mixed, first.0] {
         fs::write(folder.key_file(), wrong).unwrap();
-        let why = Sealer::from_key_file(folder.key_file()).unwrap_err();
+        let why = folder.refused(Sealer::from_key_file(folder.key_file()));
         assert_eq!(why.reason(), Reason::Key);
         assert!(!format!("{why:?}").contains(second.1));
     }
@@ -136,7 +170,7 @@ fn a_sealer_whose_file_is_gone_says_so_before_it_is_needed() {
     let folder = Folder::new();
     let running = Sealer::generate_key_file(folder.key_file()).unwrap();
     fs::remove_file(folder.key_file()).unwrap();
-    assert_eq!(running.refresh().unwrap_err().reason(), Reason::Key);
+    assert_eq!(folder.refused(running.refresh()).reason(), Reason::Key);
 }
 
 #[test]
@@ -169,7 +203,7 @@ fn no_key_is_dropped_soon_after_a_rotation() {
     Sealer::generate_key_file(folder.key_file()).unwrap();
     Sealer::rotate_key_file(folder.key_file()).unwrap();
     let now = SystemClock.now();
-    let why = Sealer::prune_key_file(folder.key_file(), &BTreeSet::new(), now).unwrap_err();
+    let why = folder.refused(Sealer::prune_key_file(folder.key_file(), &BTreeSet::new(), now));
     assert_eq!(why.reason(), Reason::Key);
     assert_eq!(Sealer::from_key_file(folder.key_file()).unwrap().keys().len(), 2);
 }
@@ -186,7 +220,7 @@ async fn no_key_is_made_for_a_store_that_has_one() {
     let (folder, store) = (Folder::new(), MemoryStore::default());
     unlock(&store, &folder.source()).await.unwrap();
     fs::remove_file(folder.key_file()).unwrap();
-    let why = unlock(&store, &folder.source()).await.unwrap_err();
+    let why = folder.refused(unlock(&store, &folder.source()).await);
     assert_eq!(why.reason(), Reason::Key);
     assert!(!folder.key_file().exists());
 }
@@ -195,7 +229,7 @@ async fn no_key_is_made_for_a_store_that_has_one() {
 async fn no_key_is_made_for_a_store_that_has_records() {
     let (folder, store) = (Folder::new(), MemoryStore::default());
     store.swap(&grant(Account::new("app", "user")), None, LeaseEnd::Keep).await.unwrap();
-    assert_eq!(unlock(&store, &folder.source()).await.unwrap_err().reason(), Reason::Key);
+    assert_eq!(folder.refused(unlock(&store, &folder.source()).await).reason(), Reason::Key);
     assert!(!folder.key_file().exists());
 }
 
@@ -205,7 +239,7 @@ async fn another_stores_key_is_refused() {
     unlock(&store, &folder.source()).await.unwrap();
     let other = Folder::new();
     Sealer::generate_key_file(other.key_file()).unwrap();
-    let why = unlock(&store, &other.source()).await.unwrap_err();
+    let why = folder.refused(unlock(&store, &other.source()).await);
     assert_eq!(why.reason(), Reason::Key);
     assert!(why.hint().is_some());
 }
@@ -213,10 +247,11 @@ async fn another_stores_key_is_refused() {
 #[tokio::test]
 async fn a_key_from_the_environment_unlocks_its_store() {
     let text = |byte: &str| KeySource::Text(KeyText::new(byte.repeat(43) + "="));
-    let store = MemoryStore::default();
+    let (folder, store) = (Folder::new(), MemoryStore::default());
     unlock(&store, &text("A")).await.unwrap();
     unlock(&store, &text("A")).await.unwrap();
-    assert_eq!(unlock(&store, &text("E")).await.unwrap_err().reason(), Reason::Key);
+    let why = folder.refused(unlock(&store, &text("E")).await);
+    assert_eq!(why.reason(), Reason::Key);
 }
 
 #[tokio::test]
@@ -255,7 +290,7 @@ fn a_key_that_came_since_a_credential_was_read_is_had_by_a_new_start() {
     let service = Sealer::from_credential(folder.key_file()).unwrap();
     let newer = Sealer::rotate_key_file(folder.key_file()).unwrap();
     let hint = |place| {
-        let why = service.open(place, &newer.seal(place, b"it").unwrap()).unwrap_err();
+        let why = folder.refused(service.open(place, &newer.seal(place, b"it").unwrap()));
         why.hint().unwrap().to_owned()
     };
     assert!(hint(Place::Login("state")).contains("start it again"));

@@ -1,5 +1,9 @@
 //! The SQLite file is private, and one that is not a sound store of this version is left alone.
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+#![allow(unreachable_pub, reason = "shared by several tests")]
+
+#[path = "silence/silence.rs"]
+mod silence;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -15,11 +19,13 @@ use xpkce::store::contract::{big_grant, grant};
 use xpkce::store::{LeaseEnd, Revision, SqliteStore, Store, Swapped};
 use xpkce::{Error, Reason, SystemClock};
 
-struct Folder(TempDir);
+use self::silence::Silence;
+
+struct Folder(TempDir, Silence);
 
 impl Folder {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self(TempDir::new().unwrap(), Silence::listen())
     }
 
     fn path(&self) -> PathBuf {
@@ -41,7 +47,7 @@ impl Folder {
     }
 
     async fn open(&self) -> Result<SqliteStore, Error> {
-        SqliteStore::open(self.path()).await
+        SqliteStore::open(self.path()).await.inspect_err(|why| self.1.hear(why))
     }
 
     /// Changes the store behind its back.
@@ -62,7 +68,8 @@ fn sample() -> xpkce::grant::Grant {
 }
 
 async fn write(store: &SqliteStore, expected: Option<Revision>) -> Result<Swapped, Error> {
-    store.swap(&sample(), expected, LeaseEnd::Keep).await
+    let written = store.swap(&sample(), expected, LeaseEnd::Keep).await;
+    written.inspect_err(|why| Silence::listen().hear(why))
 }
 
 async fn revision(store: &SqliteStore, account: &Account) -> Revision {

@@ -55,6 +55,12 @@ impl Silence {
         self.said.add(format!("told: {told:?}\n").as_bytes());
     }
 
+    /// Takes a secret that was made just now: it must not be heard either.
+    pub fn learn(&self, secret: &str) {
+        assert!(secret.len() > 8, "it may be heard by chance");
+        self.said.lock().learnt.push(secret.to_owned());
+    }
+
     /// Takes what another process has said.
     pub fn overhear(&self, said: &[u8]) {
         self.said.add(said);
@@ -62,7 +68,12 @@ impl Silence {
 
     /// Returns whether the process has said that since the last check.
     pub fn has_heard(&self, words: &str) -> bool {
-        String::from_utf8_lossy(&self.said.lock().bytes).contains(words)
+        self.times_heard(words) > 0
+    }
+
+    /// Returns how often the process has said that since the last check.
+    pub fn times_heard(&self, words: &str) -> usize {
+        String::from_utf8_lossy(&self.said.lock().bytes).matches(words).count()
     }
 
     /// Lets whatever the library logs panic from now on, as a standard error that is gone does.
@@ -73,6 +84,8 @@ impl Silence {
     fn check(&self) {
         let said = self.said.take();
         assert!(self.said.has_lines(), "nothing was logged: the test listens to the wrong place");
+        let learnt = self.said.lock().learnt.clone();
+        let is_secret = |said: &str| is_secret(said) || learnt.iter().any(|it| said.contains(it));
         for line in said.lines() {
             assert!(!is_secret(line), "a token is in what was said: {line}");
         }
@@ -98,6 +111,8 @@ struct Said(Arc<Mutex<Heard>>);
 #[derive(Default)]
 struct Heard {
     bytes: Vec<u8>,
+    /// Secrets that were made as the tests ran.
+    learnt: Vec<String>,
     /// Whether the log has ever said anything.
     is_logged: bool,
     /// Whether it panics when the library says something.
