@@ -21,8 +21,8 @@
 //! changes.
 //!
 //! What happens is told to `tracing`, without a token: the events of a refresh lie in the span `spend`,
-//! with `account` and `generation`, those of a sign-out in `sign_out`, with `account`. A subscriber that
-//! panics does no harm.
+//! those of a sign-out in `sign_out`, either with `account` and `generation`. A subscriber that panics
+//! does no harm.
 
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -208,7 +208,7 @@ impl Desk {
             match self.save_found(&landing, there).await {
                 Ok(saved) => {
                     crate::contained(
-                        || tracing::info!(account = %stored.grant.account, "what was spilled is saved"),
+                        || tracing::info!(account = %saved.grant.account, generation = %saved.grant.generation, "what was spilled is saved"),
                     );
                     self.is_saved(&slot, &landing, &saved);
                     measure::spill(Spill::Saved);
@@ -216,7 +216,7 @@ impl Desk {
                     return;
                 }
                 Err(why) => crate::contained(
-                    || tracing::warn!(error = %why, "the store still takes nothing"),
+                    || tracing::warn!(account = %stored.grant.account, generation = %landing.spent.generation, error = %why, "the store still takes nothing"),
                 ),
             }
             if !self.goes_on(&mut unsaved, &landing, Some(&stored.grant), &mut left_at) {

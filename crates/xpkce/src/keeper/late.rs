@@ -147,7 +147,7 @@ impl Desk {
         if self.may_be_signed_in_again(&stored.grant).await? {
             return Ok(false);
         }
-        self.sign_out_of(slot, leaving, true).await.map(|_| true)
+        self.sign_out_of(slot, leaving, stored.grant.generation, true).await.map(|_| true)
     }
 }
 

@@ -73,7 +73,7 @@ impl Desk {
                 park_login(self.store.as_ref(), &self.sealer, login, self.now()).await
         {
             crate::contained(
-                || tracing::warn!(error = %lost, "a sign-in that was not finished no longer waits"),
+                || tracing::warn!(app = login.client_id(), error = %lost, "a sign-in that was not finished no longer waits"),
             );
         }
         Err(why)

@@ -132,7 +132,9 @@ impl Desk {
         let answer = Answer::Pair(rotated);
         let landing = Landing { attempt, spent, pair, answer, refresh, received_at };
         let stored = self.insert(account, landing).await?;
-        Ok(self.label_or_go_on(stored).await)
+        let signed_in = self.label_or_go_on(stored).await;
+        crate::contained(|| tracing::info!(account = %signed_in.account, "the user is signed in"));
+        Ok(signed_in)
     }
 
     /// Saves a sign-in's pair under its provisional name, from the spill file on as a rotation is:
@@ -214,7 +216,7 @@ impl Desk {
             match self.find_or_insert(&account, &landing).await {
                 Ok(_) => return self.unspill_all(unsaved),
                 Err(why) => crate::contained(
-                    || tracing::warn!(error = %why, "the store still takes no sign-in"),
+                    || tracing::warn!(%account, error = %why, "the store still takes no sign-in"),
                 ),
             }
             if !self.goes_on(&mut unsaved, &landing, before.as_ref(), &mut left_at) {

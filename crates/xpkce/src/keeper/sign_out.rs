@@ -9,7 +9,7 @@ use super::source::Slot;
 use super::told::Told;
 use super::{Desk, TokenSource, measure, pair};
 use crate::grant::transition::{Attempt, SignOut};
-use crate::grant::{Grant, GrantId, Lease};
+use crate::grant::{Generation, Grant, GrantId, Lease};
 use crate::store::{LeaseEnd, Stored};
 use crate::token::Revocable;
 use crate::{Error, Reason, RefreshToken, Result, turns};
@@ -55,18 +55,19 @@ impl Desk {
         slot: &Arc<Slot>,
         revoke: bool,
     ) -> Result<SignedOut> {
-        let leaving = self.load(slot.account()).await?.grant.grant_id;
-        self.sign_out_of(slot, &leaving, revoke).await
+        let leaving = self.load(slot.account()).await?.grant;
+        self.sign_out_of(slot, &leaving.grant_id, leaving.generation, revoke).await
     }
 
-    /// Signs out of that sign-in, and of no later one.
+    /// Signs out of that sign-in, whose generation is `found`, and of no later one.
     pub(super) async fn sign_out_of(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         leaving: &GrantId,
+        found: Generation,
         revoke: bool,
     ) -> Result<SignedOut> {
-        let told = Told::sign_out(slot.account());
+        let told = Told::sign_out(slot.account(), found);
         told.during(pin!(self.sign_out_told(slot, leaving, revoke))).await
     }
 

@@ -18,8 +18,8 @@ impl Told {
         Self::new(|| tracing::info_span!("spend", %account, %generation))
     }
 
-    pub(super) fn sign_out(account: &Account) -> Self {
-        Self::new(|| tracing::info_span!("sign_out", %account))
+    pub(super) fn sign_out(account: &Account, generation: Generation) -> Self {
+        Self::new(|| tracing::info_span!("sign_out", %account, %generation))
     }
 
     fn new(span: impl FnOnce() -> Span) -> Self {

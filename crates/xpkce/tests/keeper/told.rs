@@ -1,7 +1,10 @@
 //! What the log is told of a login: whose it is, and of which generation.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use xpkce_emulator::Fault;
 
+use crate::picky::Picky;
 use crate::world::{A_LIFE, World};
 
 #[tokio::test]
@@ -41,10 +44,36 @@ async fn a_token_that_another_process_has_rotated_is_logged_as_adopted() {
 }
 
 #[tokio::test]
-async fn what_a_sign_out_does_is_logged_under_its_account() {
+async fn what_a_sign_out_does_is_logged_under_its_account_and_generation() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;
+    source.refresh().await.unwrap();
     source.sign_out().await.unwrap();
-    let span = format!("sign_out{{account={}}}", source.account());
+    let span = format!("sign_out{{account={} generation=2}}", source.account());
     assert!(world.silence.has_heard(&format!("{span}: xpkce::client: answered status=200")));
+}
+
+#[tokio::test]
+async fn a_sign_in_is_logged_under_the_account_that_it_made() {
+    let world = World::start().await;
+    let keeper = world.keeper();
+    for source in [world.sign_in_unlabelled(&keeper).await, world.sign_in(&keeper).await] {
+        let told = format!("the user is signed in account={}\n", source.account());
+        assert!(world.silence.has_heard(&told), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_save_in_the_background_is_logged_with_its_account_and_generation() {
+    let world = World::start().await;
+    let store = Picky::new(world.store.clone());
+    let source = world.sign_in(&world.start_on(store.clone())).await;
+    store.refuses_answers.store(true, SeqCst);
+    source.refresh().await.unwrap_err();
+    let of = |generation| format!("account={} generation={generation}", source.account());
+    let fails = format!("the store still takes nothing {} error=", of(1));
+    world.eventually(async || world.silence.has_heard(&fails)).await;
+    store.refuses_answers.store(false, SeqCst);
+    let saved = format!("what was spilled is saved {}", of(2));
+    world.eventually(async || world.silence.has_heard(&saved)).await;
 }
