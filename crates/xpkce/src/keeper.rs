@@ -21,8 +21,8 @@
 //! changes.
 //!
 //! What happens is told to `tracing`, without a token: the events of a refresh lie in the span `spend`,
-//! those of a sign-out in `sign_out`, either with `account` and `generation`. A subscriber that panics
-//! does no harm.
+//! those of a sign-out in `sign_out`, each with `account` and `generation`. A wall clock that is
+//! minutes from X's is told of at most once an hour. A subscriber that panics does no harm.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -83,6 +83,7 @@ mod served;
 mod settle;
 mod sign_in;
 mod sign_out;
+mod skew;
 mod slots;
 mod source;
 mod spend;
@@ -157,6 +158,7 @@ impl Keeper {
             presence: OnceLock::new(),
             entered_at: LastTime::default(),
             looked_at_all: LastTime::default(),
+            told_of_skew_at: LastTime::default(),
             slots: Slots::default(),
             breaker: Breaker::default(),
             brake: Mutex::default(),
@@ -218,6 +220,8 @@ struct Desk {
     entered_at: LastTime,
     /// When this process last opened the files of all others.
     looked_at_all: LastTime,
+    /// When it was last told that this machine's clock is far from X's.
+    told_of_skew_at: LastTime,
     slots: Slots,
     breaker: Breaker,
     brake: Mutex<Brake>,

@@ -15,6 +15,7 @@
 //! | [`SIGN_OUTS`] | counter | | `outcome`: `revoked` `failed` | sign-outs at X |
 //! | [`QUEUE`] | counter | | `outcome`: `rotated` `signed_out` `left` `failed` | logins that the queue worked on |
 //! | [`QUEUE_PAUSES`] | counter | | | times that the queue stopped because X failed for many |
+//! | [`CLOCK_AHEAD_SECONDS`] | gauge | seconds | | how far this machine's clock is ahead of X's, by the `Date` of the last pair; below zero if it is behind |
 //!
 //! No label holds an account, an app or any part of a token, so the number of series is fixed.
 
@@ -42,6 +43,8 @@ pub const SIGN_OUTS: &str = "xpkce_sign_outs_total";
 pub const QUEUE: &str = "xpkce_queue_total";
 /// `xpkce_queue_pauses_total`
 pub const QUEUE_PAUSES: &str = "xpkce_queue_pauses_total";
+/// `xpkce_clock_ahead_seconds`
+pub const CLOCK_AHEAD_SECONDS: &str = "xpkce_clock_ahead_seconds";
 
 /// A counter.
 #[non_exhaustive]
@@ -114,7 +117,9 @@ pub const HISTOGRAMS: &[(&str, &[f64])] = &[
 mod recorded {
     use std::time::Duration;
 
-    use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+    use metrics::{
+        Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    };
 
     use super::*;
     use crate::contained;
@@ -138,6 +143,8 @@ mod recorded {
         ] {
             describe_histogram!(name, Unit::Seconds, what);
         }
+        let what = "How far this machine's clock is ahead of X's, by the last pair";
+        describe_gauge!(CLOCK_AHEAD_SECONDS, Unit::Seconds, what);
     }
 
     pub(crate) fn count(name: &'static str) {
@@ -151,12 +158,16 @@ mod recorded {
     pub(crate) fn time(name: &'static str, span: Duration) {
         contained(|| histogram!(name).record(span.as_secs_f64()));
     }
+
+    pub(crate) fn set(name: &'static str, value: f64) {
+        contained(|| gauge!(name).set(value));
+    }
 }
 
 #[cfg(feature = "metrics")]
 pub use recorded::describe;
 #[cfg(feature = "metrics")]
-pub(crate) use recorded::{count, count_by, time};
+pub(crate) use recorded::{count, count_by, set, time};
 
 #[cfg(not(feature = "metrics"))]
 mod unrecorded {
@@ -167,18 +178,20 @@ mod unrecorded {
     pub(crate) fn count_by(_: &'static str, _: &'static str, _: &'static str) {}
 
     pub(crate) fn time(_: &'static str, _: Duration) {}
+
+    pub(crate) fn set(_: &'static str, _: f64) {}
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) use unrecorded::{count, count_by, time};
+pub(crate) use unrecorded::{count, count_by, set, time};
 
 #[cfg(all(test, feature = "metrics"))]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use metrics::{Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata};
-    use metrics::{Recorder, SharedString, Unit};
+    use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName};
+    use metrics::{Metadata, Recorder, SharedString, Unit};
 
     use super::*;
 
@@ -199,6 +212,16 @@ mod tests {
         }
     }
 
+    impl GaugeFn for Broken {
+        fn increment(&self, _: f64) {}
+
+        fn decrement(&self, _: f64) {}
+
+        fn set(&self, _: f64) {
+            panic!("of a test");
+        }
+    }
+
     impl Recorder for Broken {
         fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
         fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -209,7 +232,7 @@ mod tests {
         }
 
         fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-            Gauge::noop()
+            Gauge::from_arc(Arc::new(Self))
         }
 
         fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
@@ -223,6 +246,7 @@ mod tests {
             count(DOUBTS);
             count_by(REFRESHES, "outcome", "rotated");
             time(REFRESH_SECONDS, Duration::from_secs(1));
+            set(CLOCK_AHEAD_SECONDS, 1.0);
         });
     }
 }

@@ -49,6 +49,7 @@ impl Desk {
             Ok(saved) => {
                 self.unspill(spilled);
                 self.serve_landed(slot, &landing, &saved);
+                self.compare_clocks(&landing);
                 crate::contained(
                     || tracing::debug!(now = %saved.grant.generation, "what X answered is saved"),
                 );

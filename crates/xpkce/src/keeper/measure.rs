@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::errand::Tended;
 use crate::grant::Death;
 use crate::grant::transition::Verdict;
-use crate::metrics::{self as to, count, count_by, time};
+use crate::metrics::{self as to, count, count_by, set, time};
 use crate::token::RefreshAnswer;
 
 /// X answered a refresh, or did not. `is_resent` when the same token is sent once more for it.
@@ -103,4 +103,9 @@ pub(super) fn tended(tended: &Tended) {
 /// The queue stopped, because X fails for many.
 pub(super) fn paused() {
     count(to::QUEUE_PAUSES);
+}
+
+/// This machine's clock is so many seconds ahead of X's.
+pub(super) fn clock_is_ahead(seconds: f64) {
+    set(to::CLOCK_AHEAD_SECONDS, seconds);
 }

@@ -157,6 +157,7 @@ impl Desk {
         let why = match inserted {
             Ok(stored) => {
                 self.unspill(spilled);
+                self.compare_clocks(&landing);
                 return Ok(stored);
             }
             Err(why) => why,

@@ -161,3 +161,36 @@ async fn a_token_taken_in_by_a_slow_clock_is_not_served_for_longer_than_its_life
     slow.advance(A_LIFE);
     assert_eq!(other.access_token().await.unwrap().generation().0, 2);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_far_from_xs_is_told_of_once_an_hour_and_nothing_is_judged_by_it() {
+    for (seconds, told) in [
+        (24 * 3600, "this machine's clock is behind X's"),
+        (-24 * 3600, "this machine's clock is ahead of X's"),
+    ] {
+        let world = World::start().await;
+        let source = world.sign_in(&world.keeper()).await;
+        world.x.fault(world.on_refresh(Fault::SkewedDate { seconds }).always());
+        for generation in 2..5 {
+            let token = source.refresh().await.unwrap();
+            let ends = world.now() + Duration::from_secs(7200);
+            assert_eq!((token.generation().0, token.expires_at()), (generation, ends));
+        }
+        assert_eq!(world.silence.times_heard(told), 1);
+        assert!(world.silence.has_heard("best by NTP seconds=86400"));
+        world.advance(AN_HOUR);
+        source.refresh().await.unwrap();
+        assert_eq!(world.silence.times_heard(told), 2);
+        assert_eq!(world.silence.times_heard("this machine's clock is"), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_is_far_from_xs_from_five_minutes_on() {
+    for (seconds, is_told) in [(299, false), (300, true), (-299, false), (-300, true)] {
+        let world = World::start().await;
+        world.x.fault(FaultRule::new(Endpoint::Exchange, Fault::SkewedDate { seconds }));
+        world.sign_in(&world.keeper()).await;
+        assert_eq!(world.silence.has_heard("this machine's clock is"), is_told, "{seconds}");
+    }
+}
