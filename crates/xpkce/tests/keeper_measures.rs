@@ -16,3 +16,5 @@ mod world;
 
 #[path = "keeper/measures.rs"]
 mod measures;
+#[path = "keeper/outcomes.rs"]
+mod outcomes;

@@ -15,13 +15,13 @@ use crate::way::Way;
 use crate::world::{A_LIFE, Process, World};
 
 /// Held by whoever measures.
-static TURN: Mutex<()> = Mutex::const_new(());
+pub static TURN: Mutex<()> = Mutex::const_new(());
 
-type Counts = BTreeMap<String, u64>;
+pub type Counts = BTreeMap<String, u64>;
 
 /// Returns what was counted since the last look, as `name{label=value}`, and how often each
 /// histogram was recorded.
-fn counts(measures: &Measures) -> Counts {
+pub fn counts(measures: &Measures) -> Counts {
     let measured = measures.take().into_iter();
     let is_known = |name: &str| {
         COUNTERS.iter().any(|Counting { name: known, label, values, .. }| {
@@ -47,7 +47,7 @@ fn counts(measures: &Measures) -> Counts {
         .collect()
 }
 
-fn of(counts: &Counts, name: &str) -> u64 {
+pub fn of(counts: &Counts, name: &str) -> u64 {
     counts.get(name).copied().unwrap_or(0)
 }
 
