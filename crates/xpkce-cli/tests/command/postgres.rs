@@ -7,6 +7,7 @@ use std::time::Duration;
 use xpkce_emulator::{Endpoint, FaultRule};
 
 use crate::keep::Keeping;
+use crate::secrets::assert_keeps_no_secret;
 use crate::world::{World, until};
 
 #[path = "../../../xpkce/tests/postgres/server.rs"]
@@ -95,6 +96,19 @@ fn a_login_lives_on_postgres_as_it_does_on_sqlite() {
     world.run(&["logout", "--yes"]).succeeded();
     assert_eq!(world.x.revocations(), 2);
     world.run(&["token"]).exited(3);
+}
+
+#[test]
+fn no_secret_is_in_a_row_in_the_clear() {
+    let server = server::Server::own();
+    let mut world = World::new();
+    world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose());
+    let rows = || psql(&server, "SELECT schema_to_xml('public', true, false, '')");
+    assert_keeps_no_secret(&world, || {
+        let rows = ("every table".into(), rows().into_bytes());
+        world.files().into_iter().chain([rows]).collect()
+    });
+    assert!(!world.store().exists(), "a file was made beside the server");
 }
 
 #[test]

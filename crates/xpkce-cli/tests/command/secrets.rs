@@ -1,8 +1,9 @@
 //! No secret where it does not belong: not in files in the clear, not in talk, not in errors.
 
+use std::path::PathBuf;
+
 use crate::world::World;
 
-/// Everything that must not be seen: tokens, codes, states and the client secret.
 fn contains(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
@@ -10,18 +11,27 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 #[test]
 fn no_secret_is_in_a_file_in_the_clear() {
     let world = World::new();
+    assert_keeps_no_secret(&world, || world.files());
+}
+
+/// Signs in and refreshes, and fails on anything in the clear that must not be seen in what is kept
+/// meanwhile: tokens, the code, the state, the client secret.
+pub(crate) fn assert_keeps_no_secret(world: &World, kept: impl Fn() -> Vec<(PathBuf, Vec<u8>)>) {
     world.add_confidential("harbour");
     let url = world.start(&[]);
     let callback = world.approve(&url);
     let code = callback.rsplit("code=").next().unwrap().split('&').next().unwrap().to_owned();
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
-    let parked = world.files();
+    let parked = kept();
     world.finish(&callback).succeeded();
     let first = world.run(&["token"]).succeeded().stdout.trim().to_owned();
     world.run(&["refresh"]).succeeded();
     let second = world.run(&["token"]).succeeded().stdout.trim().to_owned();
     let secret = world.x.confidential_app().client_secret.unwrap();
-    for (path, content) in parked.into_iter().chain(world.files()) {
+    let signed_in = kept();
+    let is_there = |user| signed_in.iter().any(|(_, content)| contains(content, user));
+    assert!(is_there("ada_example"), "the login is kept somewhere else");
+    for (path, content) in parked.into_iter().chain(signed_in) {
         for needle in [&code, &state, &first, &second, &secret] {
             assert!(!contains(&content, needle), "{}", path.display());
         }
