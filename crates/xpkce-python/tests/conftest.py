@@ -18,6 +18,7 @@ import xdk.oauth2_auth  # noqa: E402
 from both import Both  # noqa: E402
 from emulator import Emulator  # noqa: E402
 from ports import free_port  # noqa: E402
+from silence import pytest_warning_recorded, silence  # noqa: E402, F401
 from wire import Wire  # noqa: E402
 
 import xpkce.oauth2_auth  # noqa: E402
