@@ -1,6 +1,6 @@
 //! The keeper against the emulator: what is promised, tried.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
-#![cfg(all(feature = "keeper", feature = "hyper"))]
+#![cfg(all(feature = "keeper", feature = "hyper", feature = "sqlite"))]
 
 #[path = "silence/silence.rs"]
 mod silence;
