@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use xpkce::grant::Account;
+use xpkce::grant::{Account, State};
+use xpkce::keeper::Action;
 use xpkce::{AccessToken, LoginStatus, Scopes, SignedIn, Timestamp};
 
 use super::action;
@@ -57,8 +58,8 @@ impl Row {
             scopes: signed_in.scopes.clone(),
             expires_at: signed_in.expires_at,
             can_refresh: signed_in.has_refresh_token,
-            state: "ready",
-            action: "nothing",
+            state: State::Ready.name(),
+            action: action(Action::Nothing),
         }
     }
 
