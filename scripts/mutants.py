@@ -1,5 +1,6 @@
 """Mutation testing of the library: which faults, put into the code one at a time, no test notices.
 
+    python3 scripts/mutants.py all [PATH...]    does all of the following, one after the other
     python3 scripts/mutants.py build [PATH...]  lists the mutants of these files of the library with
                                                 cargo-mutants, compiles them into one build, and
                                                 learns
@@ -222,6 +223,12 @@ def report():
 
 def main():
     match sys.argv[1:]:
+        case ["all", *paths]:
+            build(paths or PATHS)
+            learn()
+            run("")
+            again("")
+            report()
         case ["build", *paths]:
             build(paths or PATHS)
             learn()

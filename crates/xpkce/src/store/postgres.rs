@@ -1,4 +1,5 @@
-//! The store of many machines: PostgreSQL, or a distributed database that speaks its language.
+//! The store of many machines: PostgreSQL, or a distributed database that speaks its language. It is
+//! tried on PostgreSQL alone, and through a pooler.
 //!
 //! Plain SQL, one transaction for a call or for updates that come together, nothing that outlives it:
 //! it passes through poolers, and any number of programs may share the tables. A server that acknowledges commits before its standby
