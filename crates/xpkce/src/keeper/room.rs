@@ -304,6 +304,15 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_ends_with_its_file_is_torn_and_not_one_that_cannot_be_read() {
+        let file = room();
+        write(&file, &Slot::at(0, SLOT), &vec![b'a'; SLOT]).unwrap();
+        file.set_len(SLOT as u64).unwrap();
+        let found = records(&file);
+        assert!(found.is_torn && found.records.is_empty() && !found.is_unread);
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_is_not_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");

@@ -278,10 +278,8 @@ impl Desk {
 
     /// Sends the refresh token. No answer in time is one that leaves in doubt.
     async fn ask(&self, refresh: &RefreshToken) -> RefreshAnswer {
-        match turns::timeout(Self::SEND, self.client.refresh(refresh)).await {
-            Ok(answer) => answer,
-            Err(_) => RefreshAnswer::Unknown { error: no_answer(), resend: true },
-        }
+        let sent = turns::timeout(Self::SEND, self.client.refresh(refresh)).await;
+        sent.unwrap_or_else(|_| RefreshAnswer::Unknown { error: no_answer(), resend: true })
     }
 
     /// Returns the record if its generation has moved: a holder before this one, stopped past its

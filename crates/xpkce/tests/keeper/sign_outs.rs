@@ -45,6 +45,15 @@ async fn a_sign_out_that_x_did_not_hear_is_marked_and_tried_again() {
 }
 
 #[tokio::test]
+async fn a_sign_out_that_the_store_does_not_take_revokes_nothing() {
+    let world = World::start().await;
+    let source = world.sign_in(&world.keeper()).await;
+    world.store.fail_writes(true);
+    assert_eq!(source.sign_out().await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!((world.x.revocations(), world.state(&source).await), (0, State::Ready));
+}
+
+#[tokio::test]
 async fn a_forgotten_login_is_not_revoked() {
     let world = World::start().await;
     let source = world.sign_in(&world.keeper()).await;

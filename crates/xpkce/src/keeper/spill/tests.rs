@@ -22,6 +22,16 @@ fn in_memory() -> Unsaved {
 }
 
 #[tokio::test]
+async fn a_pair_that_is_not_in_the_file_is_not_durable_though_the_file_can_be_flushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keeper_in(Some(folder.path().to_owned()));
+    let desk = keeper.desk();
+    let slot = desk.presence().unwrap().spill(b"a pair").unwrap();
+    assert_eq!([desk.is_durable(Some(&slot)), desk.is_durable(None)], [true, false]);
+    end(keeper).await;
+}
+
+#[tokio::test]
 async fn a_pair_that_is_spilled_again_and_again_takes_no_more_room_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let keeper = keeper_in(Some(folder.path().to_owned()));
