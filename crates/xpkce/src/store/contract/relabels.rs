@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Subject, assert_same, at_once, create, done, grant, load, moved, swap};
 use crate::grant::{Account, Generation, Grant, Lease};
-use crate::store::{LeaseEnd, Revision, Store, Swapped};
+use crate::store::{LeaseEnd, Revision, Store, Stored, Swapped};
 
 fn provisional() -> Grant {
     grant(Account::new("app", "unlabelled-7"))
@@ -124,10 +124,20 @@ pub async fn a_lease_moves_with_its_record(subject: &dyn Subject) {
     let read = done(swap(&*store, &provisional(), None, lease).await);
     done(relabel(&*store, read, None).await);
     let there = load(&*store, &labelled().account).await.expect("a record");
-    assert!(there.lease_left > Duration::ZERO);
+    assert!(is_leased(&there));
 
     let read = create(&*store, &provisional()).await;
     done(relabel(&*store, read, Some(there.revision)).await);
     let there = load(&*store, &labelled().account).await.expect("a record");
     assert_eq!(there.lease_left, Duration::ZERO);
+
+    let read = done(swap(&*store, &provisional(), None, lease).await);
+    done(relabel(&*store, read, Some(there.revision)).await);
+    let there = load(&*store, &labelled().account).await.expect("a record");
+    assert!(is_leased(&there));
+}
+
+/// Returns whether it has a lease, and for no longer than one lasts.
+fn is_leased(stored: &Stored) -> bool {
+    stored.lease_left > Duration::ZERO && stored.lease_left <= Lease::SPAN
 }
