@@ -121,6 +121,10 @@ mod turns;
 #[cfg(feature = "keeper")]
 mod digits;
 #[cfg(feature = "keeper")]
+mod file_steps;
+#[cfg(all(feature = "keeper", feature = "testing"))]
+pub use file_steps::watch_file_steps;
+#[cfg(feature = "keeper")]
 pub mod grant;
 #[cfg(feature = "keeper")]
 pub mod keeper;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
+use crate::file_steps::step;
 use crate::grant::{Liveness, PairId};
 use crate::seal::open_file;
 
@@ -114,6 +115,10 @@ impl Presence {
     /// Makes what was spilled durable, and the file's name with it. A record that a failing machine
     /// tore does not open.
     pub(super) fn sync(&self) -> io::Result<()> {
+        step("flushing the spill file", || self.flush())
+    }
+
+    fn flush(&self) -> io::Result<()> {
         let file = self.file();
         // With its length, though that is no part of the record: it must not say that there is none.
         file.sync_all()?;
@@ -198,7 +203,7 @@ impl Drop for Presence {
         let is_own = self.process == std::process::id();
         if is_own && !self.slots().iter().any(|is_taken| *is_taken) {
             // What stays behind after a failure is cleared by the next start.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = step("removing the spill file", || std::fs::remove_file(&self.path));
         }
     }
 }
@@ -235,12 +240,13 @@ fn is_name(file: &str, suffix: &str) -> bool {
 /// Makes a file that is locked and has its empty slots, and gives it its name.
 fn make(unnamed: &Path, path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create_new(true).mode(0o600).open(unnamed)?;
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let file = step("making the spill file", || options.open(unnamed))?;
     file.try_lock().map_err(io::Error::from)?;
     room::reserve(&file, 0, (SLOT * SLOTS) as u64)?;
     // One that cannot be marked is read.
     let _ = room::mark_empty(&file);
-    std::fs::rename(unnamed, path)?;
+    step("naming the spill file", || std::fs::rename(unnamed, path))?;
     Ok(file)
 }
 

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::file_steps::step;
+
 /// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack. A longer record, such
 /// as an answer that could not be read, takes as many slots in a row as it needs.
 pub(super) const SLOT: usize = 16 * 1024;
@@ -79,7 +81,10 @@ pub(super) fn is_marked_empty(length: u64) -> bool {
 /// Marks a file in which there is no record.
 pub(super) fn mark_empty(file: &File) -> io::Result<()> {
     let length = length(file)?;
-    if length.is_multiple_of(SLOT as u64) { file.set_len(length + 1) } else { Ok(()) }
+    if !length.is_multiple_of(SLOT as u64) {
+        return Ok(());
+    }
+    step("marking the spill file empty", || file.set_len(length + 1))
 }
 
 /// Makes sure that the file has the slot's room and is not marked: before anything is written.
@@ -91,7 +96,10 @@ pub(super) fn prepare(file: &File, slot: &Slot) -> io::Result<()> {
 /// Takes the mark off, with no record written yet.
 pub(super) fn unmark(file: &File) -> io::Result<()> {
     let length = length(file)?;
-    if is_marked_empty(length) { file.set_len(length - 1) } else { Ok(()) }
+    if !is_marked_empty(length) {
+        return Ok(());
+    }
+    step("making the spill file ready", || file.set_len(length - 1))
 }
 
 /// Returns a file's length without asking for its times. A kernel that was asked gives the next write
@@ -103,15 +111,19 @@ fn length(mut file: &File) -> io::Result<u64> {
 
 /// Writes a record. What makes it valid, its header, comes last.
 pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
-    file.write_all_at(record, slot.offset() + HEADER as u64)?;
-    file.write_all_at(&header_of(record), slot.offset())
+    let body = slot.offset() + HEADER as u64;
+    step("spilling the pair", || file.write_all_at(record, body))?;
+    step("spilling its header", || file.write_all_at(&header_of(record), slot.offset()))
 }
 
 /// Makes sure that the file has the slot's room on the disk.
 pub(super) fn keep(file: &File, slot: &Slot) -> io::Result<()> {
     let end = (slot.end() * SLOT) as u64;
     let there = length(file)?;
-    if there < end { reserve(file, there, end) } else { Ok(()) }
+    if there >= end {
+        return Ok(());
+    }
+    step("lengthening the spill file", || reserve(file, there, end))
 }
 
 /// Lengthens the file by empty slots that have their room on the disk, so that a full one is found
@@ -132,8 +144,9 @@ fn fill(file: &File, from: u64, to: u64) -> io::Result<()> {
 
 /// Erases a record, what makes it valid first.
 pub(super) fn erase(file: &File, slot: &Slot) -> io::Result<()> {
-    file.write_all_at(&[0; HEADER], slot.offset())?;
-    file.write_all_at(&vec![0; slot.count * SLOT - HEADER], slot.offset() + HEADER as u64)
+    let (body, nothing) = (slot.offset() + HEADER as u64, vec![0; slot.count * SLOT - HEADER]);
+    step("erasing its header", || file.write_all_at(&[0; HEADER], slot.offset()))?;
+    step("erasing the spilled pair", || file.write_all_at(&nothing, body))
 }
 
 /// Finds the records in a file.

@@ -100,6 +100,7 @@ impl Desk {
                 || tracing::warn!(error = %why, "an earlier sign-in could not be recovered"),
             );
         }
+        self.expect_pair();
         Ok((seat, self.client.redeem(approval).await?))
     }
 

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use super::{KeyId, Ring, Sealer, SealingKey, private};
+use crate::file_steps::step;
 use crate::{Error, Reason, Result, Timestamp};
 
 const HEADER: &str = "\
@@ -144,16 +145,16 @@ fn make(path: &Path, ring: &Ring) -> io::Result<()> {
     let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = write_draft(path, ring)?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
+    let linked = step("naming the key file", || fs::hard_link(&draft, path));
+    step("removing its draft", || fs::remove_file(&draft))?;
     linked?;
-    File::open(folder)?.sync_all()
+    step("flushing its folder", || File::open(folder)?.sync_all())
 }
 
 fn replace(path: &Path, ring: &Ring) -> io::Result<()> {
     let draft = write_draft(path, ring)?;
-    fs::rename(&draft, path)?;
-    File::open(folder_of(path))?.sync_all()
+    step("replacing the key file", || fs::rename(&draft, path))?;
+    step("flushing its folder", || File::open(folder_of(path))?.sync_all())
 }
 
 /// Writes the ring under a name of its own beside `path`, durable and private from birth.
@@ -165,7 +166,8 @@ fn write_draft(path: &Path, ring: &Ring) -> io::Result<PathBuf> {
     let draft = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     private::belongs_like(&file, if path.exists() { path } else { folder_of(path) });
-    let filled = file.write_all(written(ring).as_bytes()).and_then(|()| file.sync_all());
+    let mut fill = || file.write_all(written(ring).as_bytes()).and_then(|()| file.sync_all());
+    let filled = step("writing a draft of the key file", &mut fill);
     if filled.is_err() {
         let _ = fs::remove_file(&draft);
     }

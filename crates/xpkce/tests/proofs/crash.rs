@@ -3,27 +3,22 @@
 
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Child;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use xpkce::grant::{Death, State};
-use xpkce::http::HyperClient;
-use xpkce::{ErrorKind, Keeper, SystemClock};
+use xpkce::keeper::Tending;
+use xpkce::seal::Sealer;
+use xpkce::{Clock as _, ErrorKind, Keeper};
 use xpkce_emulator::{BodyForm, Cut, Endpoint, Fault, FaultRule};
 
-use super::home::{Home, Kind, Place, asked};
-use super::tripwire::{ALWAYS, Tripwire, Wired, WiredStore};
+use super::home::{Home, Kind};
+use super::tripwire::ALWAYS;
 
-/// What the killed process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    Refresh,
-    SignIn,
-    SignInAgain,
-    SignOut,
-}
+#[path = "crash/deed.rs"]
+mod deed;
+pub use deed::refresh;
+use deed::{Deed, URL, finish_rotation};
 
 /// A deed, and what goes wrong with it besides.
 struct Scene {
@@ -32,44 +27,53 @@ struct Scene {
     fault: fn() -> Option<FaultRule>,
     /// How many commits the store refuses.
     refusals: usize,
+    /// Whether another process has died with the login's new pair in its file alone.
+    is_after_a_death: bool,
 }
 
-static SCENES: [Scene; 9] = [
-    Scene { name: "refresh", deed: Deed::Refresh, fault: || None, refusals: 0 },
+const fn scene(name: &'static str, deed: Deed) -> Scene {
+    Scene { name, deed, fault: || None, refusals: 0, is_after_a_death: false }
+}
+
+static SCENES: [Scene; 17] = [
+    scene("first start", Deed::Start),
+    scene("sign-in begun", Deed::BeginSignIn),
+    scene("sign-in", Deed::SignIn),
+    scene("sign-in again", Deed::SignInAgain),
+    scene("import", Deed::Import),
+    scene("use after an hour", Deed::Use),
+    scene("refresh", Deed::Refresh),
+    Scene { refusals: ALWAYS, ..scene("refresh, the store refuses the pair", Deed::Refresh) },
+    Scene { refusals: 1, ..scene("refresh, the store refuses the pair once", Deed::Refresh) },
     Scene {
-        name: "refresh, the store refuses the pair",
-        deed: Deed::Refresh,
-        fault: || None,
-        refusals: ALWAYS,
-    },
-    Scene {
-        name: "refresh, the store refuses the pair once",
-        deed: Deed::Refresh,
-        fault: || None,
-        refusals: 1,
-    },
-    Scene {
-        name: "refresh, two gateway errors",
-        deed: Deed::Refresh,
         fault: || Some(on_refresh(Fault::Status { status: 503, body: BodyForm::Html }).times(2)),
-        refusals: 0,
+        ..scene("refresh, two gateway errors", Deed::Refresh)
     },
     Scene {
-        name: "refresh, X says invalid by mistake",
-        deed: Deed::Refresh,
         fault: || Some(on_refresh(invalid_token())),
-        refusals: 0,
+        ..scene("refresh, X says invalid by mistake", Deed::Refresh)
     },
     Scene {
-        name: "refresh, the answer is lost",
-        deed: Deed::Refresh,
         fault: || Some(on_refresh(Fault::Drop { at: Cut::BeforeHeaders }).after_commit()),
-        refusals: 0,
+        ..scene("refresh, the answer is lost", Deed::Refresh)
     },
-    Scene { name: "sign-in", deed: Deed::SignIn, fault: || None, refusals: 0 },
-    Scene { name: "sign-in again", deed: Deed::SignInAgain, fault: || None, refusals: 0 },
-    Scene { name: "sign-out", deed: Deed::SignOut, fault: || None, refusals: 0 },
+    Scene {
+        is_after_a_death: true,
+        ..scene("refresh, after another died with the pair", Deed::Refresh)
+    },
+    Scene { is_after_a_death: true, ..scene("keep, after another died with the pair", Deed::Keep) },
+    scene("sign-out", Deed::SignOut),
+    Scene {
+        is_after_a_death: true,
+        ..scene("sign-out, after another died with the pair", Deed::SignOut)
+    },
+    scene("new key, the old one dropped", Deed::RotateKeys),
 ];
+
+/// The first step of a request for tokens.
+const SENDING: &str = "before POST /2/oauth2/token";
+/// The step after which a pair outlives the process that received it.
+const SPILLED: &str = "after spilling its header";
 
 fn on_refresh(fault: Fault) -> FaultRule {
     FaultRule::new(Endpoint::Refresh, fault)
@@ -83,60 +87,28 @@ fn invalid_token() -> Fault {
     }
 }
 
-#[tokio::test]
-#[ignore = "run as another process by the tests below"]
-async fn a_process_with_a_tripwire() {
-    let place = Place::told();
-    let kill_at = asked("XPKCE_TEST_KILL_AT").parse().ok();
-    let refusals = asked("XPKCE_TEST_REFUSALS").parse().unwrap();
-    let wire = Arc::new(Tripwire::new(kill_at, refusals));
-    let clock = Arc::new(SystemClock);
-    let store = Arc::new(WiredStore(place.store(clock.clone()).await, wire.clone()));
-    let http = Arc::new(Wired(HyperClient::new(), wire));
-    let keeper = place.keeper(store, http, clock).await;
-    let subject = asked("XPKCE_TEST_SUBJECT");
-    match asked("XPKCE_TEST_DEED").as_str() {
-        "Refresh" => drop(keeper.token_source(&subject).refresh().await),
-        "SignOut" => drop(keeper.token_source(&subject).sign_out().await),
-        _ => drop(keeper.finish_login(&subject).await),
-    }
-}
-
-/// Starts a process that refreshes once, says its steps, and is killed at one of them or not at all.
-pub fn refresh(place: &Place, user: &str, kill_at: Option<usize>) -> Child {
-    Deed::Refresh.start(place, user, kill_at, 0)
-}
-
-impl Deed {
-    /// Starts a process that does it, on a store that refuses so many commits.
-    fn start(self, place: &Place, subject: &str, kill_at: Option<usize>, refusals: usize) -> Child {
-        let asked = [
-            ("XPKCE_TEST_KILL_AT", kill_at.map_or_else(String::new, |at| at.to_string())),
-            ("XPKCE_TEST_REFUSALS", refusals.to_string()),
-            ("XPKCE_TEST_DEED", format!("{self:?}")),
-            ("XPKCE_TEST_SUBJECT", subject.to_owned()),
-        ];
-        place.process("crash::a_process_with_a_tripwire", &asked)
-    }
-}
-
 /// What became of the login, as the next process finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Alive,
     Dead(Death),
     SignedOut,
-    NeverSignedIn,
+    /// Nothing, and what was begun is done again.
+    Nobody,
 }
 
 impl Found {
-    fn say(self) -> &'static str {
+    fn say(self, deed: Deed) -> &'static str {
         match self {
             Self::Alive => "alive",
             Self::Dead(Death::AnswerLost) => "dead, `answer_lost`",
             Self::Dead(_) => "dead, `token_invalid`",
             Self::SignedOut => "signed out",
-            Self::NeverSignedIn => "approve again",
+            Self::Nobody => match deed {
+                Deed::Start => "nobody: sign in",
+                Deed::Import => "nobody: import again",
+                _ => "nobody: approve again",
+            },
         }
     }
 }
@@ -162,26 +134,36 @@ impl Scene {
                 next.map(|at| tokio::spawn(async move { self.kill(kind, at).await })).collect();
             for cell in killing {
                 let cell = cell.await.unwrap();
-                let is_over = cell.step.is_none();
-                cells.push(cell);
-                // A store that never works again is tried for ever: three tries tell everything.
-                if is_over || (self.refusals == ALWAYS && cells.len() == 8) {
+                let is_over = cell.step.is_none() || self.has_told_all(&cells);
+                if !self.has_told_all(&cells) {
+                    cells.push(cell);
+                }
+                if is_over {
                     return cells;
                 }
             }
         }
     }
 
+    /// A store that never works again is tried for ever: three tries tell everything.
+    fn has_told_all(&self, cells: &[Cell]) -> bool {
+        let is_refused = |cell: &&Cell| cell.step.as_deref() == Some("after saving ready, refused");
+        self.refusals == ALWAYS && cells.iter().filter(is_refused).count() == 3
+    }
+
     async fn kill(&self, kind: Kind, at: usize) -> Cell {
         let home = Home::new(kind).await;
-        let keeper = home.keeper().await;
-        let subject = self.prepare(&home, &keeper).await;
-        drop(keeper);
+        let subject = self.deed.prepare(&home).await;
+        if self.is_after_a_death {
+            let mut process = refresh(&home.place, &subject, Some(SPILLED));
+            assert_eq!(process.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
+        }
         if let Some(rule) = (self.fault)() {
             home.x.fault(rule);
         }
         let issued = home.x.refreshes() + home.x.exchanges();
-        let mut process = self.deed.start(&home.place, &subject, Some(at), self.refusals);
+        let (kill_at, ahead) = (at.to_string(), home.clock.span());
+        let mut process = self.deed.start(&home.place, &subject, kill_at, self.refusals, ahead);
         let mut told = String::new();
         process.stdout.take().unwrap().read_to_string(&mut told).unwrap();
         let ended = process.wait().unwrap();
@@ -193,48 +175,48 @@ impl Scene {
         let has_issued = home.x.refreshes() + home.x.exchanges() > issued;
         let expected = self.expect(has_issued, &steps);
         let left = home.store.list(None, 1).await.unwrap().pop().map(|it| it.grant.state);
-        let found = self.find(&home).await;
+        let url = told.lines().find_map(|it| it.strip_prefix(URL));
+        let found = self.find(&home, &subject, url).await;
         let step = steps.pop().filter(|_| is_killed).map(str::to_owned);
         Cell { step, left, found, expected }
     }
 
-    /// Signs in first where the deed needs it, and returns what the process must know.
-    async fn prepare(&self, home: &Home, keeper: &Keeper) -> String {
-        let user = match self.deed {
-            Deed::SignIn => String::new(),
-            _ => home.sign_in(keeper).await.account().user.clone(),
-        };
-        if matches!(self.deed, Deed::Refresh | Deed::SignOut) {
-            return user;
-        }
-        let login = keeper.begin_login().unwrap();
-        keeper.park_login(&login).await.unwrap();
-        home.x.approve(login.url()).await
-    }
-
     /// A login may be lost only if X had issued its pair and nothing durable had it yet.
     fn expect(&self, has_issued: bool, steps: &[&str]) -> Found {
-        let saves = steps.iter().any(|step| step.starts_with("before saving ready"));
-        // A pair is in the spill file before it is saved; a first sign-in's is looked for by nobody
-        // here.
-        let is_kept = match self.deed {
-            Deed::Refresh | Deed::SignOut | Deed::SignInAgain => saves,
-            Deed::SignIn => steps.contains(&"after saving ready"),
-        };
-        match (self.deed, has_issued && !is_kept) {
-            (Deed::SignOut, _) => Found::SignedOut,
-            (Deed::Refresh, false) | (Deed::SignInAgain, false) => Found::Alive,
-            (Deed::Refresh, true) => Found::Dead(Death::AnswerLost),
-            (Deed::SignInAgain, true) => Found::Dead(Death::TokenInvalid),
-            (Deed::SignIn, false) if has_issued => Found::Alive,
-            (Deed::SignIn, _) => Found::NeverSignedIn,
+        let sent = steps.iter().position(|step| *step == SENDING).unwrap_or_default();
+        let is_spilled = steps[sent..].contains(&SPILLED);
+        let is_lost = has_issued && !is_spilled;
+        match self.deed {
+            Deed::SignOut => Found::SignedOut,
+            Deed::Refresh | Deed::Keep if is_lost => Found::Dead(Death::AnswerLost),
+            Deed::SignInAgain if is_lost => Found::Dead(Death::TokenInvalid),
+            Deed::Start => Found::Nobody,
+            Deed::BeginSignIn if !steps.contains(&"after parking the sign-in") => Found::Nobody,
+            Deed::SignIn | Deed::Import if !is_spilled => Found::Nobody,
+            _ => Found::Alive,
         }
     }
 
     /// Asks as the next process would, as long as there is hope.
-    async fn find(&self, home: &Home) -> Found {
+    async fn find(&self, home: &Home, subject: &str, url: Option<&str>) -> Found {
+        if self.deed == Deed::RotateKeys {
+            let sealer = Sealer::from_key_file(home.place.key()).unwrap();
+            finish_rotation(&home.place, home.store.as_ref(), &sealer, home.clock.now()).await;
+            assert_eq!(Sealer::from_key_file(home.place.key()).unwrap().keys().len(), 1);
+        }
         let keeper = home.keeper().await;
-        let mut found = Found::NeverSignedIn;
+        if let Some(url) = url {
+            let finished = keeper.finish_login(&home.x.approve(url).await).await;
+            assert!(finished.map_or_else(|why| why.kind() == ErrorKind::SignIn, |_| true));
+        }
+        if home.accounts().await.is_empty() {
+            keeper.keep_once(&Tending::new()).await.unwrap();
+        }
+        if home.accounts().await.is_empty() {
+            self.deed.again(home, &keeper, subject).await;
+            return Found::Nobody;
+        }
+        let mut found = Found::Nobody;
         for account in home.accounts().await {
             if self.deed == Deed::SignOut {
                 keeper.token_source(&account.user).sign_out().await.unwrap();
@@ -271,7 +253,7 @@ async fn matrix(kind: Kind) {
         for cell in scene.run(kind).await {
             let step = cell.step.as_deref().unwrap_or("not at all");
             let left = cell.left.map_or("none", State::name);
-            println!("| {} | {step} | {left} | {} |", scene.name, cell.found.say());
+            println!("| {} | {step} | {left} | {} |", scene.name, cell.found.say(scene.deed));
             assert_eq!(cell.found, cell.expected, "{}: {step}", scene.name);
             cells += 1;
             lost += usize::from(matches!(cell.expected, Found::Dead(_)));

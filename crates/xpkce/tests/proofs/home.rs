@@ -30,7 +30,7 @@ impl Ahead {
         self.0.fetch_add(span.as_secs(), Ordering::SeqCst);
     }
 
-    fn span(&self) -> Duration {
+    pub fn span(&self) -> Duration {
         Duration::from_secs(self.0.load(Ordering::SeqCst))
     }
 }
@@ -100,10 +100,14 @@ impl Place {
             .unwrap()
             .with_authorization_base_url(format!("{}/i", self.base))
             .unwrap();
-        let key = KeySource::File(self.folder.join("key"));
+        let key = KeySource::File(self.key());
         let keys = unlock(store.as_ref(), &key).await.unwrap();
         let client = Client::new(app, http, clock);
         Keeper::new(client, store, Arc::new(keys), Some(self.holders.clone())).unwrap()
+    }
+
+    pub fn key(&self) -> PathBuf {
+        self.folder.join("key")
     }
 
     /// Starts this binary again in a role, with what that role asks for.

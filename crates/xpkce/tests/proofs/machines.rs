@@ -14,16 +14,14 @@ use xpkce::{Error, ErrorKind, Reason, TokenSource};
 use super::crash::refresh;
 use super::home::{Home, Kind, Place};
 
-/// A step of a refresh: how many come before it, and what it is called.
-type Step = (usize, &'static str);
-const BEFORE_SENDING: Step = (2, "before POST /2/oauth2/token");
-const BEFORE_SAVING: Step = (4, "before saving ready");
+const BEFORE_SENDING: &str = "before POST /2/oauth2/token";
+const BEFORE_SAVING: &str = "before saving ready";
 
 /// Signs in here, and lets a process of another machine refresh that is killed at a step of it.
-async fn killed_elsewhere(home: &Home, (nth, step): Step) -> (TokenSource, Place) {
+async fn killed_elsewhere(home: &Home, step: &str) -> (TokenSource, Place) {
     let source = home.sign_in(&home.keeper().await).await;
     let elsewhere = home.place.on_machine("elsewhere");
-    let mut process = refresh(&elsewhere, &source.account().user, Some(nth));
+    let mut process = refresh(&elsewhere, &source.account().user, Some(step));
     let mut told = String::new();
     process.stdout.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!(process.wait().unwrap().signal(), Some(Signal::KILL.as_raw()), "{told}");

@@ -1,8 +1,7 @@
 //! Seams that count what passes them, and kill the process at the step that was chosen.
 //!
-//! Every durable write goes through [`Store`] and every byte to X through [`HttpClient`], so the
-//! library needs no hooks of its own. The spill file alone is not behind a seam: its steps lie
-//! between a save that was refused and the next one.
+//! Every durable write goes through [`Store`] and every byte to X through [`HttpClient`]. What is
+//! written to other files, which are the holders' and that of the keys, the library tells itself.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,15 +21,21 @@ pub const ALWAYS: usize = usize::MAX;
 #[derive(Debug)]
 pub struct Tripwire {
     passed: Mutex<usize>,
-    /// The step that is the last one.
-    kill_at: Option<usize>,
+    /// The number or the name of the step that is the last one.
+    kill_at: String,
     /// How many commits the store refuses.
     refusals: AtomicUsize,
 }
 
 impl Tripwire {
-    pub fn new(kill_at: Option<usize>, refusals: usize) -> Self {
+    pub fn new(kill_at: String, refusals: usize) -> Self {
         Self { passed: Mutex::default(), kill_at, refusals: refusals.into() }
+    }
+
+    /// Counts what this process writes to files, too.
+    pub fn watch_files(self: &Arc<Self>) {
+        let wire = Arc::clone(self);
+        xpkce::watch_file_steps(move |step| wire.pass(step));
     }
 
     fn pass(&self, step: &str) {
@@ -38,7 +43,7 @@ impl Tripwire {
         let mut out = std::io::stdout().lock();
         writeln!(out, "\nstep {step}").unwrap();
         out.flush().unwrap();
-        if self.kill_at == Some(*passed) {
+        if self.kill_at == step || self.kill_at == passed.to_string() {
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
                 .unwrap();
             std::thread::park();
@@ -149,7 +154,11 @@ impl Store for WiredStore {
         &'a self,
         proposed: Option<&'a Sealed>,
     ) -> Pending<'a, Result<Option<Sealed>>> {
-        self.0.key_check(proposed)
+        let check = self.0.key_check(proposed);
+        if proposed.is_none() {
+            return check;
+        }
+        Box::pin(self.1.around("saving the key check", check))
     }
 
     fn replace_key_check<'a>(
@@ -157,7 +166,8 @@ impl Store for WiredStore {
         expected: &'a Sealed,
         check: &'a Sealed,
     ) -> Pending<'a, Result<bool>> {
-        self.0.replace_key_check(expected, check)
+        let replaced = self.0.replace_key_check(expected, check);
+        Box::pin(self.1.around("replacing the key check", replaced))
     }
 
     fn login_keys(&self) -> Pending<'_, Result<Vec<KeyId>>> {

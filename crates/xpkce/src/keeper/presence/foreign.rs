@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::{Presence, UNNAMED, is_holders_name, is_name};
 use crate::Timestamp;
+use crate::file_steps::step;
 use crate::grant::{Lease, Liveness};
 use crate::keeper::room::{self, Slot};
 use crate::seal::open_file;
@@ -81,7 +82,7 @@ impl Foreign {
     pub(in crate::keeper) fn erase(&self, slot: &Slot) -> io::Result<()> {
         if self.is_dead {
             room::erase(&self.file, slot)?;
-            self.file.sync_data()?;
+            step("flushing a dead holder's file", || self.file.sync_data())?;
         }
         Ok(())
     }
@@ -98,9 +99,9 @@ impl Foreign {
         let found_dead_at = Timestamp::from_secs(met.mtime());
         // What cannot be cleared now is cleared by somebody later.
         if met.len() > FOUND_DEAD {
-            let _ = self.file.set_len(FOUND_DEAD);
+            let _ = step("cutting a dead holder's file short", || self.file.set_len(FOUND_DEAD));
         } else if now.since(found_dead_at) > Lease::SPAN * 2 {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = step("removing a dead holder's file", || std::fs::remove_file(&self.path));
         }
     }
 

@@ -1,10 +1,16 @@
 #![allow(clippy::unwrap_used)]
+use std::future::pending;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::super::pauses::end;
 use super::super::tests::{keeper_by, keeper_in};
 use super::super::waiting_pairs;
 use super::*;
-use crate::ManualClock;
-use crate::store::contract;
+use crate::http::{HttpClient, HttpRequest, HttpResponse, Pending, SendError};
+use crate::seal::Sealer;
+use crate::store::{MemoryStore, contract};
+use crate::{App, Client, Keeper, ManualClock};
 
 fn landing(desk: &Desk, grant: &Grant) -> Landing {
     Landing {
@@ -171,4 +177,33 @@ async fn a_pair_that_is_in_two_places_waits_once() {
     assert!(places.iter().all(Option::is_some));
     let later = desk.now() + Duration::from_secs(10);
     assert_eq!(waiting_pairs(folder.path(), later).unwrap().len(), 2);
+}
+
+/// X, which notes whether the file of the process that asks is ready for a pair.
+#[derive(Debug)]
+struct Notes(PathBuf, AtomicBool);
+
+impl HttpClient for Notes {
+    fn send(&self, _: HttpRequest) -> Pending<'_, Result<HttpResponse, SendError>> {
+        self.1.store(!Foreign::with_records(&self.0, None).unwrap().is_empty(), Relaxed);
+        Box::pin(pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_file_is_ready_for_the_pair_of_a_sign_in_before_its_code_is_exchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(0)));
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let x = Arc::new(Notes(folder.path().to_owned(), AtomicBool::new(false)));
+    let sealer = Arc::new(Sealer::from_text(&"A".repeat(43)).unwrap());
+    let client = Client::new(App::public("app"), x.clone(), clock);
+    let keeper = Keeper::new(client, store, sealer, Some(folder.path().to_owned())).unwrap();
+    let login = keeper.begin_login().unwrap();
+    let state = login.url().split("state=").nth(1).unwrap().split('&').next().unwrap();
+    let callback = format!("{}?state={state}&code=fake", crate::DEFAULT_REDIRECT_URI);
+    let redeeming = keeper.desk().redeem(login.approve(&callback).unwrap());
+    assert!(turns::timeout(Duration::from_millis(1), redeeming).await.is_err());
+    assert!(x.1.load(Relaxed));
+    end(keeper).await;
 }
