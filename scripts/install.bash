@@ -5,6 +5,7 @@
 
 TOOLS=$PWD/target/tools
 CARGO_DENY_VERSION=0.20.2
+CARGO_MUTANTS_VERSION=27.1.0
 # Servers of the system live where not everybody looks.
 export PATH=$TOOLS/cargo/bin:$PATH:/usr/sbin
 
@@ -26,7 +27,8 @@ SYSTEM_NEEDS=(
 install_everything() {
     require_rust
     install_system_packages
-    install_cargo_deny
+    install_cargo_tool deny "$CARGO_DENY_VERSION"
+    install_cargo_tool mutants "$CARGO_MUTANTS_VERSION"
     install_python_packages
     install_node_packages
 }
@@ -75,15 +77,16 @@ as_root() {
     fi
 }
 
-install_cargo_deny() {
-    if [ "$(cargo deny --version 2>/dev/null)" = "cargo-deny $CARGO_DENY_VERSION" ]; then
-        echo "cargo-deny $CARGO_DENY_VERSION is here"
+install_cargo_tool() {
+    local wanted="cargo-$1 $2"
+    if [ "$(cargo "$1" --version 2>/dev/null)" = "$wanted" ]; then
+        echo "$wanted is here"
         return
     fi
-    echo "installing cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
+    echo "installing $wanted (some minutes, once)"
     # As a debug build: it runs for seconds, and its own release profile takes minutes more to build.
     CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --quiet --locked --root "$(tool_home)" \
-        "cargo-deny@$CARGO_DENY_VERSION"
+        "cargo-$1@$2"
 }
 
 # Tools of cargo outlive a clean clone when cargo's own folder can be written.

@@ -1,6 +1,6 @@
 # The sections of ./test: one function each. Sourced by ./test.
 
-SECTIONS=(install format lint core docs deny tests examples release readme demo interop python bench)
+SECTIONS=(install format lint core docs deny tests mutants examples release readme demo interop python bench)
 
 declare -A ABOUT=(
     [install]="what the tests need, from the system's packages, PyPI, npm and crates.io"
@@ -10,6 +10,7 @@ declare -A ABOUT=(
     [docs]="rustdoc without a warning"
     [deny]="licences, bans and sources of every dependency"
     [tests]="every test of the workspace, and the snippets in the docs"
+    [mutants]="faults put into the code, each of which must make a test fail"
     [examples]="every example, run"
     [readme]="the README's snippets, run as written"
     [release]="the command as it ships, under 12 MiB"
@@ -70,6 +71,13 @@ section_tests() {
     else
         cargo test --locked --workspace --all-features --no-fail-fast
     fi
+}
+
+# Few enough for minutes; docs/mutants.md has what all of them came to.
+section_mutants() {
+    # Beside what a long run has found; built where the tests were, so that most of it is there.
+    XPKCE_MUTANTS_HOME=target/mutants/short CARGO_TARGET_DIR=$PWD/target \
+        python3 scripts/mutants.py short
 }
 
 # An example that needs a person or a network cannot run here, so there is none.

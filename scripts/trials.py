@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / "target" / "mutants"
+HOME = Path(os.environ.get("XPKCE_MUTANTS_HOME", ROOT / "target" / "mutants")).absolute()
 TREE = HOME / "tree"
 # Seconds that a test has with a mutant on, and eight times what it took without.
 PATIENCE = 40

@@ -5,7 +5,10 @@
 use std::sync::OnceLock;
 
 #[cfg(feature = "testing")]
-static WATCHER: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+type Watcher = dyn Fn(&str) + Send + Sync;
+
+#[cfg(feature = "testing")]
+static WATCHER: OnceLock<Box<Watcher>> = OnceLock::new();
 
 /// Has `watcher` told of every step in which this process writes a holder's file or a key file, as
 /// `before …` and as `after …`. There is one watcher, the first.

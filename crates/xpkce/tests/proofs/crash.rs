@@ -1,6 +1,7 @@
 //! The crash matrix: a process is killed before and after each of its durable writes and network
 //! steps, and another one finds the login alive, or says what happened to it.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
@@ -121,6 +122,12 @@ struct Cell {
     left: Option<State>,
     found: Found,
     expected: Found,
+}
+
+impl Cell {
+    fn step(&self) -> &str {
+        self.step.as_deref().unwrap_or("not at all")
+    }
 }
 
 impl Scene {
@@ -247,20 +254,25 @@ async fn ask(home: &Home, keeper: &Keeper, user: &str) -> Found {
 }
 
 async fn matrix(kind: Kind) {
-    let (mut cells, mut lost) = (0, 0);
+    let (mut cells, mut lost, mut runs) = (0, 0, String::new());
     println!("| {kind:?}: deed | killed | record left | next process finds |\n|---|---|---|---|");
     for scene in &SCENES {
-        for cell in scene.run(kind).await {
-            let step = cell.step.as_deref().unwrap_or("not at all");
-            let left = cell.left.map_or("none", State::name);
+        let found = scene.run(kind).await;
+        for cell in &found {
+            let (step, left) = (cell.step(), cell.left.map_or("none", State::name));
             println!("| {} | {step} | {left} | {} |", scene.name, cell.found.say(scene.deed));
             assert_eq!(cell.found, cell.expected, "{}: {step}", scene.name);
-            cells += 1;
-            lost += usize::from(matches!(cell.expected, Found::Dead(_)));
+            lost += usize::from(matches!(cell.found, Found::Dead(_)));
+        }
+        cells += found.len();
+        for run in found.chunk_by(|one, next| one.found == next.found) {
+            let (from, says) = (run[0].step(), run[0].found.say(scene.deed));
+            writeln!(runs, "| {} | {from} | {} | {says} |", scene.name, run.len()).unwrap();
         }
     }
+    println!("\n| {kind:?}: deed | killed from | cells | next process finds |\n|---|---|---:|---|");
     println!(
-        "{kind:?}: {cells} cells; {lost} logins ended, each with X's answer in no store or file"
+        "{runs}{kind:?}: {cells} cells; {lost} logins ended, each with X's answer in no store or file"
     );
 }
 

@@ -227,6 +227,8 @@ fn a_second_word_too_soon_or_with_the_breaker_open_condemns_nobody() {
     let dead = Verdict::Dead(Death::TokenInvalid);
     assert_eq!(grant.rejected(&spent, &word(121), 0, true), dead);
     assert!(grant.refresh.is_some(), "nothing is deleted");
+    let is_doubt = |event: &Event| event.what == What::SendInDoubt;
+    assert!(!grant.history.iter().any(is_doubt), "every send was answered");
 }
 
 #[test]
