@@ -121,10 +121,6 @@ mod turns;
 #[cfg(feature = "keeper")]
 mod digits;
 #[cfg(feature = "keeper")]
-mod file_steps;
-#[cfg(all(feature = "keeper", feature = "testing"))]
-pub use file_steps::watch_file_steps;
-#[cfg(feature = "keeper")]
 pub mod grant;
 #[cfg(feature = "keeper")]
 pub mod keeper;
@@ -134,6 +130,10 @@ pub use keeper::{Keeper, LoginStatus, SignedIn, TokenGuard, TokenSource};
 pub mod metrics;
 #[cfg(feature = "keeper")]
 pub mod seal;
+#[cfg(feature = "keeper")]
+mod steps;
+#[cfg(all(feature = "keeper", feature = "testing"))]
+pub use steps::watch_steps;
 #[cfg(feature = "keeper")]
 pub mod store;
 

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Desk, presence};
 use crate::grant::{Account, Grant};
+use crate::steps::step;
 use crate::store::Stored;
 use crate::{Result, turns};
 
@@ -54,13 +55,14 @@ impl Door {
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    step("making the login's door", || options.open(path))
 }
 
 impl Drop for Door {
     fn drop(&mut self) {
         // Whoever has opened it by now has a door of its own, which keeps nobody else out.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = step("removing the login's door", || std::fs::remove_file(&self.path));
     }
 }
 

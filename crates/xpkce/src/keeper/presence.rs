@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::room::{self, LONGEST, SLOT, SLOTS, Slot};
-use crate::file_steps::step;
 use crate::grant::{Liveness, PairId};
 use crate::seal::open_file;
+use crate::steps::step;
 
 mod foreign;
 pub(super) use foreign::{Foreign, clear_unnamed};

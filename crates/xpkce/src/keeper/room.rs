@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::file_steps::step;
+use crate::steps::step;
 
 /// The room for one pair: two tokens of 4 KiB, sealed and encoded, with slack. A longer record, such
 /// as an answer that could not be read, takes as many slots in a row as it needs.

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use super::{KeyId, Ring, Sealer, SealingKey, private};
-use crate::file_steps::step;
+use crate::steps::step;
 use crate::{Error, Reason, Result, Timestamp};
 
 const HEADER: &str = "\

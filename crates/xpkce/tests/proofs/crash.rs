@@ -159,7 +159,10 @@ impl Scene {
     }
 
     async fn kill(&self, kind: Kind, at: usize) -> Cell {
-        let home = Home::new(kind).await;
+        let mut home = Home::new(kind).await;
+        if self.deed == Deed::Start {
+            home.move_to_an_empty_place().await;
+        }
         let subject = self.deed.prepare(&home).await;
         if self.is_after_a_death {
             let mut process = refresh(&home.place, &subject, Some(SPILLED));
@@ -178,6 +181,9 @@ impl Scene {
         assert!(is_killed || ended.success(), "{ended}: {told}");
         let mut steps: Vec<_> = told.lines().filter_map(|it| it.strip_prefix("step ")).collect();
         assert!(if is_killed { steps.len() == at + 1 } else { steps.len() <= at }, "{told}");
+        if self.deed == Deed::Start {
+            home.open().await;
+        }
         home.x.clear_faults();
         let has_issued = home.x.refreshes() + home.x.exchanges() > issued;
         let expected = self.expect(has_issued, &steps);

@@ -225,6 +225,20 @@ impl Home {
         Self { x, place, clock, store, silence, _folder: folder }
     }
 
+    /// Moves to where there is no store; [`open`](Self::open) makes one, if nobody has.
+    pub async fn move_to_an_empty_place(&mut self) {
+        self.place.folder.push("empty");
+        self.place.holders = self.place.folder.join("holders");
+        std::fs::create_dir(&self.place.folder).unwrap();
+        if let Some(address) = &mut self.place.postgres {
+            *address = database(server()).await;
+        }
+    }
+
+    pub async fn open(&mut self) {
+        self.store = self.place.store(self.clock.clone()).await;
+    }
+
     /// Another keeper, as another process would have one.
     pub async fn keeper(&self) -> Keeper {
         let http = Arc::new(HyperClient::new());

@@ -1,7 +1,8 @@
 //! Seams that count what passes them, and kill the process at the step that was chosen.
 //!
-//! Every durable write goes through [`Store`] and every byte to X through [`HttpClient`]. What is
-//! written to other files, which are the holders' and that of the keys, the library tells itself.
+//! What a store keeps goes through [`Store`], and every byte to X through [`HttpClient`]. Of what is
+//! written besides, to holders' files and that of the keys, and of a store as it is made, the library
+//! tells itself.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -32,10 +33,10 @@ impl Tripwire {
         Self { passed: Mutex::default(), kill_at, refusals: refusals.into() }
     }
 
-    /// Counts what this process writes to files, too.
-    pub fn watch_files(self: &Arc<Self>) {
+    /// Counts what goes through no seam, too.
+    pub fn watch_steps(self: &Arc<Self>) {
         let wire = Arc::clone(self);
-        xpkce::watch_file_steps(move |step| wire.pass(step));
+        xpkce::watch_steps(move |step| wire.pass(step));
     }
 
     fn pass(&self, step: &str) {

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 
 use super::{Presence, UNNAMED, is_holders_name, is_name};
 use crate::Timestamp;
-use crate::file_steps::step;
 use crate::grant::{Lease, Liveness};
 use crate::keeper::room::{self, Slot};
 use crate::seal::open_file;
+use crate::steps::step;
 
 /// The length of a dead holder's file that has nothing left in it: no slots, and the mark.
 pub(super) const FOUND_DEAD: u64 = 1;
@@ -160,7 +160,7 @@ pub(in crate::keeper) fn clear_unnamed(folder: &Path, now: Timestamp) {
         let Ok(met) = entry.metadata() else { continue };
         if now.since(Timestamp::from_secs(met.mtime())) > Lease::SPAN * 2 {
             // What cannot be removed now is removed by somebody later.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = step("removing an unnamed file", || std::fs::remove_file(entry.path()));
         }
     }
 }

@@ -6,6 +6,7 @@ use super::failure::failure;
 use super::fill;
 use super::pools::Pools;
 use super::session::{TRIES, bounded, connection, pause};
+use crate::steps::around;
 use crate::{Error, Reason, Result};
 
 /// One for each version, in order. Never change one that was released.
@@ -104,7 +105,8 @@ async fn version(pools: &Pools) -> Result<usize> {
 async fn step(pools: &Pools, version: usize, migration: &str) -> Result<()> {
     let client = connection(pools).await?;
     let mark = format!("INSERT INTO xpkce_migrations (version) VALUES ({version})");
-    let done = client.batch_execute(&format!("BEGIN;{migration}{mark};COMMIT")).await;
+    let migration = format!("BEGIN;{migration}{mark};COMMIT");
+    let done = around("making the tables", client.batch_execute(&migration)).await;
     if done.is_err() {
         let _ = client.batch_execute("ROLLBACK").await;
     }

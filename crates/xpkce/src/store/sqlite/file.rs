@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::failure::failure;
 use super::{backoff::Backoff, schema};
+use crate::steps::step;
 use crate::{Error, Reason, Result};
 
 /// The smallest page, and so the smallest database, in bytes.
@@ -122,14 +123,16 @@ fn make(path: &Path) -> Result<()> {
         .map_err(|why| failed("make the folder of", path, why))?;
     refuse_network(folder)?;
     let draft = draft(path).map_err(|why| failed("make", path, why))?;
-    let linked = fill(&draft).and_then(|()| link(&draft, path));
+    let linked = step("filling it", || fill(&draft))
+        .and_then(|()| step("naming the store", || link(&draft, path)));
     for leftover in ["", "-wal", "-shm"] {
         let mut name = draft.clone().into_os_string();
         name.push(leftover);
-        let _ = fs::remove_file(name);
+        let _ = step("removing its draft", || fs::remove_file(name));
     }
     linked?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|why| failed("make", path, why))
+    let flush = || File::open(folder).and_then(|folder| folder.sync_all());
+    step("flushing its folder", flush).map_err(|why| failed("make", path, why))
 }
 
 fn draft(path: &Path) -> io::Result<PathBuf> {
@@ -138,7 +141,9 @@ fn draft(path: &Path) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}", u64::from_be_bytes(random)));
     let draft = path.with_file_name(name);
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    step("making a draft of the store", || options.open(&draft))?;
     Ok(draft)
 }
 

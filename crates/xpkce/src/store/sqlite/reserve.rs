@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::failure::{ROOM, WRITABLE};
+use crate::steps::step;
 use crate::{Error, Reason, Result};
 
 /// Enough for the commits of a few hundred grants, or of several with everything in them.
@@ -28,7 +29,7 @@ impl Reserve {
         if fs::metadata(&self.path).is_ok_and(|there| there.len() >= SIZE) {
             return Ok(());
         }
-        self.make().map_err(|why| {
+        step("keeping room for the store", || self.make()).map_err(|why| {
             use io::ErrorKind as Kind;
             // Half of it would pass for room, and take some.
             self.release();
@@ -47,7 +48,7 @@ impl Reserve {
 
     /// Gives the room back, if there is any.
     pub(super) fn release(&self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = step("giving back the store's room", || fs::remove_file(&self.path));
     }
 
     fn make(&self) -> io::Result<()> {

@@ -15,7 +15,7 @@ use super::super::tripwire::{Tripwire, Wired, WiredStore};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// The first process of a store makes its key.
+    /// The first process makes the store, and its key.
     Start,
     BeginSignIn,
     SignIn,
@@ -41,7 +41,7 @@ async fn a_process_with_a_tripwire() {
     let place = Place::told();
     let refusals = asked("XPKCE_TEST_REFUSALS").parse().unwrap();
     let wire = Arc::new(Tripwire::new(asked("XPKCE_TEST_KILL_AT"), refusals));
-    wire.watch_files();
+    wire.watch_steps();
     let clock = Arc::new(Ahead::default());
     clock.advance(Duration::from_secs(asked("XPKCE_TEST_AHEAD").parse().unwrap()));
     let store = Arc::new(WiredStore(place.store(clock.clone()).await, wire.clone()));
