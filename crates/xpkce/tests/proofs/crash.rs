@@ -11,7 +11,9 @@ use xpkce::grant::{Death, State};
 use xpkce::keeper::Tending;
 use xpkce::seal::Sealer;
 use xpkce::{Clock as _, ErrorKind, Keeper};
-use xpkce_emulator::{BodyForm, Cut, Endpoint, Fault, FaultRule};
+use xpkce_emulator::{
+    BodyForm, Cut, Endpoint, Event, EventKind, Fault, FaultRule, Quirks, RevokeReach,
+};
 
 use super::home::{Home, Kind};
 use super::tripwire::ALWAYS;
@@ -163,6 +165,8 @@ impl Scene {
         if self.deed == Deed::Start {
             home.move_to_an_empty_place().await;
         }
+        // Neither token takes the other along.
+        home.x.set_quirks(Quirks { revoke_reach: RevokeReach::TokenOnly, ..home.x.quirks() });
         let subject = self.deed.prepare(&home).await;
         if self.is_after_a_death {
             let mut process = refresh(&home.place, &subject, Some(SPILLED));
@@ -233,7 +237,9 @@ impl Scene {
         for account in home.accounts().await {
             if self.deed == Deed::SignOut {
                 keeper.token_source(&account.user).sign_out().await.unwrap();
-                assert!(home.x.revocations() > 0, "X was not asked");
+                // To revoke what is spent is a success, too.
+                let ends = |it: &Event| it.kind == EventKind::Revoked && it.reason.is_none();
+                assert_eq!(home.x.events().into_iter().filter(ends).count(), 2, "both live tokens");
             }
             found = ask(home, &keeper, &account.user).await;
             if found == Found::Alive {
