@@ -195,8 +195,10 @@ impl World {
             let lease = (holder.ahead, holder.leased_until);
             (holder.phase, holder.begun, holder.attempt, lease, read)
         };
+        // Who has made it becomes the record's own when it is labelled.
+        let made_by = |record: &Grant| record.made_by.as_ref().map(grants::attempt_name);
         let unlabelled: Vec<_> =
-            self.unlabelled.iter().map(|it| (What::of(it), it.sign_in)).collect();
+            self.unlabelled.iter().map(|it| (What::of(it), it.sign_in, made_by(it))).collect();
         let holders: Vec<_> = self.holders.iter().map(holder).collect();
         (
             (self.tick, self.left, self.record_key(), holders, self.spilled.clone()),
