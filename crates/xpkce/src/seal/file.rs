@@ -166,8 +166,8 @@ fn write_draft(path: &Path, ring: &Ring) -> io::Result<PathBuf> {
     let draft = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     private::belongs_like(&file, if path.exists() { path } else { folder_of(path) });
-    let mut fill = || file.write_all(written(ring).as_bytes()).and_then(|()| file.sync_all());
-    let filled = step("writing a draft of the key file", &mut fill);
+    let fill = || file.write_all(written(ring).as_bytes()).and_then(|()| file.sync_all());
+    let filled = step("writing a draft of the key file", fill);
     if filled.is_err() {
         let _ = fs::remove_file(&draft);
     }

@@ -131,6 +131,20 @@ fn every_promise_holds_though_sign_ins_are_labelled_out_of_order() {
     holds("two sign-ins", 2, Budget { sign_ins: 2, ticks: 2, rotations: 1, ..CALM });
 }
 
+/// Were two worlds taken for one that go on differently, what is left of them would hang on which of
+/// them is found first.
+#[test]
+fn a_world_is_as_large_in_whatever_order_it_is_searched() {
+    let two_sign_ins = Budget { sign_ins: 2, ticks: 2, rotations: 1, ..CALM };
+    let sign_out = Budget { sign_outs: 1, crashes: 1, breaks: 1, ..CALM };
+    let sign_in = Budget { sign_ins: 1, breaks: 1, ..CALM };
+    for budget in [two_sign_ins, sign_out, sign_in] {
+        let start = || Start { holders: 2, budget, mutation: Mutation::None }.checker();
+        let by_breadth = start().spawn_bfs().join().unique_state_count();
+        assert_eq!(start().spawn_dfs().join().unique_state_count(), by_breadth);
+    }
+}
+
 #[test]
 fn every_promise_holds_in_a_larger_world() {
     if !is_long() {

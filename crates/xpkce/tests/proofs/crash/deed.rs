@@ -81,8 +81,8 @@ pub async fn finish_rotation(place: &Place, store: &dyn Store, sealer: &Sealer, 
     Sealer::prune_key_file(place.key(), &in_use, now + Sealer::SETTLE * 2).unwrap();
 }
 
-/// Starts a process that refreshes once, says its steps, and is killed at the one of this name, or
-/// not at all.
+/// Starts a process that refreshes once, says its steps, and is killed at the one of this name; or at
+/// none, and then it says those of the store and of X alone.
 pub fn refresh(place: &Place, user: &str, kill_at: Option<&str>) -> Child {
     let kill_at = kill_at.unwrap_or_default().to_owned();
     Deed::Refresh.start(place, user, kill_at, 0, Duration::ZERO)
