@@ -146,15 +146,15 @@ fn make(path: &Path, ring: &Ring) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = write_draft(path, ring)?;
     let linked = step("naming the key file", || fs::hard_link(&draft, path));
-    step("removing its draft", || fs::remove_file(&draft))?;
+    step("removing the key file's draft", || fs::remove_file(&draft))?;
     linked?;
-    step("flushing its folder", || File::open(folder)?.sync_all())
+    step("flushing the key file's folder", || File::open(folder)?.sync_all())
 }
 
 fn replace(path: &Path, ring: &Ring) -> io::Result<()> {
     let draft = write_draft(path, ring)?;
     step("replacing the key file", || fs::rename(&draft, path))?;
-    step("flushing its folder", || File::open(folder_of(path))?.sync_all())
+    step("flushing the key file's folder", || File::open(folder_of(path))?.sync_all())
 }
 
 /// Writes the ring under a name of its own beside `path`, durable and private from birth.

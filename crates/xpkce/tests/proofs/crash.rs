@@ -92,8 +92,8 @@ const MAY_END_A_LOGIN: [&str; 8] = [
 const DONE: [&str; 32] = [
     "writing a draft of the key file",
     "naming the key file",
-    "removing its draft",
-    "flushing its folder",
+    "removing the key file's draft",
+    "flushing the key file's folder",
     "replacing the key file",
     "saving the key check",
     "replacing the key check",

@@ -123,16 +123,16 @@ fn make(path: &Path) -> Result<()> {
         .map_err(|why| failed("make the folder of", path, why))?;
     refuse_network(folder)?;
     let draft = draft(path).map_err(|why| failed("make", path, why))?;
-    let linked = step("filling it", || fill(&draft))
+    let linked = step("filling the store's draft", || fill(&draft))
         .and_then(|()| step("naming the store", || link(&draft, path)));
     for leftover in ["", "-wal", "-shm"] {
         let mut name = draft.clone().into_os_string();
         name.push(leftover);
-        let _ = step("removing its draft", || fs::remove_file(name));
+        let _ = step("removing the store's draft", || fs::remove_file(name));
     }
     linked?;
     let flush = || File::open(folder).and_then(|folder| folder.sync_all());
-    step("flushing its folder", flush).map_err(|why| failed("make", path, why))
+    step("flushing the store's folder", flush).map_err(|why| failed("make", path, why))
 }
 
 fn draft(path: &Path) -> io::Result<PathBuf> {
