@@ -88,7 +88,9 @@ section_examples() {
         [ -e "$file" ] || die "there are no examples"
         name=$(basename "$file" .rs)
         echo "-- $name"
-        "target/debug/examples/$name" </dev/null
+        "target/debug/examples/$name" </dev/null 2>&1 | tee "$LOGS/example-$name.log"
+        # How X's tokens and codes end, all of them.
+        ! grep -E 'OmF0OjE|OnJ0OjE|OmFjOjE' "$LOGS/example-$name.log" || die "$name said a token"
     done
 }
 

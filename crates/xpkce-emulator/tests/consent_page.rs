@@ -10,6 +10,8 @@ mod app;
 mod browser;
 #[path = "semantics/client.rs"]
 mod client;
+#[path = "../../xpkce/tests/silence/said.rs"]
+mod said;
 
 use app::App;
 use browser::{Browser, ENTER, SHIFT, TAB};

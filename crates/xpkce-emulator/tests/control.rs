@@ -5,5 +5,7 @@
 mod client;
 #[path = "control/program.rs"]
 mod program;
+#[path = "../../xpkce/tests/silence/said.rs"]
+mod said;
 #[path = "control/verbs.rs"]
 mod verbs;

@@ -13,5 +13,7 @@ mod connection;
 mod odd;
 #[path = "faults/race.rs"]
 mod race;
+#[path = "../../xpkce/tests/silence/said.rs"]
+mod said;
 #[path = "faults/scripting.rs"]
 mod scripting;

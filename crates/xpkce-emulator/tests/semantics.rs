@@ -19,3 +19,5 @@ mod refresh;
 mod resource;
 #[path = "semantics/revoke.rs"]
 mod revoke;
+#[path = "../../xpkce/tests/silence/said.rs"]
+mod said;

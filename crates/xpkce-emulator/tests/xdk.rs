@@ -3,9 +3,14 @@
 //! Needs an interpreter with `xdk` 0.10.6, named by `XPKCE_TEST_PYTHON`; fails without it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../xpkce/tests/silence/said.rs"]
+mod said;
+
 use std::process::Command;
 
 use xpkce_emulator::Emulator;
+
+use crate::said::Said;
 
 /// Runs one scenario of the script; the script asserts, and controls the emulator over HTTP.
 fn passes(scenario: &str) -> Emulator {
@@ -22,6 +27,10 @@ fn passes(scenario: &str) -> Emulator {
         .env("NO_PROXY", "127.0.0.1")
         .output()
         .unwrap_or_else(|error| panic!("{python} does not run: {error}"));
+    let said = Said::of_this_process();
+    said.add(&output.stdout);
+    said.add(&output.stderr);
+    said.add(format!("{:?}", x.events()).as_bytes());
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{scenario}: {text}");
     x

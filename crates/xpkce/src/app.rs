@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn white_space_around_credentials_is_dropped() {
-        let app = App::confidential(" id\r\n", ClientSecret::new("secret\n"));
+        let app = App::confidential(" id\r\n", ClientSecret::new("fake-secret\n"));
         assert_eq!(app.client_id(), "id");
-        assert!(app.secret().unwrap().matches("secret"));
+        assert!(app.secret().unwrap().matches("fake-secret"));
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let app = App::confidential("id", ClientSecret::new("hunter2"));
-        assert!(!format!("{app:?}").contains("hunter2"));
+        let app = App::confidential("id", ClientSecret::new("fake-hunter2"));
+        assert!(!format!("{app:?}").contains("fake-hunter2"));
     }
 }

@@ -165,6 +165,15 @@ struct Inner {
     retry_after: Option<Duration>,
 }
 
+/// In the library's own tests each error is listened to, whoever reads it.
+#[cfg(test)]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let Self { message, hint, source, status: _, transaction_id, .. } = self;
+        crate::silence::hear(&format!("{message} {hint:?} {source:?} {transaction_id:?}"));
+    }
+}
+
 impl Error {
     /// Makes an error. `message` says what was attempted and what went wrong, in a sentence without
     /// a full stop.

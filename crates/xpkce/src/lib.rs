@@ -71,6 +71,9 @@ use contained::contained;
 mod secret;
 pub use secret::{AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken, State};
 
+#[cfg(test)]
+mod silence;
+
 mod pkce;
 pub use pkce::Pkce;
 

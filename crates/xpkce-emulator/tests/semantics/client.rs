@@ -2,12 +2,16 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 use xpkce_emulator::{AppSeed, Emulator};
+
+use crate::said::Said;
 
 /// The pair of RFC 7636 appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -31,8 +35,42 @@ pub fn http() -> reqwest::Client {
         .unwrap()
 }
 
+/// What an emulator writes down, which is gone through when a test is over: no token is in it. Nor is one
+/// in what is logged or in a panic.
+struct Evidence(String);
+
+impl Evidence {
+    fn of(base: &str) -> Self {
+        Said::of_this_process();
+        Self(base["http://".len()..].to_owned())
+    }
+
+    /// Asks without a runtime; an emulator that was stopped says nothing.
+    fn events(&self) -> String {
+        let Ok(mut stream) = TcpStream::connect(&self.0) else { return String::new() };
+        let request = format!(
+            "GET /control/events HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.0
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut events = String::new();
+        stream.read_to_string(&mut events).unwrap();
+        assert!(events.starts_with("HTTP/1.1 200 "), "{events}");
+        events
+    }
+}
+
+impl Drop for Evidence {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            Said::of_this_process().add(self.events().as_bytes());
+        }
+    }
+}
+
 /// An app signing in at an emulator.
 pub struct Client {
+    _evidence: Evidence,
     pub http: reqwest::Client,
     pub base: String,
     pub authorize: String,
@@ -97,6 +135,7 @@ impl Client {
 
     pub fn of(x: &Emulator, app: AppSeed) -> Self {
         Self {
+            _evidence: Evidence::of(x.base_url()),
             http: http(),
             base: x.base_url().to_owned(),
             authorize: format!("{}/oauth2/authorize", x.authorization_base_url()),

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_last_sixteen_doubts_are_remembered_each_once() {
-        let token = |nth: usize| RefreshToken::new(format!("fake-{nth}"));
+        let token = |nth: usize| RefreshToken::new(format!("fake-refresh-{nth}"));
         let mut held = Held::default();
         (0..MAX_DOUBTED).for_each(|nth| held.doubt(&token(nth)));
         held.doubt(&token(0));

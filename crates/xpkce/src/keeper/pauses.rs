@@ -83,14 +83,14 @@ fn keeper_on(store: Arc<MemoryStore>, client: Client, folder: Option<PathBuf>) -
 fn rotated(desk: &Desk) -> Rotated {
     let life = HOUR * 2;
     let access = Issued {
-        access_token: AccessToken::new("access"),
+        access_token: AccessToken::new("fake-access"),
         token_type: "bearer".to_owned(),
         expires_in: life,
         expires_at: desk.clock.now() + life,
     };
     Rotated {
         access: Some(access),
-        refresh: Some(RefreshToken::new("refresh")),
+        refresh: Some(RefreshToken::new("fake-refresh")),
         scopes: None,
         other: serde_json::Map::new(),
         server_date: None,
@@ -170,7 +170,7 @@ async fn a_pair_that_is_not_on_the_disk_takes_two_places_in_the_file_at_most_unt
         spent: stored.grant.spent(),
         pair: desk.new_pair().unwrap(),
         answer: Answer::Pair(rotated(desk)),
-        refresh: RefreshToken::new("refresh"),
+        refresh: RefreshToken::new("fake-refresh"),
         received_at: desk.now(),
     };
     store.fail_writes(true);
@@ -214,7 +214,7 @@ async fn who_reports_a_new_token_as_refused_goes_on_with_it_two_seconds_later() 
     let account = sign_in(&keeper, &store, true).await.unwrap().account;
     let slot = keeper.desk().slot(&account);
     let begun = Instant::now();
-    keeper.desk().rejected_access(&slot, &AccessToken::new("access")).await.unwrap();
+    keeper.desk().rejected_access(&slot, &AccessToken::new("fake-access")).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(2));
     assert!(store.load(&account).await.unwrap().unwrap().grant.serves(Timestamp::from_secs(0)));
     end(keeper).await;

@@ -274,7 +274,7 @@ mod tests {
     fn landing(desk: &Desk) -> Landing {
         let rotated = Rotated {
             access: None,
-            refresh: Some(RefreshToken::new("refresh")),
+            refresh: Some(RefreshToken::new("fake-refresh")),
             scopes: None,
             other: serde_json::Map::new(),
             server_date: None,

@@ -57,9 +57,13 @@ fn read(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::silence;
 
     /// The refresh token that is salvaged.
     fn refresh(text: &str) -> Option<String> {
+        for token in ["fake-new", "fake-old"] {
+            silence::learn(token);
+        }
         match salvaged(text)?.remove("refresh_token")? {
             Value::String(token) => Some(token),
             _ => None,
@@ -68,37 +72,42 @@ mod tests {
 
     #[test]
     fn a_token_further_in_is_not_the_answers() {
-        let cut = r#"{"old":{"refresh_token":"OLD","x":[1]},"refresh_token":"NEW","scope":"cu"#;
-        assert_eq!(refresh(cut).unwrap(), "NEW");
+        let cut =
+            r#"{"old":{"refresh_token":"fake-old","x":[1]},"refresh_token":"fake-new","scope":"cu"#;
+        assert_eq!(refresh(cut).unwrap(), "fake-new");
         assert_eq!(
-            refresh(r#"{"refresh_token":"NEW","old":{"refresh_token":"OLD"},"x"#).unwrap(),
-            "NEW"
+            refresh(r#"{"refresh_token":"fake-new","old":{"refresh_token":"fake-old"},"x"#)
+                .unwrap(),
+            "fake-new"
         );
-        assert_eq!(refresh(r#"{"old":{"refresh_token":"OLD","x"#), None);
-        assert_eq!(refresh(r#"{"life":NaN} {"refresh_token":"OLD"}"#), None);
+        assert_eq!(refresh(r#"{"old":{"refresh_token":"fake-old","x"#), None);
+        assert_eq!(refresh(r#"{"life":NaN} {"refresh_token":"fake-old"}"#), None);
     }
 
     #[test]
     fn a_text_that_only_says_the_name_is_not_the_token() {
-        let hinted = r#"{"hint":"refresh_token","at":"\"refresh_token\":\"","refresh_token" : "NEW","x":NaN}"#;
-        assert_eq!(refresh(hinted).unwrap(), "NEW");
-        assert_eq!(refresh(r#"{"hint":"refresh_token":"NEW","x":NaN}"#), None);
+        let hinted = r#"{"hint":"refresh_token","at":"\"refresh_token\":\"","refresh_token" : "fake-new","x":NaN}"#;
+        assert_eq!(refresh(hinted).unwrap(), "fake-new");
+        assert_eq!(refresh(r#"{"hint":"refresh_token":"fake-new","x":NaN}"#), None);
     }
 
     #[test]
     fn what_is_garbled_around_a_token_does_not_hide_it() {
         for garbled in [
-            r#"{"life":NaN,"refresh_token":"NEW"}"#,
-            "{\"name\":\"a\nb\\\"{\",\"refresh\\u005ftoken\":\"NEW\"}",
-            r#"{'name':{},"refresh_token":"NEW","#,
+            r#"{"life":NaN,"refresh_token":"fake-new"}"#,
+            "{\"name\":\"a\nb\\\"{\",\"refresh\\u005ftoken\":\"fake-new\"}",
+            r#"{'name':{},"refresh_token":"fake-new","#,
         ] {
-            assert_eq!(refresh(garbled).unwrap(), "NEW", "{garbled}");
+            assert_eq!(refresh(garbled).unwrap(), "fake-new", "{garbled}");
         }
     }
 
     #[test]
     fn of_two_tokens_with_one_name_the_later_counts() {
-        assert_eq!(refresh(r#"{"refresh_token":"A","refresh_token":"B","x"#).unwrap(), "B");
+        assert_eq!(
+            refresh(r#"{"refresh_token":"fake-old","refresh_token":"fake-new","x"#).unwrap(),
+            "fake-new"
+        );
     }
 
     #[test]

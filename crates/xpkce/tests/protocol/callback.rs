@@ -13,7 +13,7 @@ fn refused(query: &str) -> Reason {
 #[test]
 fn a_whole_url_and_a_bare_query_are_both_callbacks() {
     let login = login();
-    let query = format!("state={}&code=abc&extra=1", login.state().expose());
+    let query = format!("state={}&code=the-code&extra=1", login.state().expose());
     for callback in [
         format!("http://127.0.0.1:8080/callback?{query}"),
         format!("  http://127.0.0.1:8080/callback?{query}#_=_\n"),
@@ -27,9 +27,11 @@ fn a_whole_url_and_a_bare_query_are_both_callbacks() {
 #[test]
 fn a_question_mark_in_a_state_does_not_begin_another_query() {
     let login = Login::begin_with(&app(), Some(State::new("what?")), None, NOW).unwrap();
-    for callback in
-        ["state=what?&code=abc", "?state=what?&code=abc", "http://h/cb?state=what?&code=a"]
-    {
+    for callback in [
+        "state=what?&code=the-code",
+        "?state=what?&code=the-code",
+        "http://h/cb?state=what?&code=a",
+    ] {
         assert!(login.approve(callback).is_ok(), "{callback}");
     }
 }
@@ -38,7 +40,7 @@ fn a_question_mark_in_a_state_does_not_begin_another_query() {
 fn a_path_is_none_of_the_query_whatever_is_in_it() {
     let state = State::new("a://b?c");
     let login = Login::begin_with(&app(), Some(state), None, NOW).unwrap();
-    let query = "state=a://b?c&code=abc";
+    let query = "state=a://b?c&code=the-code";
     for before in ["", "http://h/a=b?", "app:/a=b?", "app:a=b?"] {
         let callback = format!("{before}{query}");
         assert!(login.approve(&callback).is_ok(), "{callback}");
@@ -57,23 +59,23 @@ fn a_repeated_parameter_is_refused_before_anything_else() {
 fn an_error_comes_before_the_state() {
     assert_eq!(refused("error=access_denied&state=wrong"), Reason::Denied);
     assert_eq!(refused("error=access_denied"), Reason::Denied);
-    assert_eq!(refused("error=invalid_request&code=abc"), Reason::AuthorizationFailed);
+    assert_eq!(refused("error=invalid_request&code=the-code"), Reason::AuthorizationFailed);
     assert_eq!(refused("error=%1b[31mnews&state=right"), Reason::AuthorizationFailed);
 }
 
 #[test]
 fn the_state_comes_before_the_issuer_and_the_code() {
     assert_eq!(refused("state=wrong&iss=https://evil.example"), Reason::StateMismatch);
-    assert_eq!(refused("state=rightt&code=abc"), Reason::StateMismatch);
-    assert_eq!(refused("state=&code=abc"), Reason::MalformedCallback);
-    assert_eq!(refused("code=abc"), Reason::MalformedCallback);
+    assert_eq!(refused("state=rightt&code=the-code"), Reason::StateMismatch);
+    assert_eq!(refused("state=&code=the-code"), Reason::MalformedCallback);
+    assert_eq!(refused("code=the-code"), Reason::MalformedCallback);
 }
 
 #[test]
 fn a_state_that_x_may_have_mangled_is_told_apart() {
     for (state, word) in [(r#"{"a":1,"b":2}"#, "commas"), ("abc", "opened last")] {
         let login = Login::begin_with(&app(), Some(State::new(state)), None, NOW).unwrap();
-        let error = login.approve("state={a:1b:2}&code=abc").unwrap_err();
+        let error = login.approve("state={a:1b:2}&code=the-code").unwrap_err();
         assert_eq!(error.reason(), Reason::StateMismatch);
         assert!(error.hint().unwrap().contains(word), "{state}");
     }
@@ -85,7 +87,7 @@ fn an_issuer_is_checked_when_it_is_named() {
     assert_eq!(refused("state=right&iss=http://x.com&code=a"), Reason::IssuerMismatch);
     assert_eq!(refused("state=right&iss=nonsense&code=a"), Reason::IssuerMismatch);
     let login = login();
-    let query = format!("state={}&code=abc", login.state().expose());
+    let query = format!("state={}&code=the-code", login.state().expose());
     assert!(login.approve(&format!("{query}&iss=https://x.com")).is_ok());
     assert!(login.approve(&format!("{query}&iss=https://api.x.com/")).is_ok());
 }
@@ -104,7 +106,7 @@ fn the_code_must_be_there_and_be_one() {
 #[test]
 fn a_huge_callback_is_refused_unread() {
     let of_length = |length: usize| {
-        let rest = "state=right&code=abc&pad=";
+        let rest = "state=right&code=the-code&pad=";
         format!("{rest}{}", "a".repeat(length - rest.len()))
     };
     let login = Login::begin_with(&app(), Some(State::new("right")), None, NOW).unwrap();
@@ -142,7 +144,7 @@ fn the_consent_pages_own_address_is_told_apart() {
 fn a_bare_code_is_taken_by_the_named_method_alone() {
     let login = login();
     assert!(login.approve("abc").is_err());
-    assert!(login.approve_bare_code(" abc\n").is_ok());
+    assert!(login.approve_bare_code(" the-code\n").is_ok());
     assert!(login.approve_bare_code(&"a".repeat(4096)).is_ok());
     for text in
         ["", "a b", "http://127.0.0.1/?x", "state=a&code=b", "code=b", "state=a", &"a".repeat(4097)]
@@ -172,7 +174,7 @@ fn another_process_finishes_the_sign_in() {
     assert_eq!(read.created_at(), NOW);
     assert_eq!(read.scopes(), begun.scopes());
     assert!(read.verifier().matches(begun.verifier().expose()));
-    assert!(read.approve(r#"code=abc&state=odd"\state"#).is_ok());
+    assert!(read.approve(r#"code=the-code&state=odd"\state"#).is_ok());
     assert_eq!(Login::from_json("{}").unwrap_err().kind(), ErrorKind::Store);
 }
 

@@ -41,7 +41,9 @@ fn an_odd_field_costs_that_field_and_not_the_pair() {
         r#","expires_in":[1]"#,
         r#","expires_in":"""#,
     ] {
-        let body = format!(r#"{{"access_token":"a","refresh_token":"r","scope":7{expires_in}}}"#);
+        let body = format!(
+            r#"{{"access_token":"old-access","refresh_token":"old-refresh","scope":7{expires_in}}}"#
+        );
         let odd = rotated(&body);
         assert_eq!(odd.access.unwrap().expires_in, DAY, "{body}");
         assert_eq!(odd.scopes, None);
@@ -52,33 +54,34 @@ fn an_odd_field_costs_that_field_and_not_the_pair() {
 #[test]
 fn a_life_may_be_a_text_or_have_a_fraction() {
     for (written, secs) in [("60", 60), ("\"60\"", 60), ("60.9", 60), ("\" 60.5 \"", 60)] {
-        let odd = rotated(&format!(r#"{{"access_token":"a","expires_in":{written}}}"#));
+        let odd = rotated(&format!(r#"{{"access_token":"old-access","expires_in":{written}}}"#));
         assert_eq!(odd.access.unwrap().expires_in, Duration::from_secs(secs), "{written}");
     }
 }
 
 #[test]
 fn what_is_not_known_is_kept() {
-    let odd = rotated(r#"{"access_token":"a","scope":"new.scope tweet.read","color":"blue"}"#);
+    let odd =
+        rotated(r#"{"access_token":"old-access","scope":"new.scope tweet.read","color":"blue"}"#);
     assert!(odd.scopes.unwrap().contains("new.scope"));
     assert_eq!(odd.other["color"], "blue");
 }
 
 #[test]
 fn either_token_alone_is_success() {
-    let refresh_alone = rotated(r#"{"refresh_token":"r","access_token":""}"#);
+    let refresh_alone = rotated(r#"{"refresh_token":"old-refresh","access_token":""}"#);
     assert!(refresh_alone.access.is_none() && refresh_alone.refresh.is_some());
-    let access_alone = rotated(r#"{"access_token":"a"}"#);
+    let access_alone = rotated(r#"{"access_token":"old-access"}"#);
     assert!(access_alone.access.is_some() && access_alone.refresh.is_none());
-    let unusable_access = rotated(r#"{"refresh_token":"r","access_token":"a\nb"}"#);
+    let unusable_access = rotated(r#"{"refresh_token":"old-refresh","access_token":"a\nb"}"#);
     assert!(unusable_access.access.is_none());
 }
 
 #[test]
 fn an_encodings_faults_cost_nothing() {
     let mut body = b"\xEF\xBB\xBF".to_vec();
-    body.extend_from_slice(b"{\"name\":\"\xFF\",\"refresh_token\":\"r\"}");
-    assert!(rejudge(200, &body, NOW).unwrap().refresh.unwrap().matches("r"));
+    body.extend_from_slice(b"{\"name\":\"\xFF\",\"refresh_token\":\"old-refresh\"}");
+    assert!(rejudge(200, &body, NOW).unwrap().refresh.unwrap().matches("old-refresh"));
 }
 
 #[test]
@@ -87,8 +90,8 @@ fn an_answer_that_was_cut_gives_what_it_has() {
     let odd = rotated(cut);
     assert_eq!(odd.refresh.unwrap().expose(), "whole-token");
     assert!(odd.access.is_none());
-    assert!(rotated(r#"{"refresh_token":"r","life":NaN}"#).refresh.is_some());
-    assert!(rotated("{\"refresh_token\":\"r\"}\n<!-- edge -->").refresh.is_some());
+    assert!(rotated(r#"{"refresh_token":"old-refresh","life":NaN}"#).refresh.is_some());
+    assert!(rotated("{\"refresh_token\":\"old-refresh\"}\n<!-- edge -->").refresh.is_some());
 }
 
 #[test]
@@ -96,15 +99,16 @@ fn a_value_that_cannot_be_read_costs_that_field_and_not_the_pair() {
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     for value in ["1e400", r#""\ud83d""#, &deep] {
         for name in ["expires_in", "scope", "token_type", "note", "error"] {
-            let odd = rotated(&format!(r#"{{"access_token":"a","{name}":{value}}}"#));
+            let odd = rotated(&format!(r#"{{"access_token":"old-access","{name}":{value}}}"#));
             assert_eq!(odd.access.unwrap().expires_in, DAY, "{name} {value}");
             let body = format!(
-                r#"{{"old":{{"refresh_token":"OLD"}},"hint":"refresh_token","refresh_token":"NEW","{name}":{value},"expires_in":60,"error":null}}"#
+                r#"{{"old":{{"refresh_token":"old-refresh"}},"hint":"refresh_token","refresh_token":"new-refresh","{name}":{value},"expires_in":60,"error":null}}"#
             );
-            assert_eq!(rotated(&body).refresh.unwrap().expose(), "NEW", "{name} {value}");
+            assert_eq!(rotated(&body).refresh.unwrap().expose(), "new-refresh", "{name} {value}");
         }
     }
-    let odd = rotated(r#"{"access_token":"a","scope":"tweet.read","expires_in":60,"x":1e400}"#);
+    let odd =
+        rotated(r#"{"access_token":"old-access","scope":"tweet.read","expires_in":60,"x":1e400}"#);
     assert_eq!(odd.access.unwrap().expires_in, Duration::from_secs(60));
     assert_eq!(odd.scopes, Some(Scopes::parse("tweet.read")));
 }
@@ -112,7 +116,7 @@ fn a_value_that_cannot_be_read_costs_that_field_and_not_the_pair() {
 #[test]
 fn a_refresh_token_that_can_be_none_leaves_the_old_one() {
     for odd in [" ", "\\t\\r\\n", "\\u3000", "a\\u0000b", "a\\nb", "a\\u0085b"] {
-        let pair = rotated(&format!(r#"{{"access_token":"a","refresh_token":"{odd}"}}"#));
+        let pair = rotated(&format!(r#"{{"access_token":"old-access","refresh_token":"{odd}"}}"#));
         assert!(pair.refresh.is_none(), "{odd}");
         let alone = answer(200, &format!(r#"{{"refresh_token":"{odd}"}}"#));
         assert!(matches!(judge_refresh(&alone, NOW), RefreshAnswer::Unreadable(_)), "{odd}");
@@ -129,7 +133,7 @@ fn a_success_without_a_token_is_kept_as_it_came() {
         "<html>",
         "{}",
         r#"{"error":"invalid_request"}"#,
-        r#"{"data":{"access_token":"a"}}"#,
+        r#"{"data":{"access_token":"old-access"}}"#,
         r#"{"access_token":null,"refresh_token":5}"#,
         r#"{"refresh_token":"cu"#,
         r#"{"access_token":"whole","refresh_token":" ","cu"#,

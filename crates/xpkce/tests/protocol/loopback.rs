@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use xpkce::loopback::{Listener, Visit};
 use xpkce::{App, Error, Login, Reason, Result, Scopes};
 
+use crate::silence::Silence;
 use crate::support::{CLIENT_ID, NOW};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -24,6 +25,7 @@ async fn waiting() -> Waiting {
 }
 
 async fn waiting_at(redirect_uri: &str) -> Waiting {
+    Silence::listen();
     let listener = Listener::bind_any_port(redirect_uri).await.unwrap();
     let app = App::public(CLIENT_ID)
         .with_redirect_uri(listener.redirect_uri())

@@ -95,6 +95,7 @@ async fn post(client: &HyperClient, url: &str) -> Result<HttpResponse, SendError
 }
 
 fn request(url: &str) -> HttpRequest {
+    Silence::listen();
     HttpRequest {
         method: Method::POST,
         url: url.parse().unwrap(),

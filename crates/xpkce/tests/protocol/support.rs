@@ -17,6 +17,7 @@ pub const PAIR: &str = r#"{"token_type":"bearer","expires_in":7200,"access_token
     "scope":"users.read tweet.read offline.access","refresh_token":"new-refresh"}"#;
 
 pub fn app() -> App {
+    Silence::listen();
     App::public(CLIENT_ID).with_scopes(Scopes::parse(Scopes::DEFAULT))
 }
 
@@ -25,6 +26,7 @@ pub fn login() -> Login {
 }
 
 pub fn answer(status: u16, body: &str) -> HttpResponse {
+    Silence::listen();
     let body = Zeroizing::new(body.as_bytes().to_vec());
     HttpResponse { status, headers: HeaderMap::new(), body, is_whole: true }
 }

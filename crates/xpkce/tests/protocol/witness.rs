@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use xpkce::token::{exchange_request, refresh_request};
 use xpkce::{App, Login, Pkce, Scopes, State};
 
+use crate::silence::Silence;
 use crate::support::{CLIENT_ID, NOW};
 
 type Witness =
@@ -48,6 +49,7 @@ fn overheard(
 }
 
 fn assert_same(ours: &xpkce::http::HttpRequest, theirs: &wire::Request<Vec<u8>>) {
+    Silence::listen();
     let mut expected = fields(theirs.body());
     // X once required it beside Basic too; it is always sent.
     expected.insert("client_id".into(), ours_client_id(ours));

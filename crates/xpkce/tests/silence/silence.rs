@@ -1,39 +1,18 @@
-//! Listens to everything that the process of a test says, and fails on a token or another secret: what is logged at
-//! every level, what a panic says, what is measured, and the errors that a test hands over.
+//! Listens to everything that the process of a test says, and ends it at a token or another secret: in what is logged
+//! at every level, in a panic, in the errors that a test hands over, and, once a test is over, in what was measured.
 #![allow(dead_code, reason = "each of the tests that share it uses a part of it")]
 
 use std::fmt::Debug;
-use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+#[cfg(feature = "metrics")]
+use std::sync::Arc;
 
-/// How X's access tokens, refresh tokens and codes end, all of them.
-pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
+#[path = "said.rs"]
+pub mod said;
 
-/// What tests make up that is not to be heard either: the tokens of scripted answers, passwords, a
-/// sealing key, and what the contract's records hold, though that is sealed when a store gets it.
-pub const MADE_UP: [&str; 15] = [
-    "old-access",
-    "old-refresh",
-    "new-access",
-    "new-refresh",
-    "adas-access",
-    "adas-refresh",
-    "bos-access",
-    "bos-refresh",
-    "bGFzdCByZWZyZXNoIHRva2Vu",
-    "hunter2",
-    "s3cret",
-    "s3same",
-    "dXNlcjpzM3NhbWU",
-    "AAECAwQFBgcICQoLDA0O",
-    "cmVmcmVzaA",
-];
+use said::{Said, is_secret};
 
-fn is_secret(said: &str) -> bool {
-    TOKEN_MARKS.iter().chain(&MADE_UP).any(|mark| said.contains(mark))
-}
-
-/// Checked when it is dropped, for the whole process so far.
+/// Takes what the process has said and measured, for a test. When it is dropped it is all gone through once more, for
+/// what was learnt to be a secret after it was said.
 pub struct Silence {
     said: Said,
     #[cfg(feature = "metrics")]
@@ -101,78 +80,6 @@ impl Drop for Silence {
         if !std::thread::panicking() {
             self.check();
         }
-    }
-}
-
-/// What was said, by whomever, and not checked yet.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Heard>>);
-
-#[derive(Default)]
-struct Heard {
-    bytes: Vec<u8>,
-    /// Secrets that were made as the tests ran.
-    learnt: Vec<String>,
-    /// Whether the log has ever said anything.
-    is_logged: bool,
-    /// Whether it panics when the library says something.
-    is_broken: bool,
-}
-
-impl Said {
-    fn of_this_process() -> Self {
-        static SAID: OnceLock<Said> = OnceLock::new();
-        SAID.get_or_init(Self::begin).clone()
-    }
-
-    fn begin() -> Self {
-        let said = Self::default();
-        let writer = said.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .init();
-        tracing::trace!("a test that does nothing worth logging has this line");
-        let (panics, usual) = (said.clone(), std::panic::take_hook());
-        std::panic::set_hook(Box::new(move |panic| {
-            panics.add(format!("{panic}\n").as_bytes());
-            usual(panic);
-        }));
-        said
-    }
-
-    fn add(&self, bytes: &[u8]) {
-        self.lock().bytes.extend_from_slice(bytes);
-    }
-
-    fn take(&self) -> String {
-        let bytes = std::mem::take(&mut self.lock().bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    fn has_lines(&self) -> bool {
-        self.lock().is_logged
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.lock().is_logged = true;
-        self.add(bytes);
-        // What could not be written before is still in front of it.
-        let is_librarys =
-            String::from_utf8_lossy(bytes).lines().last().is_some_and(|it| it.contains(" xpkce:"));
-        assert!(!(is_librarys && self.lock().is_broken), "the log is gone");
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -70,7 +70,7 @@ fn clock() -> ManualClock {
 /// Makes a token whose early window begins then.
 fn token(early: Duration) -> Held {
     let grant = contract::grant(World::account());
-    let token = AccessToken::new("token".to_owned());
+    let token = AccessToken::new("fake-token".to_owned());
     let expires_at = Timestamp::from_secs(7000);
     let life = Duration::from_secs(7200);
     let mut held = Held::new(token, grant.generation, &grant.pair, expires_at, life, &clock());

@@ -11,7 +11,8 @@ fn sign_in(keeper: &Keeper) -> JoinHandle<Result<SignedIn>> {
     turns::spawn(async move {
         let login = keeper.begin_login()?;
         let state = login.state().expose();
-        let callback = format!("{}?state={state}&code=c", keeper.client().app().redirect_uri());
+        let callback =
+            format!("{}?state={state}&code=fake-code", keeper.client().app().redirect_uri());
         keeper.sign_in(login.approve(&callback)?).await
     })
 }

@@ -107,8 +107,10 @@ impl Known {
     fn next_pair(&mut self) -> Pair {
         self.pairs += 1;
         let number = self.pairs;
-        let pair =
-            Pair { access: format!("access-{number}"), refresh: format!("refresh-{number}") };
+        let pair = Pair {
+            access: format!("fake-access-{number}"),
+            refresh: format!("fake-refresh-{number}"),
+        };
         self.current = Some(pair.clone());
         pair
     }

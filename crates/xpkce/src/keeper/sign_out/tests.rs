@@ -18,7 +18,7 @@ fn idle(account: &Account) -> Grant {
 /// An answer to whoever is spending it.
 fn answered(attempt: Attempt, grant: &Grant, pair: PairId) -> Landing {
     let answer = Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() });
-    let (spent, refresh) = (grant.spent(), RefreshToken::new("spent"));
+    let (spent, refresh) = (grant.spent(), RefreshToken::new("fake-spent"));
     let received_at = attempt.at;
     Landing { attempt, spent, pair, answer, refresh, received_at }
 }

@@ -13,7 +13,11 @@ fn serving() -> (Slot, ManualClock, Grant) {
     (access.is_rejected, access.expires_at) = (false, access.issued_at + SECOND * 7200);
     let clock = ManualClock::new(access.issued_at);
     let slot = Slot::new(grant.account.clone());
-    slot.serve(Some((AccessToken::new("token".to_owned()), &grant)), Some(Revision(1)), &clock);
+    slot.serve(
+        Some((AccessToken::new("fake-token".to_owned()), &grant)),
+        Some(Revision(1)),
+        &clock,
+    );
     (slot, clock, grant)
 }
 

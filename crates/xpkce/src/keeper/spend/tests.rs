@@ -26,7 +26,8 @@ async fn put_login(desk: &Desk, account: &Account) {
     (grant.lease, grant.unread, grant.rejection) = (None, None, None);
     (grant.refresh_is_candidate, grant.unresolved_sends) = (false, 0);
     grant.feedback = Default::default();
-    let refresh = pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("spent"));
+    let refresh =
+        pair::Seat::of(&grant).seal_refresh(&desk.sealer, &RefreshToken::new("fake-spent"));
     grant.refresh = Some(refresh.unwrap());
     desk.store.swap(&grant, None, LeaseEnd::Keep).await.unwrap();
 }

@@ -18,7 +18,7 @@ fn landing(desk: &Desk, grant: &Grant) -> Landing {
         spent: grant.spent(),
         pair: desk.new_pair().unwrap(),
         answer: Answer::Unread(Unreadable { status: 200, body: b"{}".to_vec().into() }),
-        refresh: RefreshToken::new("spent"),
+        refresh: RefreshToken::new("fake-spent"),
         received_at: desk.now(),
     }
 }
@@ -201,7 +201,7 @@ async fn the_file_is_ready_for_the_pair_of_a_sign_in_before_its_code_is_exchange
     let keeper = Keeper::new(client, store, sealer, Some(folder.path().to_owned())).unwrap();
     let login = keeper.begin_login().unwrap();
     let state = login.url().split("state=").nth(1).unwrap().split('&').next().unwrap();
-    let callback = format!("{}?state={state}&code=fake", crate::DEFAULT_REDIRECT_URI);
+    let callback = format!("{}?state={state}&code=fake-code", crate::DEFAULT_REDIRECT_URI);
     let redeeming = keeper.desk().redeem(login.approve(&callback).unwrap());
     assert!(turns::timeout(Duration::from_millis(1), redeeming).await.is_err());
     assert!(x.1.load(Relaxed));

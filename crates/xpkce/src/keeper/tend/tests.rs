@@ -19,7 +19,7 @@ fn ready() -> Grant {
 fn landing(desk: &Desk, grant: &Grant, pair: PairId) -> Landing {
     let rotated = Rotated {
         access: Some(Issued {
-            access_token: AccessToken::new("landed".to_owned()),
+            access_token: AccessToken::new("fake-landed".to_owned()),
             token_type: "bearer".to_owned(),
             expires_in: Duration::from_secs(7200),
             expires_at: grant.access.as_ref().unwrap().expires_at,
@@ -34,7 +34,7 @@ fn landing(desk: &Desk, grant: &Grant, pair: PairId) -> Landing {
         spent: grant.spent(),
         pair,
         answer: Answer::Pair(rotated),
-        refresh: RefreshToken::new("spent"),
+        refresh: RefreshToken::new("fake-spent"),
         received_at: desk.now(),
     }
 }
@@ -59,7 +59,7 @@ fn served_of(pair: &PairId, grant: &Grant) -> Option<String> {
 #[test]
 fn what_has_landed_is_served_if_the_record_holds_it_and_serves() {
     let mut grant = ready();
-    assert_eq!(served_of(&grant.pair, &grant).as_deref(), Some("landed"));
+    assert_eq!(served_of(&grant.pair, &grant).as_deref(), Some("fake-landed"));
     assert_eq!(served_of(&PairId::new([9; 16]), &grant), None, "it has lost its compare");
     let signing_out = Grant { state: State::SigningOut, ..grant.clone() };
     assert_eq!(served_of(&grant.pair, &signing_out), None);

@@ -1,0 +1,164 @@
+//! Listens to the library's own tests, and ends the process of one that says a secret: in the log, at
+//! every level, in a panic, in what is measured, or in an error. A secret is known as soon as it is
+//! wrapped, or when a test names it; so every test that has one is listened to.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+static KNOWN: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+
+/// Takes a secret that is not to be heard from now on.
+pub(crate) fn learn(secret: &str) {
+    if secret.is_empty() {
+        return;
+    }
+    assert!(
+        secret.len() >= 8,
+        "a test's secret is so short that it may be heard by chance: {secret}"
+    );
+    let known = KNOWN.get_or_init(listen);
+    known.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.to_owned());
+}
+
+/// Takes what was said. Whoever says a secret may catch a panic, so none is made of it.
+pub(crate) fn hear(said: &str) {
+    let Some(known) = KNOWN.get() else { return };
+    let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(secret) = known.iter().find(|secret| said.contains(*secret)) {
+        // The harness keeps what macros print.
+        let _ = writeln!(std::io::stderr(), "the secret {secret} is in what was said: {said}");
+        std::process::abort();
+    }
+}
+
+fn listen() -> Mutex<HashSet<String>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(|| Log)
+        .init();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hear(&panic.to_string());
+        usual(panic);
+    }));
+    #[cfg(feature = "metrics")]
+    metrics::set_global_recorder(measures::Measures).expect("nobody else measures");
+    Mutex::default()
+}
+
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        hear(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "metrics")]
+mod measures {
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    };
+
+    use super::hear;
+
+    pub(super) struct Measures;
+
+    impl Recorder for Measures {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            hear(&key.to_string());
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            hear(&key.to_string());
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            hear(&key.to_string());
+            Histogram::noop()
+        }
+    }
+}
+
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
+    use crate::{AccessToken, Error, Reason};
+
+    const SECRET: &str = "fake-token-of-a-test";
+
+    #[test]
+    #[ignore = "run by the test below"]
+    fn nothing_that_matters() {
+        let token = AccessToken::new(SECRET);
+        tracing::trace!(?token, "somebody was careful");
+    }
+
+    #[test]
+    #[ignore = "run by the test below"]
+    fn a_token_that_is_logged() {
+        let token = AccessToken::new(SECRET);
+        tracing::trace!(token = token.expose(), "somebody was careless");
+    }
+
+    #[test]
+    #[ignore = "run by the test below"]
+    fn a_token_in_a_panic_that_is_caught() {
+        let token = AccessToken::new(SECRET);
+        let _ = std::panic::catch_unwind(|| panic!("{} is not valid", token.expose()));
+    }
+
+    #[test]
+    #[ignore = "run by the test below"]
+    fn a_token_in_an_error_that_nobody_reads() {
+        let token = AccessToken::new(SECRET);
+        let why = std::io::Error::other(token.expose().to_owned());
+        drop(Error::new(Reason::Internal, "somebody was careless").with_source(why));
+    }
+
+    #[cfg(feature = "metrics")]
+    #[test]
+    #[ignore = "run by the test below"]
+    fn a_token_that_is_measured() {
+        let token = AccessToken::new(SECRET);
+        metrics::counter!("tokens", "token" => token.expose().to_owned()).increment(1);
+    }
+
+    /// How one of them ends, as a process of its own.
+    fn end_of(role: &str) -> std::process::ExitStatus {
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        let role = format!("{}::{role}", module_path!().split_once("::").unwrap().1);
+        let output = test.args([&role, "--exact", "--ignored"]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("running 1 test"), "{role} was not run: {told}");
+        output.status
+    }
+
+    #[test]
+    fn whoever_says_a_secret_ends() {
+        assert!(end_of("nothing_that_matters").success());
+        for role in [
+            "a_token_that_is_logged",
+            "a_token_in_a_panic_that_is_caught",
+            "a_token_in_an_error_that_nobody_reads",
+            #[cfg(feature = "metrics")]
+            "a_token_that_is_measured",
+        ] {
+            assert_eq!(end_of(role).signal(), Some(6), "{role}");
+        }
+    }
+}
