@@ -15,7 +15,7 @@ fn key_file(world: &World) -> PathBuf {
 }
 
 /// Dates the key file back: no program seals with an old key an hour after a rotation.
-fn an_hour_passes(world: &World) {
+pub(crate) fn an_hour_passes(world: &World) {
     let touched = Command::new("touch").args(["-d", "2 hours ago"]).arg(key_file(world)).status();
     assert!(touched.unwrap().success());
 }

@@ -2,6 +2,7 @@
 //! environment, and the emulator in the place of X.
 #![allow(clippy::unwrap_used)]
 
+mod alike;
 mod apps;
 mod bad_input;
 mod browser;

@@ -12,9 +12,9 @@ use crate::world::{World, until};
 
 #[path = "../../../xpkce/tests/postgres/server.rs"]
 #[allow(unreachable_pub, reason = "the library's tests share it")]
-mod server;
+pub(crate) mod server;
 
-fn on_postgres(server: &server::Server) -> World {
+pub(crate) fn on_postgres(server: &server::Server) -> World {
     let mut world = World::with_app();
     world.set("XPKCE_STORE", server.address("127.0.0.1", "sslmode=disable").expose());
     world
