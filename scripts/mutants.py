@@ -11,8 +11,11 @@
     python3 scripts/mutants.py again [PATTERN]  the same for those that were missed, after the tests
                                                 of today were compiled to the build
     python3 scripts/mutants.py report           prints what was found so far, file by file
+    python3 scripts/mutants.py removals         prints how many tests fail without what keeps each
+                                                invariant (scripts/removals.py), after a build
     python3 scripts/mutants.py short            the whole of it for a few files, of which each mutant
-                                                must be caught; ./test mutants runs it
+                                                must be caught, and of each removal its own test;
+                                                ./test mutants runs it
 
 A mutant is caught when a test fails with it; timed out when a test does not end with it, and does
 without; missed when every test that reaches it passes, or none reaches it; unviable when it does not
@@ -34,6 +37,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import removals
 import schemata
 import trials
 from trials import HOME, ROOT, TREE
@@ -48,7 +52,7 @@ SHORT = [
     "grant/transition.rs", "grant/transition/*.rs", "keeper/parked.rs", "keeper/recall.rs",
     "store/sqlite/meta.rs",
 ]
-SHORT_TESTS = ["keeper", "store_sqlite"]
+SHORT_TESTS = ["keeper", "keeper_crash", "store_sqlite"]
 # How many of them are of what constants are made with.
 SHORT_CONSTANTS = 2
 # Tests, though they do not look like it.
@@ -91,7 +95,7 @@ def build(paths):
         raise SystemExit(listed.stderr)
     known = [it for it in json.loads(listed.stdout) if not is_in_tests(it)]
     mutants = [it | {"number": at, "fate": None, "diff": None} for at, it in enumerate(known)]
-    write(SOURCES, {it["file"]: (TREE / it["file"]).read_text() for it in mutants})
+    write(SOURCES, {it: (TREE / it).read_text() for it in schemata.files(mutants)})
     schemata.build(mutants, TREE, cargo)
     write(FOUND, mutants)
     REACH.unlink(missing_ok=True)
@@ -166,7 +170,7 @@ def run(pattern):
 def again(pattern):
     """Takes in the tests of today. The code must be as it was, up to the tests within its files."""
     mutants = json.loads(FOUND.read_text())
-    sources = {it["file"]: (ROOT / it["file"]).read_text() for it in mutants}
+    sources = {it: (ROOT / it).read_text() for it in schemata.files(mutants)}
     built = json.loads(SOURCES.read_text())
     if changed := [it for it in sources if code(sources[it]) != code(built[it])]:
         raise SystemExit(f"build anew: {', '.join(changed)} changed")
@@ -238,11 +242,33 @@ def report():
             print(f"{it['fate']} by {it['tried']} tests: {it['name']}")
 
 
+def removed():
+    """Yields each removal with its number and the tests that reach it."""
+    tests = json.loads(REACH.read_text())
+    for number, it in enumerate(removals.REMOVALS, len(json.loads(FOUND.read_text()))):
+        yield number, it, [test for test in tests if number in test["reached"]]
+
+
+def remove():
+    def fails(number, test):
+        case = (*test["case"], test["took"])
+        patience = trials.SHORT_PATIENCE + 8 * test["took"]
+        return trials.alone(case, {"XPKCE_MUTANT": str(number)}, patience)[0] != "passed"
+
+    print("| | taken out | failed | for example |")
+    print("|---|---|---:|---|")
+    for number, it, tests in removed():
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            has_failed = list(pool.map(lambda test: fails(number, test), tests))
+        failed = [test["case"][1] for test, it_has in zip(tests, has_failed) if it_has]
+        example = f"`{it.test}`" if it.test in failed else "NOT THE ONE THAT IS NAMED"
+        print(f"| {it.invariant} | {it.what} | {len(failed)} | {example} |", flush=True)
+
+
 def short():
     """Fails if one of them is missed, and if it could not have told."""
     TESTS[:] = SHORT_TESTS
-    # These tests take a second: what stands still for ten of them goes on no more.
-    trials.PATIENCE = 10
+    trials.PATIENCE = trials.SHORT_PATIENCE
     build(SHORT)
     learn()
     run("")
@@ -255,8 +281,15 @@ def short():
     fates = collections.Counter(it["fate"] for it in mutants)
     if fates["missed"] or fates["not run"] > SHORT_CONSTANTS:
         raise SystemExit("each of these faults must make a test fail: see docs/mutants.md")
+    for number, it, tests in removed():
+        own = [test for test in tests if test["case"][1] == it.test]
+        fate = own and trials.judge_alone(number, own[0])
+        print(f"{fate or 'passed':8} {it.invariant} without: {it.what} {it.test}", flush=True)
+        if not fate:
+            raise SystemExit("without what keeps an invariant its test must fail")
     # A test that fails by itself by now, as on a disk that is full, has caught nothing.
     by = {it["by"] for it in mutants if it["fate"] in ("caught", "timeout")}
+    by |= {it.test for it in removals.REMOVALS}
     for test in json.loads(REACH.read_text()):
         case = (*test["case"], test["took"])
         if test["case"][1] in by and trials.alone(case, {}, trials.PATIENCE)[0] != "passed":
@@ -280,6 +313,8 @@ def main():
             run("".join(pattern))
         case ["again", *pattern]:
             again("".join(pattern))
+        case ["removals"]:
+            remove()
         case ["short"]:
             short()
         case ["report"]:

@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 
+import removals
+
 # What may hold a brace that is none.
 NO_CODE = r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\''
 BRACE = re.compile(rf"(?:{NO_CODE})|(\{{)", re.DOTALL)
@@ -43,11 +45,12 @@ OUT = ("unviable", "not run")
 
 def build(mutants, tree, cargo):
     """Writes the mutants into the tree until it compiles; sorts out, in place, those that do not."""
-    sources = {file: (tree / file).read_text() for file in {it["file"] for it in mutants}}
+    sources = {file: (tree / file).read_text() for file in files(mutants)}
+    count = len(mutants) + len(removals.REMOVALS)
     while True:
         branches = write(sources, mutants, tree)
         library = tree / "crates" / "xpkce" / "src"
-        (library / "mutant.rs").write_text(SWITCH.replace("COUNT", str(len(mutants))))
+        (library / "mutant.rs").write_text(SWITCH.replace("COUNT", str(count)))
         lib = (library / "lib.rs").read_text()
         if "mod mutant;" not in lib:
             (library / "lib.rs").write_text(f"{ALLOWED}\n{lib}\nmod mutant;\n")
@@ -57,12 +60,19 @@ def build(mutants, tree, cargo):
         sort_out(errors, mutants, branches)
 
 
+def files(mutants):
+    """Returns which files are another in the build."""
+    return {it["file"] for it in mutants} | removals.FILES
+
+
 def write(sources, mutants, tree):
-    """Writes the mutants into these texts; returns which lines are whose."""
+    """Writes the mutants into these texts, and the removals, whose numbers come after theirs; returns
+    which lines are whose."""
     branches = {}
     for file, text in sources.items():
         own = [it for it in mutants if it["file"] == file and it["fate"] not in OUT]
-        (tree / file).write_text(weave(text, own, file, branches))
+        woven = weave(text, own, file, branches)
+        (tree / file).write_text(removals.put(file, text, woven, len(mutants)))
     return branches
 
 

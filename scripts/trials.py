@@ -19,6 +19,8 @@ HOME = Path(os.environ.get("XPKCE_MUTANTS_HOME", ROOT / "target" / "mutants")).a
 TREE = HOME / "tree"
 # Seconds that a test has with a mutant on, and eight times what it took without.
 PATIENCE = 40
+# For tests that take a second: what stands still for ten of them goes on no more.
+SHORT_PATIENCE = 10
 # Seconds of a processor: who uses more, and ten times what the test took without, goes in circles.
 MOST_WORK = 10
 # Bytes: a mutant that never stops to collect must not take the machine's memory.

@@ -31,15 +31,17 @@ struct Scene {
     fault: fn() -> Option<FaultRule>,
     /// How many commits the store refuses.
     refusals: usize,
-    /// Whether another process has died with the login's new pair in its file alone.
-    is_after_a_death: bool,
+    /// What another process did when it died, with the new pair in its file alone.
+    after: Option<Deed>,
+    /// Whether no pair can be read out of X's answer.
+    is_unreadable: bool,
 }
 
 const fn scene(name: &'static str, deed: Deed) -> Scene {
-    Scene { name, deed, fault: || None, refusals: 0, is_after_a_death: false }
+    Scene { name, deed, fault: || None, refusals: 0, after: None, is_unreadable: false }
 }
 
-static SCENES: [Scene; 17] = [
+static SCENES: [Scene; 19] = [
     scene("first start", Deed::Start),
     scene("sign-in begun", Deed::BeginSignIn),
     scene("sign-in", Deed::SignIn),
@@ -62,13 +64,25 @@ static SCENES: [Scene; 17] = [
         ..scene("refresh, the answer is lost", Deed::Refresh)
     },
     Scene {
-        is_after_a_death: true,
+        fault: || Some(on_refresh(Fault::HtmlInside200).after_commit()),
+        is_unreadable: true,
+        ..scene("refresh, the answer cannot be read", Deed::Refresh)
+    },
+    Scene {
+        after: Some(Deed::Refresh),
         ..scene("refresh, after another died with the pair", Deed::Refresh)
     },
-    Scene { is_after_a_death: true, ..scene("keep, after another died with the pair", Deed::Keep) },
+    Scene {
+        after: Some(Deed::Refresh),
+        ..scene("keep, after another died with the pair", Deed::Keep)
+    },
+    Scene {
+        after: Some(Deed::SignIn),
+        ..scene("keep, after another died with a first sign-in", Deed::Keep)
+    },
     scene("sign-out", Deed::SignOut),
     Scene {
-        is_after_a_death: true,
+        after: Some(Deed::Refresh),
         ..scene("sign-out, after another died with the pair", Deed::SignOut)
     },
     scene("new key, the old one dropped", Deed::RotateKeys),
@@ -215,9 +229,10 @@ impl Scene {
         }
         // Neither token takes the other along.
         home.x.set_quirks(Quirks { revoke_reach: RevokeReach::TokenOnly, ..home.x.quirks() });
-        let subject = self.deed.prepare(&home).await;
-        if self.is_after_a_death {
-            let mut process = refresh(&home.place, &subject, Some(SPILLED));
+        let subject = self.after.unwrap_or(self.deed).prepare(&home).await;
+        if let Some(deed) = self.after {
+            let mut process =
+                deed.start(&home.place, &subject, SPILLED.to_owned(), 0, Duration::ZERO);
             assert_eq!(process.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
         }
         if let Some(rule) = (self.fault)() {
@@ -246,11 +261,12 @@ impl Scene {
         Cell { step, left, found, expected }
     }
 
-    /// A login may be lost only if X had issued its pair and nothing durable had it yet.
+    /// A login may be lost only if X had issued its pair and nothing durable had it yet, or X's answer
+    /// did not have it.
     fn expect(&self, has_issued: bool, steps: &[&str]) -> Found {
         let sent = steps.iter().position(|step| *step == SENDING).unwrap_or_default();
         let is_spilled = steps[sent..].contains(&SPILLED);
-        let is_lost = has_issued && !is_spilled;
+        let is_lost = has_issued && (!is_spilled || self.is_unreadable);
         match self.deed {
             Deed::SignOut => Found::SignedOut,
             Deed::Refresh | Deed::Keep if is_lost => Found::Dead(Death::AnswerLost),
@@ -342,7 +358,7 @@ async fn matrix(kind: Kind) {
     assert!(missing.is_empty(), "without cells: {missing:?}");
     println!("\n| {kind:?}: deed | killed from | cells | next process finds |\n|---|---|---:|---|");
     println!(
-        "{runs}{kind:?}: {cells} cells; {lost} logins ended, each with X's answer in no store or file"
+        "{runs}{kind:?}: {cells} cells; {lost} logins ended, each with the pair that X issued in no store or file"
     );
 }
 
