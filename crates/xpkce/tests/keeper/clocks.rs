@@ -168,7 +168,7 @@ async fn a_clock_that_is_far_from_xs_is_told_of_once_an_hour_and_nothing_is_judg
         (24 * 3600, "this machine's clock is behind X's"),
         (-24 * 3600, "this machine's clock is ahead of X's"),
     ] {
-        let world = World::start().await;
+        let world = World::start_alone().await;
         let source = world.sign_in(&world.keeper()).await;
         world.x.fault(world.on_refresh(Fault::SkewedDate { seconds }).always());
         for generation in 2..5 {
@@ -188,7 +188,7 @@ async fn a_clock_that_is_far_from_xs_is_told_of_once_an_hour_and_nothing_is_judg
 #[tokio::test]
 async fn a_clock_is_far_from_xs_from_five_minutes_on() {
     for (seconds, is_told) in [(299, false), (300, true), (-299, false), (-300, true)] {
-        let world = World::start().await;
+        let world = World::start_alone().await;
         world.x.fault(FaultRule::new(Endpoint::Exchange, Fault::SkewedDate { seconds }));
         world.sign_in(&world.keeper()).await;
         assert_eq!(world.silence.has_heard("this machine's clock is"), is_told, "{seconds}");

@@ -19,7 +19,7 @@ struct Cramped {
 
 impl Cramped {
     async fn start() -> Self {
-        let world = World::start().await;
+        let world = World::start_alone().await;
         let in_the_way = world.folder.path().join("holders");
         std::fs::write(&in_the_way, "").unwrap();
         Self { store: Picky::new(world.store.clone()), world, in_the_way }

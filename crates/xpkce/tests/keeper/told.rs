@@ -9,7 +9,7 @@ use crate::world::{A_LIFE, World};
 
 #[tokio::test]
 async fn what_a_refresh_does_is_logged_under_its_account_and_generation() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let source = world.sign_in(&world.keeper()).await;
     source.refresh().await.unwrap();
     let span = format!("spend{{account={} generation=1}}", source.account());
@@ -20,7 +20,7 @@ async fn what_a_refresh_does_is_logged_under_its_account_and_generation() {
 
 #[tokio::test]
 async fn xs_word_on_a_token_is_logged_with_what_it_came_to() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let source = world.sign_in(&world.keeper()).await;
     world.x.fault(world.on_refresh(Fault::Reset).after_commit());
     source.refresh().await.unwrap_err();
@@ -31,7 +31,7 @@ async fn xs_word_on_a_token_is_logged_with_what_it_came_to() {
 
 #[tokio::test]
 async fn a_token_that_another_process_has_rotated_is_logged_as_adopted() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let source = world.sign_in(&world.keeper()).await;
     source.access_token().await.unwrap();
     world.advance(A_LIFE / 2);
@@ -45,7 +45,7 @@ async fn a_token_that_another_process_has_rotated_is_logged_as_adopted() {
 
 #[tokio::test]
 async fn what_a_sign_out_does_is_logged_under_its_account_and_generation() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let source = world.sign_in(&world.keeper()).await;
     source.refresh().await.unwrap();
     source.sign_out().await.unwrap();
@@ -55,7 +55,7 @@ async fn what_a_sign_out_does_is_logged_under_its_account_and_generation() {
 
 #[tokio::test]
 async fn a_sign_in_is_logged_under_the_account_that_it_made() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let keeper = world.keeper();
     for source in [world.sign_in_unlabelled(&keeper).await, world.sign_in(&keeper).await] {
         let told = format!("the user is signed in account={}\n", source.account());
@@ -65,7 +65,7 @@ async fn a_sign_in_is_logged_under_the_account_that_it_made() {
 
 #[tokio::test]
 async fn a_save_in_the_background_is_logged_with_its_account_and_generation() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let store = Picky::new(world.store.clone());
     let source = world.sign_in(&world.start_on(store.clone())).await;
     store.refuses_answers.store(true, SeqCst);

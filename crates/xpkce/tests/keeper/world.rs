@@ -45,9 +45,17 @@ impl World {
         Self::with_users(0).await
     }
 
+    /// Starts while no other test runs, to look for something in the log.
+    pub async fn start_alone() -> Self {
+        Self::begin(Silence::listen_alone(), 0).await
+    }
+
     /// Starts with so many users more than the emulator has by itself.
     pub async fn with_users(more: usize) -> Self {
-        let silence = Silence::listen();
+        Self::begin(Silence::listen(), more).await
+    }
+
+    async fn begin(silence: Silence, more: usize) -> Self {
         let x = Emulator::builder().auto_approve_first().frozen_clock();
         let user = |nth| UserSeed::new(&format!("7{nth:06}"), "Some One", &format!("user_{nth}"));
         let x = (0..more).fold(x, |x, nth| x.user(user(nth))).start().await.unwrap();

@@ -5,6 +5,7 @@
 use std::fmt::Debug;
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[path = "said.rs"]
 pub mod said;
@@ -17,12 +18,24 @@ pub struct Silence {
     said: Said,
     #[cfg(feature = "metrics")]
     pub measures: Measures,
+    /// Given back when all is gone through.
+    _turn: Turn,
 }
 
 impl Silence {
     /// Listens from now on, to every thread of this process.
     pub fn listen() -> Self {
+        Self::at(Turn::beside_others())
+    }
+
+    /// Listens while nobody else does: what is said then, this test has said. It must not listen twice.
+    pub fn listen_alone() -> Self {
+        Self::at(Turn::alone())
+    }
+
+    fn at(turn: Turn) -> Self {
         Self {
+            _turn: turn,
             said: Said::of_this_process(),
             #[cfg(feature = "metrics")]
             measures: Measures::of_this_process(),
@@ -81,6 +94,39 @@ impl Drop for Silence {
             self.check();
         }
     }
+}
+
+/// The tests of a process share its log, so whoever looks for something in it goes alone.
+struct Turn {
+    is_alone: bool,
+}
+
+/// How many listen; -1 is one alone.
+static LISTENERS: Mutex<isize> = Mutex::new(0);
+static CHANGED: Condvar = Condvar::new();
+
+impl Turn {
+    fn beside_others() -> Self {
+        *listeners_until(|listeners| listeners >= 0) += 1;
+        Self { is_alone: false }
+    }
+
+    fn alone() -> Self {
+        *listeners_until(|listeners| listeners == 0) = -1;
+        Self { is_alone: true }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *listeners_until(|_| true) += if self.is_alone { 1 } else { -1 };
+        CHANGED.notify_all();
+    }
+}
+
+fn listeners_until(so: impl Fn(isize) -> bool) -> MutexGuard<'static, isize> {
+    let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    CHANGED.wait_while(listeners, |it| !so(*it)).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All that any thread of this process measures.
