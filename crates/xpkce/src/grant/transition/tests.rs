@@ -378,6 +378,16 @@ fn an_older_sign_in_that_is_labelled_late_is_kept_as_a_candidate() {
 }
 
 #[test]
+fn who_takes_a_logins_place_keeps_what_was_told_of_both() {
+    let (mut before, mut later) = (grant(), grant());
+    before.label(&attempt(1, NOW));
+    later.succeed(&before, None, &attempt(2, NOW));
+    let told: Vec<_> = later.history.iter().map(|event| event.what).collect();
+    let both = [What::SignedIn, What::Labelled, What::SignedIn, What::Labelled];
+    assert_eq!(told, both);
+}
+
+#[test]
 fn history_is_bounded() {
     let mut grant = grant();
     for _ in 0..50 {

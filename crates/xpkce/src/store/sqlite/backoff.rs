@@ -22,6 +22,13 @@ impl Backoff {
         Self { since: SystemClock.uptime(), longest: Self::FIRST }
     }
 
+    /// Returns one that does not wait any more.
+    #[cfg(test)]
+    pub(super) fn at_its_deadline() -> Self {
+        let since = SystemClock.uptime().saturating_sub(Self::DEADLINE);
+        Self { since, longest: Self::FIRST }
+    }
+
     /// Waits once more, and returns false instead when the deadline is over.
     pub(super) fn wait(&mut self) -> bool {
         if SystemClock.uptime().saturating_sub(self.since) >= Self::DEADLINE {
@@ -47,8 +54,7 @@ mod tests {
 
     #[test]
     fn no_lock_is_waited_for_beyond_the_deadline() {
-        let since = SystemClock.uptime().saturating_sub(Backoff::DEADLINE);
-        assert!(!Backoff { since, longest: Backoff::FIRST }.wait());
+        assert!(!Backoff::at_its_deadline().wait());
         assert!(Backoff::start().wait());
     }
 

@@ -73,10 +73,10 @@ pub(super) fn open_at_rest(path: &Path, now: Timestamp) -> Option<Opened> {
 
 /// Opens a store with `open`, and waits for who is changing it.
 pub(super) fn open_patiently(
+    mut backoff: Backoff,
     path: &Path,
     open: impl Fn(&Path) -> Result<Option<Opened>>,
 ) -> Result<Opened> {
-    let mut backoff = Backoff::start();
     loop {
         match open(path)? {
             Some(opened) => return Ok(opened),
@@ -89,12 +89,12 @@ pub(super) fn open_patiently(
 /// Reads from what is open, or is opened with `open`; again when somebody changed the file meanwhile
 /// whom no lock keeps out.
 pub(super) fn read<T>(
+    mut backoff: Backoff,
     opened: &mut Option<Opened>,
     path: &Path,
     open: impl Fn(&Path) -> Result<Option<Opened>>,
     read: impl Fn(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T> {
-    let mut backoff = Backoff::start();
     loop {
         if opened.is_none() {
             *opened = open(path)?;
@@ -216,9 +216,21 @@ mod tests {
                 Ok(None)
             }
         };
-        assert_eq!(read(&mut None, &path, open_late, |_| Ok(7)).unwrap(), 7);
+        let start = Backoff::start;
+        assert_eq!(read(start(), &mut None, &path, open_late, |_| Ok(7)).unwrap(), 7);
         changing.set(3);
-        assert!(!open_patiently(&path, open_late).unwrap().is_still());
+        assert!(!open_patiently(start(), &path, open_late).unwrap().is_still());
+    }
+
+    #[test]
+    fn a_store_that_is_changed_all_the_time_is_told_as_such_at_the_deadline() {
+        let never = |_: &Path| Ok(None);
+        let path = Path::new("xpkce.db");
+        let whys = [
+            open_patiently(Backoff::at_its_deadline(), path, never).err(),
+            read(Backoff::at_its_deadline(), &mut None, path, never, |_| Ok(7)).err(),
+        ];
+        assert_eq!(whys.map(|why| why.unwrap().reason()), [Reason::Busy; 2]);
     }
 
     #[test]
@@ -232,7 +244,7 @@ mod tests {
             file::open_for_writing(&path).unwrap().execute_batch(version).unwrap();
             let none = Newer::beside(&path);
             let open = || open_as_it_lies(&path, &none, Error::new(Reason::Store, "no log"));
-            open_patiently(&path, |_| open()).err().unwrap()
+            open_patiently(Backoff::start(), &path, |_| open()).err().unwrap()
         });
         assert_eq!(
             whys[0].to_string(),

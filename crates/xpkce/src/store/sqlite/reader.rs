@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::Place;
+use super::backoff::Backoff;
 use super::lane::Jobs;
 use super::opened::{self, Opened};
 use crate::Result;
@@ -29,7 +30,7 @@ impl Reader {
         &mut self,
         read: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        opened::read(&mut self.opened, &self.place.path, opened::open, read)
+        opened::read(Backoff::start(), &mut self.opened, &self.place.path, opened::open, read)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::backoff::Backoff;
 use super::live::Live;
 use super::opened::{self, Opened};
 use super::rows::Raw;
@@ -40,7 +41,7 @@ impl SqliteReading {
         let live = Live::enter()?;
         let opened = match opened::open_at_rest(&path, now) {
             Some(opened) => opened,
-            None => opened::open_patiently(&path, opened::open_existing)?,
+            None => opened::open_patiently(Backoff::start(), &path, opened::open_existing)?,
         };
         Ok(Some(Self { opened, path: path.into(), _live: live }))
     }
@@ -78,7 +79,7 @@ impl SqliteReading {
         if let Some(found) = self.opened.read(&self.path, &read)? {
             return Ok(found);
         }
-        opened::read(&mut None, &self.path, opened::open_existing, read)
+        opened::read(Backoff::start(), &mut None, &self.path, opened::open_existing, read)
     }
 }
 
