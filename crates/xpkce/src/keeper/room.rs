@@ -23,7 +23,7 @@ const HEADER: usize = 4 + SUM;
 const SUM: usize = 8;
 /// The longest record: all the room there is from the start.
 pub(super) const LONGEST: usize = SLOT * SLOTS - HEADER;
-/// How often a record is read that is not whole. Its writer needs two short calls for it.
+/// How often a record is read that is not whole. Its writer needs one short call.
 const READS: usize = 16;
 
 /// Where a record lies.
@@ -109,11 +109,15 @@ fn length(mut file: &File) -> io::Result<u64> {
     file.seek(SeekFrom::End(0))
 }
 
-/// Writes a record. What makes it valid, its header, comes last.
+/// Writes a record all at once: no kill comes between its parts. Its checksum tells if it was torn.
 pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
-    let body = slot.offset() + HEADER as u64;
-    step("spilling the pair", || file.write_all_at(record, body))?;
-    step("spilling its header", || file.write_all_at(&header_of(record), slot.offset()))
+    let whole = [&header_of(record), record].concat();
+    let written = step("spilling the pair", || file.write_all_at(&whole, slot.offset()));
+    if written.is_err() {
+        // Else it would look to others as if it were being written for as long as this process lives.
+        let _ = file.write_all_at(&[0; HEADER], slot.offset());
+    }
+    written
 }
 
 /// Makes sure that the file has the slot's room on the disk.
@@ -314,6 +318,18 @@ mod tests {
         assert_eq!(content(&file, 0), Content::Torn);
         let found = records(&file);
         assert!(found.is_torn && found.records.is_empty() && !found.is_unread);
+    }
+
+    #[test]
+    fn a_record_that_could_be_written_in_part_is_nothing() {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        let file: File = memfd_create("room", MemfdFlags::ALLOW_SEALING).unwrap().into();
+        file.set_len(4096).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        write(&file, &Slot::at(0, 5000), &[b'a'; 5000]).unwrap_err();
+        let mut begun = [0; 1];
+        file.read_exact_at(&mut begun, HEADER as u64).unwrap();
+        assert_eq!((begun, content(&file, 0)), (*b"a", Content::Nothing));
     }
 
     #[test]

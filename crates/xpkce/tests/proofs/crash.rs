@@ -92,18 +92,16 @@ static SCENES: [Scene; 19] = [
 const SENDING: &str = "before POST /2/oauth2/token";
 /// The steps at which a kill may end a login: those around the answer, and the first write of it. The
 /// file may have been marked and made ready anew while X took its time.
-const MAY_END_A_LOGIN: [&str; 8] = [
+const MAY_END_A_LOGIN: [&str; 6] = [
     "after POST /2/oauth2/token",
     "before marking the spill file empty",
     "after marking the spill file empty",
     "before making the spill file ready",
     "after making the spill file ready",
     "before spilling the pair",
-    "after spilling the pair",
-    "before spilling its header",
 ];
 /// What is done in one deed or another, and must have cells.
-const DONE: [&str; 32] = [
+const DONE: [&str; 31] = [
     "writing a draft of the key file",
     "naming the key file",
     "removing the key file's draft",
@@ -121,7 +119,6 @@ const DONE: [&str; 32] = [
     "marking the spill file empty",
     "making the spill file ready",
     "spilling the pair",
-    "spilling its header",
     "flushing the spill file",
     "erasing its header",
     "erasing the spilled pair",
@@ -138,7 +135,7 @@ const DONE: [&str; 32] = [
     "labelling",
 ];
 /// The step after which a pair outlives the process that received it.
-const SPILLED: &str = "after spilling its header";
+const SPILLED: &str = "after spilling the pair";
 
 fn on_refresh(fault: Fault) -> FaultRule {
     FaultRule::new(Endpoint::Refresh, fault)
