@@ -1,5 +1,5 @@
-//! Every command that has to do with the store, in one story that goes the same way on SQLite and on
-//! PostgreSQL, word by word.
+//! What the commands say that read and write the store, in one story that goes the same way on SQLite and
+//! on PostgreSQL, word by word.
 
 use std::fmt::Write as _;
 
@@ -109,7 +109,7 @@ fn tell(world: World) {
         (r"\b[0-9a-f]{16}\b", "[KEY]"),
         (r"\b1[789]\d{8}\b", "[SECONDS]"),
         (r"\d+ d \d+ h ago", "[LONG] ago"),
-        (r"(?:\d+ s|now) ago|just now", "[LATELY]"),
+        (r"(?:\d+ (?:s|min)|now) ago|just now", "[LATELY]"),
         (r"wait \d+ (?:s|min)", "wait [WAIT]"),
         // X's order of them, which is another each time.
         (r#"(?:"?(?:users\.read|tweet\.read|offline\.access)"?[, ]?){3}"#, "[SCOPES] "),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::world::{PROGRAM, World, until};
+use crate::world::{Done, PROGRAM, World, until};
 
 #[test]
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
@@ -244,8 +244,8 @@ fn sigterm_while_a_refresh_is_sent_loses_nothing() {
     let child = world.spawn(&["refresh"]);
     until("X rotates", || (world.x.refreshes() > 0).then_some(()));
     world.shell(&format!("kill {}", child.id())).succeeded();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
+    let done = Done::of(child.wait_with_output().unwrap());
+    world.hears_no_secret("refresh", done).exited(130);
     let status = world.run(&["status", "--json"]).succeeded().json();
     assert_eq!(status["logins"][0]["state"], "ready");
     assert_eq!(status["logins"][0]["generation"], 2);
@@ -259,10 +259,9 @@ fn a_request_whose_body_is_piped_sends_it() {
     world.sign_in(&["--scope", "tweet.read tweet.write users.read offline.access"]);
     let mut child = world.spawn(&["request", "POST", "/2/tweets"]);
     child.stdin.take().unwrap().write_all(b"{\"text\":\"Hello\"}").unwrap();
-    let output = child.wait_with_output().unwrap();
-    let body = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{body}");
-    assert!(body.contains("Hello"), "{body}");
+    let done = Done::of(child.wait_with_output().unwrap());
+    let done = world.hears_no_secret("request", done).succeeded();
+    assert!(done.stdout.contains("Hello"), "{}", done.stdout);
     let flag =
         world.run(&["request", "POST", "/2/tweets", "-d", "{\"text\":\"Again\"}"]).succeeded();
     assert!(flag.stdout.contains("Again"));

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::browser::get;
 use crate::screen::Screen;
-use crate::world::{PROGRAM, World, snapshot};
+use crate::world::{PROGRAM, World, assert_silent, snapshot};
 
 #[test]
 fn it_needs_nothing_shows_the_whole_life_and_leaves_nothing_behind() {
@@ -20,7 +20,9 @@ fn it_needs_nothing_shows_the_whole_life_and_leaves_nothing_behind() {
         .output()
         .unwrap();
     let (told, talk) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&talk));
+    let talk = String::from_utf8(talk).unwrap();
+    assert!(output.status.success(), "{told}{talk}");
+    assert_silent("demo", &format!("{told}{talk}"));
     assert!(std::fs::read_dir(&temp).unwrap().next().is_none());
     snapshot(&world, || {
         insta::with_settings!({filters => vec![

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use crate::chromium::PATIENCE;
-use crate::world::{PROGRAM, World};
+use crate::world::{PROGRAM, World, assert_shows_no_refresh_token};
 
 /// A line of shell that runs at a pseudo terminal of its own, and ends with this.
 pub(crate) struct Screen {
@@ -75,6 +75,7 @@ impl Screen {
         let before = self.seen.len();
         while self.goes_on() {}
         let shown = String::from_utf8_lossy(&self.seen[before..]).into_owned();
+        assert_shows_no_refresh_token(&self.shown());
         (self.child.wait().unwrap().code(), shown)
     }
 }

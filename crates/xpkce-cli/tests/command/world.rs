@@ -138,7 +138,7 @@ impl World {
     /// Sees that talk has no secret, and that data has none but an access token where `token` was
     /// asked for it.
     #[track_caller]
-    fn hears_no_secret(&self, line: &str, done: Done) -> Done {
+    pub(crate) fn hears_no_secret(&self, line: &str, done: Done) -> Done {
         let is_asked = line.contains("token");
         let data = if is_asked { "" } else { &done.stdout };
         for told in [done.stderr.as_str(), data] {
@@ -291,6 +291,13 @@ impl Done {
 
 /// How the emulator's refresh tokens end.
 const REFRESH_TOKEN: &str = "OnJ0OjE";
+
+/// Sees that what was shown at a terminal has no refresh token in it: an access token may be what was asked
+/// for, and a code what was typed.
+#[track_caller]
+pub(crate) fn assert_shows_no_refresh_token(shown: &str) {
+    assert!(!shown.contains(REFRESH_TOKEN), "it shows a refresh token: {shown}");
+}
 
 /// Sees that what a command said has no token and no code in it.
 #[track_caller]

@@ -254,6 +254,10 @@ impl Scene {
         let left = home.store.list(None, 1).await.unwrap().pop().map(|it| it.grant.state);
         let url = told.lines().find_map(|it| it.strip_prefix(URL));
         let found = self.find(&home, &subject, url).await;
+        if self.is_unreadable && steps.contains(&SPILLED) {
+            let stored = home.store.list(None, 1).await.unwrap().pop().unwrap();
+            assert!(stored.grant.unread.is_some(), "X's answer is not kept: {told}");
+        }
         let step = steps.pop().filter(|_| is_killed).map(str::to_owned);
         Cell { step, left, found, expected }
     }

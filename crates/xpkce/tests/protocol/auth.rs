@@ -6,6 +6,7 @@ use std::time::Duration;
 use xpkce::http::{HttpResponse, SendError};
 use xpkce::{ErrorKind, ManualClock, OAuth2PkceAuth, OAuth2PkceAuthBuilder, Reason, Scopes, Token};
 
+use crate::silence::Silence;
 use crate::support::{
     CLIENT_ID, NOW, PAIR, Script, answer, dead_token, maybe_sent, not_sent, oauth_error,
 };
@@ -51,6 +52,7 @@ async fn landed(auth: &OAuth2PkceAuth, access: &str) {
 
 #[test]
 fn the_defaults_are_those_of_xs_class() {
+    Silence::listen();
     let auth = OAuth2PkceAuth::builder().client_id(CLIENT_ID).build().unwrap();
     assert_eq!(auth.app().base_url(), "https://api.x.com");
     let url = auth.authorization_url(None).unwrap();

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use xpkce::{App, ErrorKind, Login, Pkce, Reason, Scopes, State, callback_state};
 
+use crate::silence::Silence;
 use crate::support::{CLIENT_ID, NOW, app, login};
 
 fn refused(query: &str) -> Reason {
@@ -159,6 +160,7 @@ fn a_bare_code_is_taken_by_the_named_method_alone() {
 
 #[test]
 fn the_state_leads_to_the_sign_in() {
+    Silence::listen();
     assert!(callback_state("http://h/cb?code=a&state=s").unwrap().matches("s"));
     assert!(callback_state("error=access_denied&state=s").unwrap().matches("s"));
     assert_eq!(callback_state("error=access_denied").unwrap_err().reason(), Reason::Denied);
@@ -232,6 +234,7 @@ proptest! {
         state in "[!-~]{1,500}",
         path in "[!-~&&[^#?%\\\\]]{0,40}",
     ) {
+        Silence::listen();
         let redirect = format!("https://app.example/{path}");
         let app = App::public(CLIENT_ID)
             .with_redirect_uri(&redirect)

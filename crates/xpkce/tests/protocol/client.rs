@@ -69,11 +69,11 @@ async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
     let http = Script::new([Ok(answer(200, PAIR))]);
     let app = App::confidential("an \u{ef}d", ClientSecret::new("s"));
     assert!(matches!(
-        client(app, &http).refresh(&RefreshToken::new("r")).await,
+        client(app, &http).refresh(&RefreshToken::new("old-refresh")).await,
         RefreshAnswer::Misconfigured(_)
     ));
     let app = App::confidential("an+ id", ClientSecret::new("se:cr% t"));
-    let _ = client(app, &http).refresh(&RefreshToken::new("r")).await;
+    let _ = client(app, &http).refresh(&RefreshToken::new("old-refresh")).await;
     // base64 of an%2B%20id:se%3Acr%25%20t: whoever decodes forms or URLs reads that space.
     assert_eq!(
         http.header(0, "authorization").unwrap(),
@@ -116,7 +116,7 @@ async fn an_approval_of_an_app_whose_servers_are_spelled_in_another_way_is_sent(
 
 #[tokio::test]
 async fn a_refresh_token_alone_is_redeemed_and_not_exchanged() {
-    let alone = || Ok(answer(200, r#"{"refresh_token":"r"}"#));
+    let alone = || Ok(answer(200, r#"{"refresh_token":"old-refresh"}"#));
     let http = Script::new([alone(), alone()]);
     let client = client(app(), &http);
     assert!(client.redeem(approval()).await.is_ok());
@@ -126,7 +126,7 @@ async fn a_refresh_token_alone_is_redeemed_and_not_exchanged() {
 
 #[tokio::test]
 async fn a_refresh_is_sent_once_whatever_comes_of_it() {
-    let token = RefreshToken::new("r");
+    let token = RefreshToken::new("old-refresh");
     let http = Script::new([not_sent(), maybe_sent(), Ok(answer(503, "")), Ok(dead_token())]);
     let client = client(app(), &http);
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::NotSent(_)));
@@ -134,7 +134,7 @@ async fn a_refresh_is_sent_once_whatever_comes_of_it() {
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Rejected(_)));
     assert_eq!(http.requests(), 4);
-    assert_eq!(http.field(3, "refresh_token").unwrap(), "r");
+    assert_eq!(http.field(3, "refresh_token").unwrap(), "old-refresh");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
         Ok(cut(200, "")),
     ]);
     let client = client(app(), &http);
-    let token = RefreshToken::new("r");
+    let token = RefreshToken::new("old-refresh");
     match client.refresh(&token).await {
         RefreshAnswer::Rotated(pair) => assert!(pair.refresh.unwrap().matches("r2")),
         other => panic!("{other:?}"),
@@ -160,7 +160,7 @@ async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
     assert!(client.redeem(approval()).await.is_ok());
     assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
-    let access = AccessToken::new("a");
+    let access = AccessToken::new("old-access");
     assert_eq!(client.me(&access).await.unwrap_err().kind(), ErrorKind::Retry);
     assert!(client.revoke(Revocable::Access(&access)).await.is_err());
 }
@@ -176,7 +176,7 @@ async fn a_refusal_that_came_whole_is_heard_though_the_answer_broke_off_after_it
         Ok(dead),
         Ok(cut(503, "")),
     ]);
-    let (client, token) = (client(app(), &http), RefreshToken::new("r"));
+    let (client, token) = (client(app(), &http), RefreshToken::new("old-refresh"));
     assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::Retry);
     assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Limited(_)));
@@ -189,7 +189,7 @@ async fn a_refusal_that_came_whole_is_heard_though_the_answer_broke_off_after_it
 async fn what_failed_to_arrive_is_told_by_its_kind() {
     let http = Script::new([not_sent(), maybe_sent(), maybe_sent(), maybe_sent(), maybe_sent()]);
     let client = client(app(), &http);
-    let token = AccessToken::new("a");
+    let token = AccessToken::new("old-access");
     assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::Retry);
     assert_eq!(client.redeem(approval()).await.unwrap_err().kind(), ErrorKind::InDoubt);
     let revoked = client.revoke(Revocable::Access(&token)).await;
@@ -206,7 +206,7 @@ async fn an_answer_that_is_too_long_is_told_apart_from_one_that_broke_off() {
     let http = Script::new([long(), long(), broken(), broken(), not_sent()]);
     let client = client(app(), &http);
     let ask = async |method| {
-        let token = AccessToken::new("a");
+        let token = AccessToken::new("old-access");
         client.request(&token, method, "/2/tweets", HeaderMap::new(), None).await.unwrap_err()
     };
     for method in [Method::GET, Method::POST] {
@@ -228,7 +228,7 @@ async fn a_token_goes_to_its_own_origin_alone() {
     let http = Script::new([Ok(answer(200, "")), Ok(answer(200, "")), Ok(answer(200, ""))]);
     let client = client(app(), &http);
     let get = async |target: &str| {
-        let token = AccessToken::new("a");
+        let token = AccessToken::new("old-access");
         client.request(&token, Method::GET, target, HeaderMap::new(), None).await
     };
     for target in [
@@ -249,7 +249,7 @@ async fn a_token_goes_to_its_own_origin_alone() {
     assert_eq!(http.url(0), "https://api.x.com/2/users/me?user.fields=id");
     assert_eq!(http.url(1), "https://api.x.com/2/tweets");
     assert!(http.url(2).starts_with("https://api.x.com//"));
-    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer a");
+    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer old-access");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_target_that_no_request_can_name_is_not_the_networks_fault() {
     let client = client(app(), &http);
     let get = async |length: usize| {
         let target = format!("/2/tweets?ids={}", "1".repeat(length));
-        let token = AccessToken::new("a");
+        let token = AccessToken::new("old-access");
         client.request(&token, Method::GET, &target, HeaderMap::new(), None).await
     };
     get(65_000).await.unwrap();
@@ -276,11 +276,11 @@ async fn any_status_of_a_request_is_the_callers() {
     headers.insert("authorization", "Bearer another".parse().unwrap());
     let body = Some(b"{}".to_vec());
     let client = client(app(), &http);
-    let token = AccessToken::new("a");
+    let token = AccessToken::new("old-access");
     let answer = client.request(&token, Method::POST, "/2/tweets", headers, body).await.unwrap();
     assert_eq!((answer.status, answer.body.as_slice()), (403, b"no".as_slice()));
     assert_eq!(http.header(0, "x-mine").unwrap(), "1");
-    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer a");
+    assert_eq!(http.header(0, "authorization").unwrap(), "Bearer old-access");
 }
 
 #[tokio::test]
@@ -316,10 +316,10 @@ async fn the_probe_tells_the_credentials_apart() {
 async fn revoking_names_the_token_and_its_kind() {
     let http = Script::new([Ok(answer(200, "")), Ok(dead_token())]);
     let client = client(app(), &http);
-    client.revoke(Revocable::Refresh(&RefreshToken::new("r"))).await.unwrap();
-    client.revoke(Revocable::Access(&AccessToken::new("a"))).await.unwrap();
+    client.revoke(Revocable::Refresh(&RefreshToken::new("old-refresh"))).await.unwrap();
+    client.revoke(Revocable::Access(&AccessToken::new("old-access"))).await.unwrap();
     assert_eq!(http.url(0), "https://api.x.com/2/oauth2/revoke");
-    assert_eq!(http.field(0, "token").unwrap(), "r");
+    assert_eq!(http.field(0, "token").unwrap(), "old-refresh");
     assert_eq!(http.field(0, "token_type_hint").unwrap(), "refresh_token");
     assert_eq!(http.field(1, "token_type_hint").unwrap(), "access_token");
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use xpkce::token::{judge_exchange, judge_refresh, judge_revoke, rejudge};
 use xpkce::{RefreshAnswer, Rotated, Scopes, Timestamp, judge_user};
 
+use crate::silence::Silence;
 use crate::support::{NOW, PAIR, With as _, answer};
 
 const DAY: Duration = Duration::from_secs(7200);
@@ -79,6 +80,7 @@ fn either_token_alone_is_success() {
 
 #[test]
 fn an_encodings_faults_cost_nothing() {
+    Silence::listen();
     let mut body = b"\xEF\xBB\xBF".to_vec();
     body.extend_from_slice(b"{\"name\":\"\xFF\",\"refresh_token\":\"old-refresh\"}");
     assert!(rejudge(200, &body, NOW).unwrap().refresh.unwrap().matches("old-refresh"));
@@ -150,6 +152,7 @@ fn a_success_without_a_token_is_kept_as_it_came() {
 
 #[test]
 fn a_kept_body_is_judged_by_when_it_came() {
+    Silence::listen();
     assert!(rejudge(200, b"{}", NOW).is_none());
     assert!(rejudge(500, PAIR.as_bytes(), NOW).is_none());
     let access = rejudge(200, PAIR.as_bytes(), NOW).unwrap().access.unwrap();

@@ -2,6 +2,7 @@
 
 use xpkce::{App, ClientSecret, ErrorKind, Login, MAX_STATE, Scopes, Severity, State, lint};
 
+use crate::silence::Silence;
 use crate::support::{CLIENT_ID, NOW, app};
 
 fn messages(app: &App, severity: Severity) -> Vec<String> {
@@ -10,6 +11,7 @@ fn messages(app: &App, severity: Severity) -> Vec<String> {
 }
 
 fn is_refused(app: &App) -> bool {
+    Silence::listen();
     let refused = Login::begin(app, NOW).is_err_and(|error| error.kind() == ErrorKind::Configure);
     assert_eq!(refused, !messages(app, Severity::Error).is_empty());
     refused

@@ -75,6 +75,7 @@ fn apps() -> impl Strategy<Value = App> {
 
 #[test]
 fn the_authorize_url_has_the_same_parameters() {
+    Silence::listen();
     let app = App::public(CLIENT_ID).with_scopes(Scopes::parse(Scopes::DEFAULT));
     let pkce = Pkce::from_random([9; 32]);
     let verifier = PkceCodeVerifier::new(pkce.verifier().expose().into());

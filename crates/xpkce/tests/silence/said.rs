@@ -9,8 +9,16 @@ pub const TOKEN_MARKS: [&str; 3] = ["OmF0OjE", "OnJ0OjE", "OmFjOjE"];
 
 /// What tests make up that is not to be heard either: the tokens of scripted answers, passwords, a
 /// sealing key, and what the contract's records hold, though that is sealed when a store gets it.
-pub const MADE_UP: [&str; 16] = [
+pub const MADE_UP: [&str; 24] = [
+    "fake-",
     "the-code",
+    "the-access-token",
+    "the-refresh-token",
+    "whole-token",
+    "other-refresh",
+    "newer-refresh",
+    "bos-new-",
+    "se:cr% t",
     "old-access",
     "old-refresh",
     "new-access",
