@@ -177,25 +177,25 @@ async fn a_sign_in_whose_code_was_not_sent_can_be_finished() {
 
 #[tokio::test]
 async fn a_refresh_token_that_came_alone_is_spent_at_once() {
-    let alone = || Ok(answer(200, r#"{"refresh_token":"alone"}"#));
+    let alone = || Ok(answer(200, r#"{"refresh_token":"fake-alone"}"#));
     let http = Script::new([alone(), pair(), alone(), not_sent(), pair()]);
     let auth = fresh(&http);
     auth.authorization_url(None).unwrap();
     let token = auth.exchange_code("code", None).await.unwrap();
     assert!(token.access_token.matches("new-access"));
-    assert_eq!(http.field(1, "refresh_token").unwrap(), "alone");
+    assert_eq!(http.field(1, "refresh_token").unwrap(), "fake-alone");
 
     assert_eq!(auth.refresh_token().await.unwrap_err().reason(), Reason::NotSent);
     let kept = auth.token().unwrap();
-    assert!(kept.refresh_token.as_ref().unwrap().matches("alone"));
+    assert!(kept.refresh_token.as_ref().unwrap().matches("fake-alone"));
     assert!(auth.is_token_expired());
     auth.refresh_token().await.unwrap();
-    assert_eq!(http.field(4, "refresh_token").unwrap(), "alone");
+    assert_eq!(http.field(4, "refresh_token").unwrap(), "fake-alone");
 }
 
 #[tokio::test]
 async fn a_sign_in_that_brought_no_access_token_goes_on_with_its_refresh_token() {
-    let alone = Ok(answer(200, r#"{"refresh_token":"alone"}"#));
+    let alone = Ok(answer(200, r#"{"refresh_token":"fake-alone"}"#));
     let http = Script::new([alone, not_sent(), pair()]);
     let auth = fresh(&http);
     auth.authorization_url(None).unwrap();
@@ -203,7 +203,7 @@ async fn a_sign_in_that_brought_no_access_token_goes_on_with_its_refresh_token()
     assert!(auth.token().is_none());
     let token = auth.refresh_token().await.unwrap();
     assert!(token.refresh_token.as_ref().unwrap().matches("new-refresh"));
-    assert_eq!(http.field(2, "refresh_token").unwrap(), "alone");
+    assert_eq!(http.field(2, "refresh_token").unwrap(), "fake-alone");
 }
 
 #[tokio::test]
@@ -305,11 +305,11 @@ async fn a_token_that_was_set_meanwhile_stands() {
     let caller = auth.clone();
     let refresh = tokio::spawn(async move { caller.refresh_token().await });
     gate.reached.acquire().await.unwrap().forget();
-    let newer = r#"{"access_token":"newer","refresh_token":"newer-refresh"}"#;
+    let newer = r#"{"access_token":"fake-newer","refresh_token":"newer-refresh"}"#;
     auth.set_token(Some(Token::from_json(newer).unwrap()));
     gate.open.add_permits(1);
     assert!(refresh.await.unwrap().unwrap().access_token.matches("new-access"));
-    assert!(auth.access_token().unwrap().matches("newer"));
+    assert!(auth.access_token().unwrap().matches("fake-newer"));
 }
 
 #[tokio::test]
@@ -348,7 +348,7 @@ async fn a_definite_word_is_not_asked_for_again_and_changes_no_token() {
 #[tokio::test]
 async fn without_a_refresh_token_nothing_is_sent() {
     let http = Script::new([]);
-    let auth = builder(&http).token(Token::from_json(r#"{"access_token":"a"}"#).unwrap());
+    let auth = builder(&http).token(Token::from_json(r#"{"access_token":"old-access"}"#).unwrap());
     let error = auth.build().unwrap().refresh_token().await.unwrap_err();
     assert_eq!(error.reason(), Reason::NoRefreshToken);
 }

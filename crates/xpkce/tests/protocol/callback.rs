@@ -7,7 +7,7 @@ use crate::silence::Silence;
 use crate::support::{CLIENT_ID, NOW, app, login};
 
 fn refused(query: &str) -> Reason {
-    let login = Login::begin_with(&app(), Some(State::new("right")), None, NOW).unwrap();
+    let login = Login::begin_with(&app(), Some(State::new("fake-right")), None, NOW).unwrap();
     login.approve(&format!("{}?{query}", login.redirect_uri())).unwrap_err().reason()
 }
 
@@ -50,10 +50,13 @@ fn a_path_is_none_of_the_query_whatever_is_in_it() {
 
 #[test]
 fn a_repeated_parameter_is_refused_before_anything_else() {
-    assert_eq!(refused("error=access_denied&state=right&state=right"), Reason::MalformedCallback);
+    assert_eq!(
+        refused("error=access_denied&state=fake-right&state=fake-right"),
+        Reason::MalformedCallback
+    );
     assert_eq!(refused("error=access_denied&error=access_denied"), Reason::MalformedCallback);
-    assert_eq!(refused("state=right&code=a&code=b"), Reason::MalformedCallback);
-    assert_eq!(refused("state=right&code=a&code="), Reason::MalformedCallback);
+    assert_eq!(refused("state=fake-right&code=a&code=b"), Reason::MalformedCallback);
+    assert_eq!(refused("state=fake-right&code=a&code="), Reason::MalformedCallback);
 }
 
 #[test]
@@ -61,13 +64,13 @@ fn an_error_comes_before_the_state() {
     assert_eq!(refused("error=access_denied&state=wrong"), Reason::Denied);
     assert_eq!(refused("error=access_denied"), Reason::Denied);
     assert_eq!(refused("error=invalid_request&code=the-code"), Reason::AuthorizationFailed);
-    assert_eq!(refused("error=%1b[31mnews&state=right"), Reason::AuthorizationFailed);
+    assert_eq!(refused("error=%1b[31mnews&state=fake-right"), Reason::AuthorizationFailed);
 }
 
 #[test]
 fn the_state_comes_before_the_issuer_and_the_code() {
     assert_eq!(refused("state=wrong&iss=https://evil.example"), Reason::StateMismatch);
-    assert_eq!(refused("state=rightt&code=the-code"), Reason::StateMismatch);
+    assert_eq!(refused("state=fake-rightt&code=the-code"), Reason::StateMismatch);
     assert_eq!(refused("state=&code=the-code"), Reason::MalformedCallback);
     assert_eq!(refused("code=the-code"), Reason::MalformedCallback);
 }
@@ -84,9 +87,9 @@ fn a_state_that_x_may_have_mangled_is_told_apart() {
 
 #[test]
 fn an_issuer_is_checked_when_it_is_named() {
-    assert_eq!(refused("state=right&iss=https://evil.example&code=a"), Reason::IssuerMismatch);
-    assert_eq!(refused("state=right&iss=http://x.com&code=a"), Reason::IssuerMismatch);
-    assert_eq!(refused("state=right&iss=nonsense&code=a"), Reason::IssuerMismatch);
+    assert_eq!(refused("state=fake-right&iss=https://evil.example&code=a"), Reason::IssuerMismatch);
+    assert_eq!(refused("state=fake-right&iss=http://x.com&code=a"), Reason::IssuerMismatch);
+    assert_eq!(refused("state=fake-right&iss=nonsense&code=a"), Reason::IssuerMismatch);
     let login = login();
     let query = format!("state={}&code=the-code", login.state().expose());
     assert!(login.approve(&format!("{query}&iss=https://x.com")).is_ok());
@@ -95,9 +98,9 @@ fn an_issuer_is_checked_when_it_is_named() {
 
 #[test]
 fn the_code_must_be_there_and_be_one() {
-    assert_eq!(refused("state=right"), Reason::MalformedCallback);
-    assert_eq!(refused("state=right&code="), Reason::MalformedCallback);
-    assert_eq!(refused("state=right&code=a%0Ab"), Reason::MalformedCallback);
+    assert_eq!(refused("state=fake-right"), Reason::MalformedCallback);
+    assert_eq!(refused("state=fake-right&code="), Reason::MalformedCallback);
+    assert_eq!(refused("state=fake-right&code=a%0Ab"), Reason::MalformedCallback);
     let of_length = |length| format!("state={}&code={}", "s".repeat(43), "a".repeat(length));
     let login = Login::begin_with(&app(), Some(State::new("s".repeat(43))), None, NOW).unwrap();
     assert!(login.approve(&of_length(4096)).is_ok());
@@ -107,10 +110,10 @@ fn the_code_must_be_there_and_be_one() {
 #[test]
 fn a_huge_callback_is_refused_unread() {
     let of_length = |length: usize| {
-        let rest = "state=right&code=the-code&pad=";
+        let rest = "state=fake-right&code=the-code&pad=";
         format!("{rest}{}", "a".repeat(length - rest.len()))
     };
-    let login = Login::begin_with(&app(), Some(State::new("right")), None, NOW).unwrap();
+    let login = Login::begin_with(&app(), Some(State::new("fake-right")), None, NOW).unwrap();
     assert!(login.approve(&of_length(8192)).is_ok());
     assert_eq!(login.approve(&of_length(8193)).unwrap_err().reason(), Reason::MalformedCallback);
 }

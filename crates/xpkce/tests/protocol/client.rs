@@ -67,7 +67,7 @@ async fn a_public_client_names_itself_in_the_body_alone() {
 #[tokio::test]
 async fn a_confidential_client_is_named_in_the_header_and_in_the_body() {
     let http = Script::new([Ok(answer(200, PAIR))]);
-    let app = App::confidential("an \u{ef}d", ClientSecret::new("s"));
+    let app = App::confidential("an \u{ef}d", ClientSecret::new("fake-s"));
     assert!(matches!(
         client(app, &http).refresh(&RefreshToken::new("old-refresh")).await,
         RefreshAnswer::Misconfigured(_)
@@ -139,7 +139,7 @@ async fn a_refresh_is_sent_once_whatever_comes_of_it() {
 
 #[tokio::test]
 async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
-    let some = r#"{"refresh_token":"r2","access_token":"cu"#;
+    let some = r#"{"refresh_token":"fake-r2","access_token":"cu"#;
     let none = r#"{"token_type":"bearer","refresh_token":"cu"#;
     let http = Script::new([
         Ok(cut(200, some)),
@@ -153,7 +153,7 @@ async fn an_answer_that_broke_off_brings_the_tokens_that_came_whole() {
     let client = client(app(), &http);
     let token = RefreshToken::new("old-refresh");
     match client.refresh(&token).await {
-        RefreshAnswer::Rotated(pair) => assert!(pair.refresh.unwrap().matches("r2")),
+        RefreshAnswer::Rotated(pair) => assert!(pair.refresh.unwrap().matches("fake-r2")),
         other => panic!("{other:?}"),
     }
     assert!(matches!(client.refresh(&token).await, RefreshAnswer::Unknown { resend: true, .. }));
@@ -286,7 +286,7 @@ async fn any_status_of_a_request_is_the_callers() {
 #[tokio::test]
 async fn a_token_that_is_no_header_is_not_sent() {
     let http = Script::new([]);
-    let error = client(app(), &http).me(&AccessToken::new("a\r\nb")).await.unwrap_err();
+    let error = client(app(), &http).me(&AccessToken::new("fake-\r\nb")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configure);
     assert!(!format!("{error:?}").contains("\\r"));
 }

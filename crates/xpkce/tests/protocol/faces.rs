@@ -66,7 +66,7 @@ fn a_pair_that_is_cleared_is_not_used_by_the_next_url() {
 
 #[tokio::test]
 async fn a_token_that_is_set_is_the_one_that_is_spent() {
-    let alone = r#"{"refresh_token":"alone"}"#;
+    let alone = r#"{"refresh_token":"fake-alone"}"#;
     let answers = [Ok(answer(200, alone)), Ok(answer(503, "")), Ok(answer(503, ""))];
     let http = Script::new(answers.into_iter().chain([Ok(answer(200, PAIR))]));
     let auth = auth(&http);

@@ -78,10 +78,10 @@ async fn what_is_wrong_with_the_client_is_told_apart() {
     let _silence = Silence::listen();
     let x = Emulator::start().await;
     let id = x.confidential_app().client_id;
-    let token = RefreshToken::new("anything");
+    let token = RefreshToken::new("fake-anything");
     for (wrong, probe, reason) in [
         (
-            App::confidential(&id, ClientSecret::new("wrong")),
+            App::confidential(&id, ClientSecret::new("fake-wrong")),
             Probe::WrongSecretOrAppType,
             Reason::WrongSecretOrAppType,
         ),
@@ -269,7 +269,7 @@ async fn fetch(url: String) -> String {
     let client = Client::with_hyper(
         App::public("browser").with_base_url(url.split("/callback").next().unwrap()).unwrap(),
     );
-    let token = AccessToken::new("none");
+    let token = AccessToken::new("fake-none");
     let headers = http::HeaderMap::new();
     let page = client.request(&token, http::Method::GET, &url, headers, None).await.unwrap();
     String::from_utf8_lossy(&page.body).into_owned()

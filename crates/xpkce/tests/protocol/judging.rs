@@ -138,9 +138,9 @@ fn a_success_without_a_token_is_kept_as_it_came() {
         r#"{"data":{"access_token":"old-access"}}"#,
         r#"{"access_token":null,"refresh_token":5}"#,
         r#"{"refresh_token":"cu"#,
-        r#"{"access_token":"whole","refresh_token":" ","cu"#,
-        r#"{"access_token":"whole","old":{"refresh_token":"old","cu"#,
-        r#"{"access_token":"whole","refresh_token":"cu"#,
+        r#"{"access_token":"fake-whole","refresh_token":" ","cu"#,
+        r#"{"access_token":"fake-whole","old":{"refresh_token":"fake-old","cu"#,
+        r#"{"access_token":"fake-whole","refresh_token":"cu"#,
         r#"{"error":"invalid_request","sent":{"refresh_token":"old"}"#,
     ] {
         match judge_refresh(&answer(200, body), NOW) {

@@ -189,7 +189,7 @@ async fn an_answer_with_more_headers_than_that_may_have_been_sent_and_says_why()
     let server = Server::start([Does::Says(says("200 OK", &headers, PAIR))]).await;
     let app = App::public(CLIENT_ID).with_base_url(&server.url).unwrap();
     let client = Client::new(app, Arc::new(client()), Arc::new(SystemClock));
-    let answer = client.refresh(&RefreshToken::new("spent")).await;
+    let answer = client.refresh(&RefreshToken::new("fake-spent")).await;
     let RefreshAnswer::Unknown { error, resend: true } = answer else { panic!("{answer:?}") };
     assert_eq!(error.kind(), ErrorKind::InDoubt);
     assert!(format!("{error:?}").contains("TooLarge"), "{error:?}");

@@ -61,7 +61,7 @@ async fn a_token_that_is_set_again_is_still_spent_once() {
 
 #[tokio::test]
 async fn a_refresh_token_that_came_alone_is_spent_once_whoever_asks() {
-    let alone = || Ok(answer(200, r#"{"refresh_token":"alone"}"#));
+    let alone = || Ok(answer(200, r#"{"refresh_token":"fake-alone"}"#));
     let (http, gate) = Script::gated([alone(), Ok(answer(200, PAIR))]);
     let auth = auth(&http);
     let caller = auth.clone();
@@ -80,7 +80,7 @@ async fn a_refresh_token_that_came_alone_is_spent_once_whoever_asks() {
 
 #[tokio::test]
 async fn a_refresh_token_that_a_refresh_brought_alone_is_spent_once_whoever_asks() {
-    let alone = || Ok(answer(200, r#"{"refresh_token":"alone"}"#));
+    let alone = || Ok(answer(200, r#"{"refresh_token":"fake-alone"}"#));
     let (http, gate) = Script::gated([alone(), Ok(answer(200, PAIR))]);
     let auth = auth(&http);
     auth.set_token(token(ADAS));
@@ -181,7 +181,7 @@ fn a_pair_is_not_used_up_by_a_url_that_was_refused() {
 
 #[tokio::test]
 async fn a_refresh_token_that_came_alone_is_told_of_though_another_was_set() {
-    let alone = answer(200, r#"{"refresh_token":"alone"}"#);
+    let alone = answer(200, r#"{"refresh_token":"fake-alone"}"#);
     let (http, gate) = Script::gated([Ok(alone), Ok(answer(429, "{}"))]);
     let auth = auth(&http);
     auth.set_token(token(ADAS));
@@ -192,6 +192,6 @@ async fn a_refresh_token_that_came_alone_is_told_of_though_another_was_set() {
     gate.open.add_permits(2);
     let (adas, alone) = adas.await.unwrap();
     assert_eq!(adas.unwrap_err().reason(), Reason::RateLimited);
-    assert!(alone.unwrap().matches("alone"));
+    assert!(alone.unwrap().matches("fake-alone"));
     assert!(auth.access_token().unwrap().matches("bos-access"));
 }
