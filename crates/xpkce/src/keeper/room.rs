@@ -23,7 +23,9 @@ const HEADER: usize = 4 + SUM;
 const SUM: usize = 8;
 /// The longest record: all the room there is from the start.
 pub(super) const LONGEST: usize = SLOT * SLOTS - HEADER;
-/// How often a record is read that is not whole. Its writer needs one short call.
+/// What the kernel takes over whole, whoever is killed: no more than a page of any machine.
+const PAGE: usize = 4096;
+/// How often a record is read that is not whole. Its writer needs a short call or two.
 const READS: usize = 16;
 
 /// Where a record lies.
@@ -109,15 +111,15 @@ fn length(mut file: &File) -> io::Result<u64> {
     file.seek(SeekFrom::End(0))
 }
 
-/// Writes a record all at once: no kill comes between its parts. Its checksum tells if it was torn.
+/// Writes a record. Its header comes with its first page, in one call, after what is past that: however
+/// a write ends, there is no header without the rest.
 pub(super) fn write(file: &File, slot: &Slot, record: &[u8]) -> io::Result<()> {
     let whole = [&header_of(record), record].concat();
-    let written = step("spilling the pair", || file.write_all_at(&whole, slot.offset()));
-    if written.is_err() {
-        // Else it would look to others as if it were being written for as long as this process lives.
-        let _ = file.write_all_at(&[0; HEADER], slot.offset());
-    }
-    written
+    let (head, rest) = whole.split_at(whole.len().min(PAGE));
+    step("spilling the pair", || {
+        file.write_all_at(rest, slot.offset() + PAGE as u64)?;
+        file.write_all_at(head, slot.offset())
+    })
 }
 
 /// Makes sure that the file has the slot's room on the disk.
@@ -313,23 +315,21 @@ mod tests {
     fn a_record_under_anothers_header_is_torn_and_not_a_record() {
         let file = room();
         write(&file, &Slot::at(0, 9), b"the first").unwrap();
-        // Its slot is reused, and the new header is not there yet.
+        // Its slot is reused, and the new one is not there as a whole yet.
         file.write_all_at(b"a second", HEADER as u64).unwrap();
-        assert_eq!(content(&file, 0), Content::Torn);
         let found = records(&file);
         assert!(found.is_torn && found.records.is_empty() && !found.is_unread);
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_record_that_could_be_written_in_part_is_nothing() {
         use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
         let file: File = memfd_create("room", MemfdFlags::ALLOW_SEALING).unwrap().into();
-        file.set_len(4096).unwrap();
+        file.set_len(PAGE as u64).unwrap();
         fcntl_add_seals(&file, SealFlags::GROW).unwrap();
-        write(&file, &Slot::at(0, 5000), &[b'a'; 5000]).unwrap_err();
-        let mut begun = [0; 1];
-        file.read_exact_at(&mut begun, HEADER as u64).unwrap();
-        assert_eq!((begun, content(&file, 0)), (*b"a", Content::Nothing));
+        write(&file, &Slot::at(0, PAGE), &[b'a'; PAGE]).unwrap_err();
+        assert_eq!(content(&file, 0), Content::Nothing);
     }
 
     #[test]

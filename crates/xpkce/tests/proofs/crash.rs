@@ -31,17 +31,27 @@ struct Scene {
     fault: fn() -> Option<FaultRule>,
     /// How many commits the store refuses.
     refusals: usize,
-    /// What another process did when it died, with the new pair in its file alone.
-    after: Option<Deed>,
+    /// What another process did when it died, and the step it came to.
+    after: Option<(Deed, &'static str)>,
+    /// Whether a keeper has gone its round since, and every lease has ended.
+    is_later: bool,
     /// Whether no pair can be read out of X's answer.
     is_unreadable: bool,
 }
 
 const fn scene(name: &'static str, deed: Deed) -> Scene {
-    Scene { name, deed, fault: || None, refusals: 0, after: None, is_unreadable: false }
+    Scene {
+        name,
+        deed,
+        fault: || None,
+        refusals: 0,
+        after: None,
+        is_later: false,
+        is_unreadable: false,
+    }
 }
 
-static SCENES: [Scene; 19] = [
+static SCENES: [Scene; 21] = [
     scene("first start", Deed::Start),
     scene("sign-in begun", Deed::BeginSignIn),
     scene("sign-in", Deed::SignIn),
@@ -69,20 +79,30 @@ static SCENES: [Scene; 19] = [
         ..scene("refresh, the answer cannot be read", Deed::Refresh)
     },
     Scene {
-        after: Some(Deed::Refresh),
+        after: Some((Deed::Refresh, SPILLED)),
         ..scene("refresh, after another died with the pair", Deed::Refresh)
     },
     Scene {
-        after: Some(Deed::Refresh),
+        after: Some((Deed::Refresh, SPILLED)),
         ..scene("keep, after another died with the pair", Deed::Keep)
     },
     Scene {
-        after: Some(Deed::SignIn),
+        after: Some((Deed::SignIn, SPILLED)),
         ..scene("keep, after another died with a first sign-in", Deed::Keep)
+    },
+    Scene {
+        after: Some((Deed::Refresh, SPILLED)),
+        is_later: true,
+        ..scene("keep, long after another died with the pair", Deed::Keep)
+    },
+    Scene {
+        after: Some((Deed::Refresh, "before naming the spill file")),
+        is_later: true,
+        ..scene("keep, long after another died at its start", Deed::Keep)
     },
     scene("sign-out", Deed::SignOut),
     Scene {
-        after: Some(Deed::Refresh),
+        after: Some((Deed::Refresh, SPILLED)),
         ..scene("sign-out, after another died with the pair", Deed::SignOut)
     },
     scene("new key, the old one dropped", Deed::RotateKeys),
@@ -101,7 +121,7 @@ const MAY_END_A_LOGIN: [&str; 6] = [
     "before spilling the pair",
 ];
 /// What is done in one deed or another, and must have cells.
-const DONE: [&str; 31] = [
+const DONE: [&str; 33] = [
     "writing a draft of the key file",
     "naming the key file",
     "removing the key file's draft",
@@ -125,6 +145,8 @@ const DONE: [&str; 31] = [
     "removing the spill file",
     "cutting a dead holder's file short",
     "flushing a dead holder's file",
+    "removing a dead holder's file",
+    "removing an unnamed file",
     "POST /2/oauth2/token",
     "POST /2/oauth2/revoke",
     "GET /2/users/me",
@@ -226,11 +248,14 @@ impl Scene {
         }
         // Neither token takes the other along.
         home.x.set_quirks(Quirks { revoke_reach: RevokeReach::TokenOnly, ..home.x.quirks() });
-        let subject = self.after.unwrap_or(self.deed).prepare(&home).await;
-        if let Some(deed) = self.after {
-            let mut process =
-                deed.start(&home.place, &subject, SPILLED.to_owned(), 0, Duration::ZERO);
+        let subject = self.after.map_or(self.deed, |(deed, _)| deed).prepare(&home).await;
+        if let Some((deed, step)) = self.after {
+            let mut process = deed.start(&home.place, &subject, step.to_owned(), 0, Duration::ZERO);
             assert_eq!(process.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
+        }
+        if self.is_later {
+            home.keeper().await.keep_once(&Tending::new()).await.unwrap();
+            home.advance(Duration::from_secs(600));
         }
         if let Some(rule) = (self.fault)() {
             home.x.fault(rule);
