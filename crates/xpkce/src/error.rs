@@ -169,7 +169,7 @@ struct Inner {
 #[cfg(test)]
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Self { message, hint, source, status: _, transaction_id, .. } = self;
+        let Self { message, hint, source, transaction_id, .. } = self;
         crate::silence::hear(&format!("{message} {hint:?} {source:?} {transaction_id:?}"));
     }
 }

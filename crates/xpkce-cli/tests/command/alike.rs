@@ -111,6 +111,7 @@ fn tell(world: World) {
         (r"\d+ d \d+ h ago", "[LONG] ago"),
         (r"(?:\d+ (?:s|min)|now) ago|just now", "[LATELY]"),
         (r"wait \d+ (?:s|min)", "wait [WAIT]"),
+        (r"in (?:2 h|1 h 5\d min)", "in [LIFE]"),
         // X's order of them, which is another each time.
         (r#"(?:"?(?:users\.read|tweet\.read|offline\.access)"?[, ]?){3}"#, "[SCOPES] "),
         (r" {2,}", "  "),

@@ -45,7 +45,7 @@ impl World {
         Self::with_users(0).await
     }
 
-    /// Starts while no other test runs, to look for something in the log.
+    /// Starts while no other test listens, to look for something in the log.
     pub async fn start_alone() -> Self {
         Self::begin(Silence::listen_alone(), 0).await
     }

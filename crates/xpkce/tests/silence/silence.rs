@@ -6,6 +6,7 @@ use std::fmt::Debug;
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 #[path = "said.rs"]
 pub mod said;
@@ -104,6 +105,8 @@ struct Turn {
 /// How many listen; -1 is one alone.
 static LISTENERS: Mutex<isize> = Mutex::new(0);
 static CHANGED: Condvar = Condvar::new();
+/// More than all tests of a process take together.
+const LONGEST_TURN: Duration = Duration::from_secs(600);
 
 impl Turn {
     fn beside_others() -> Self {
@@ -126,7 +129,11 @@ impl Drop for Turn {
 
 fn listeners_until(so: impl Fn(isize) -> bool) -> MutexGuard<'static, isize> {
     let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-    CHANGED.wait_while(listeners, |it| !so(*it)).unwrap_or_else(PoisonError::into_inner)
+    let (listeners, waited) = CHANGED
+        .wait_timeout_while(listeners, LONGEST_TURN, |it| !so(*it))
+        .unwrap_or_else(PoisonError::into_inner);
+    assert!(!waited.timed_out(), "who listens alone listens twice, or another test never ends");
+    listeners
 }
 
 /// All that any thread of this process measures.
